@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+
+const { sourceMaps: _sourceMaps, $schema: _schema, module: _module, ...swc } = JSON.parse(
+  readFileSync(new URL('.swcrc', import.meta.url), 'utf8'),
+);
+
+/** One project per tier, so that `npm run jest -- --selectProjects unit` runs one of them. */
+const tier = (displayName, testMatch, more = {}) => ({
+  displayName,
+  testMatch,
+  rootDir: import.meta.dirname,
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { swcrc: false, ...swc, module: { type: 'es6' } }] },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  testEnvironmentOptions: { customExportConditions: ['of-source', 'node', 'node-addons'] },
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  setupFiles: ['reflect-metadata'],
+  ...more,
+});
+const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', globalTeardown: '<rootDir>/test/support/global-teardown.mjs' };
+
+export default {
+  projects: [
+    tier('unit', ['<rootDir>/{apps,libs,migrations}/**/*.spec.ts', '!**/*.medium.spec.ts']),
+    tier('arch', ['<rootDir>/test/arch/**/*.spec.ts']),
+    tier('medium', ['<rootDir>/{apps,libs}/**/*.medium.spec.ts'], withDatabase),
+    tier('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withDatabase),
+    tier('live', ['<rootDir>/test/live/**/*.spec.ts']),
+  ],
+};

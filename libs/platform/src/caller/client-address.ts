@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
+import proxyAddr from 'proxy-addr';
+import { AppError, invalid } from '../errors/app-error.js';
+
+/** Headers by which proxies say for whom they forward. Only X-Forwarded-For is read; the others only betray an unconfigured proxy. */
+const forwardingHeaders = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip', 'cf-connecting-ip', 'x-client-ip'] as const;
+
+/**
+ * One spelling per client: IPv4-mapped IPv6 becomes IPv4 (RFC 4291, 2.5.5.2), IPv6 is cut to its /64 because one
+ * customer usually holds a whole /64 (RFC 6177), and both loopbacks are the same machine.
+ */
+export function normaliseAddress(text: string): string {
+  const zoneless = text.split('%', 1)[0] ?? '';
+  if (!ipaddr.isValid(zoneless)) throw invalid('invalid_address', `"${text}" is not an IP address.`);
+  const parsed = ipaddr.process(zoneless);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  if (parsed.range() === 'loopback') return '127.0.0.1';
+  const prefix = (parsed as ipaddr.IPv6).parts.slice(0, 4).concat(0, 0, 0, 0);
+  return `${new ipaddr.IPv6(prefix).toString()}/64`;
+}
+
+/**
+ * Finds the client's address of a request. Addresses named by forwarding headers count only behind the proxies in
+ * OPENFACTORY_TRUST_PROXY; from anybody else such a header means a proxy nobody configured, and pooling all its users
+ * under one address would mix strangers' work, so the request is refused.
+ */
+export class ClientAddressReader {
+  private readonly trusts: (address: string, hop: number) => boolean;
+  private readonly bySpelling = new Map<string, string>();
+
+  constructor(trustedProxies: string[]) {
+    this.trusts = trustedProxies.length ? proxyAddr.compile(trustedProxies) : () => false;
+  }
+
+  read(request: IncomingMessage): string {
+    const peer = request.socket.remoteAddress;
+    if (!peer) throw new AppError({ kind: 'unavailable', reason: 'connection_closed', message: 'The connection was closed.' });
+    const forwarded = forwardingHeaders.find((name) => request.headers[name] !== undefined);
+    if (!forwarded) return this.normalise(peer);
+    if (this.trusts(this.normalisePeer(peer), 0)) {
+      if (request.headers['x-forwarded-for'] !== undefined) return this.forwardedFor(request);
+      throw unreadableForwarding(forwarded);
+    }
+    throw new AppError({
+      kind: 'forbidden',
+      reason: 'proxy_not_configured',
+      message: `The request carries "${forwarded}" but comes from ${this.normalise(peer)}, which is not a trusted proxy, so its anonymous sender cannot be told from others.`,
+      hint: `Add the proxy's address to OPENFACTORY_TRUST_PROXY and restart, or use an API key.`,
+    });
+  }
+
+  private forwardedFor(request: IncomingMessage): string {
+    const client = proxyAddr(request, this.trusts);
+    if (client && ipaddr.isValid(client)) return this.normalise(client);
+    throw invalid('invalid_forwarded_for', 'The X-Forwarded-For header does not hold IP addresses.', 'The proxy must append the plain client address without a port.');
+  }
+
+  /** proxy-addr matches IPv4-mapped peers against IPv4 ranges by itself, but not scoped IPv6 spellings. */
+  private normalisePeer(peer: string): string {
+    return peer.split('%', 1)[0] ?? peer;
+  }
+
+  private normalise(spelling: string): string {
+    const known = this.bySpelling.get(spelling);
+    if (known) return known;
+    const address = normaliseAddress(spelling);
+    if (this.bySpelling.size >= 10_000) this.bySpelling.clear();
+    this.bySpelling.set(spelling, address);
+    return address;
+  }
+}
+
+function unreadableForwarding(header: string): AppError {
+  return new AppError({
+    kind: 'forbidden',
+    reason: 'proxy_not_configured',
+    message: `The trusted proxy sent "${header}" but no X-Forwarded-For, which is the only forwarding header that is read.`,
+    hint: 'Let the proxy set X-Forwarded-For (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for).',
+  });
+}

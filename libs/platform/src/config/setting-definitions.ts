@@ -1,0 +1,169 @@
+/** One environment variable of the factory: what it means, its default in words, and how its text becomes a value. */
+export interface SettingDefinition<T> {
+  readonly name: string;
+  readonly meaning: string;
+  /** The default as the documentation shows it. */
+  readonly shownDefault: string;
+  readonly secret?: boolean;
+  /** Throws an Error whose message completes the sentence "NAME …". Gets undefined where the variable is unset or empty. */
+  readonly parse: (text: string | undefined) => T;
+}
+
+const fail = (message: string): never => {
+  throw new Error(message);
+};
+
+const text = (fallback: string) => (value?: string) => value ?? fallback;
+const optionalText = (value?: string) => value;
+const oneOf =
+  <T extends string>(words: readonly T[], fallback: T) =>
+  (value?: string): T =>
+    value === undefined ? fallback : (words.find((word) => word === value) ?? fail(`must be one of ${words.join(', ')}, not "${value}"`));
+const integer =
+  (min: number, max: number, fallback: number) =>
+  (value?: string): number => {
+    if (value === undefined) return fallback;
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    return number >= min && number <= max ? number : fail(`must be a whole number from ${min} to ${max}, not "${value}"`);
+  };
+const list =
+  (fallback: string[], check: (item: string) => boolean, what: string) =>
+  (value?: string): string[] => {
+    if (value === undefined) return fallback;
+    const items = value.split(',').map((item) => item.trim()).filter(Boolean);
+    const bad = items.find((item) => !check(item));
+    return bad === undefined ? items : fail(`must be a comma-separated list of ${what}; "${bad}" is none`);
+  };
+const httpUrl = (value: string | undefined): URL | undefined => {
+  if (value === undefined) return undefined;
+  const url = URL.canParse(value) ? new URL(value) : fail('must be a URL such as https://factory.example');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') fail('must start with http:// or https://');
+  if (url.search || url.hash) fail('must not hold a query or a fragment');
+  return url;
+};
+/** Mirrors may carry credentials (a private mirror); they never reach a log or an image. */
+const mirror = (value?: string): string | undefined => httpUrl(value)?.href.replace(/\/$/, '');
+const isProxyRange = (item: string) => /^(loopback|linklocal|uniquelocal|[0-9a-f.:]+(\/\d{1,3})?)$/i.test(item);
+const isHostName = (item: string) => /^(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?$/i.test(item);
+const isOrigin = (item: string) => URL.canParse(item) && new URL(item).origin === item;
+const databaseUrl = (value?: string): string | undefined => {
+  if (value === undefined) return undefined;
+  return /^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? value : fail('must be a URL that starts with postgres:// or postgresql://');
+};
+const secret = (value?: string): string | undefined =>
+  value === undefined || value.length >= 32 ? value : fail('must hold at least 32 characters (try: openssl rand -base64 48)');
+
+const define = <T>(definition: SettingDefinition<T>) => definition;
+
+/** Every variable the factory reads, in the order of the documentation (docs/configuration.md is made from this list). */
+export const settingDefinitions = {
+  host: define({ name: 'OPENFACTORY_HOST', meaning: 'Address to listen on.', shownDefault: '127.0.0.1', parse: text('127.0.0.1') }),
+  port: define({ name: 'OPENFACTORY_PORT', meaning: 'TCP port to listen on; 0 takes a free one.', shownDefault: '3000', parse: integer(0, 65_535, 3000) }),
+  publicUrl: define({
+    name: 'OPENFACTORY_PUBLIC_URL',
+    meaning: 'The URL that clients use, with a path if a proxy serves the factory below one. Never taken from a request.',
+    shownDefault: 'http://HOST:PORT',
+    parse: httpUrl,
+  }),
+  dataDir: define({
+    name: 'OPENFACTORY_DATA_DIR',
+    meaning: 'Where the factory keeps everything: the embedded database, its secret, images. Other accounts must be able to traverse it.',
+    shownDefault: '/var/lib/openfactory as root, else $XDG_DATA_HOME/openfactory (~/.local/share/openfactory)',
+    parse: optionalText,
+  }),
+  databaseUrl: define({
+    name: 'DATABASE_URL',
+    meaning: 'A PostgreSQL server (14 or newer) to use instead of the embedded one.',
+    shownDefault: 'the embedded PostgreSQL',
+    secret: true,
+    parse: databaseUrl,
+  }),
+  secret: define({
+    name: 'OPENFACTORY_SECRET',
+    meaning: 'What every key is derived from (HKDF); all replicas need the same one. Required with DATABASE_URL.',
+    shownDefault: 'made and kept in the data directory (0600)',
+    secret: true,
+    parse: secret,
+  }),
+  roles: define({
+    name: 'OPENFACTORY_ROLES',
+    meaning: 'What this process does: api, worker, or both.',
+    shownDefault: 'api,worker',
+    parse: list(['api', 'worker'], (item) => item === 'api' || item === 'worker', 'api and worker'),
+  }),
+  trustProxy: define({
+    name: 'OPENFACTORY_TRUST_PROXY',
+    meaning: 'Addresses, ranges (CIDR), or loopback, linklocal, uniquelocal: the proxies whose X-Forwarded-For is believed.',
+    shownDefault: 'none',
+    parse: list([], isProxyRange, 'addresses and ranges'),
+  }),
+  allowedHosts: define({
+    name: 'OPENFACTORY_ALLOWED_HOSTS',
+    meaning: 'Further host names (name or name:port) that requests may be sent to.',
+    shownDefault: 'the host of the public URL, HOST, localhost, 127.0.0.1 and [::1]',
+    parse: list([], isHostName, 'host names'),
+  }),
+  allowedOrigins: define({
+    name: 'OPENFACTORY_ALLOWED_ORIGINS',
+    meaning: 'Further origins (scheme://host:port) whose web pages may call the factory.',
+    shownDefault: 'the public URL’s origin and that of localhost',
+    parse: list([], isOrigin, 'origins'),
+  }),
+  metricsToken: define({
+    name: 'OPENFACTORY_METRICS_TOKEN',
+    meaning: 'Bearer token for /metrics; without one, only loopback may read it.',
+    shownDefault: 'none',
+    secret: true,
+    parse: optionalText,
+  }),
+  logLevel: define({
+    name: 'OPENFACTORY_LOG_LEVEL',
+    meaning: 'trace, debug, info, warn, error, fatal or silent.',
+    shownDefault: 'info',
+    parse: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+  }),
+  mcpMaxSessions: define({
+    name: 'OPENFACTORY_MCP_MAX_SESSIONS',
+    meaning: 'MCP sessions of one process; beyond it new ones are told to come back later.',
+    shownDefault: '5000',
+    parse: integer(1, 1_000_000, 5000),
+  }),
+  mcpMaxSessionsPerCaller: define({
+    name: 'OPENFACTORY_MCP_MAX_SESSIONS_PER_CALLER',
+    meaning: 'MCP sessions of one caller; a further one ends the caller’s longest idle session.',
+    shownDefault: '100',
+    parse: integer(1, 1_000_000, 100),
+  }),
+  mcpMaxInFlight: define({
+    name: 'OPENFACTORY_MCP_MAX_IN_FLIGHT',
+    meaning: 'Requests that one MCP session may have running at once.',
+    shownDefault: '32',
+    parse: integer(1, 10_000, 32),
+  }),
+  debianMirror: define({
+    name: 'OPENFACTORY_DEBIAN_MIRROR',
+    meaning: 'Debian mirror for package indices and builds.',
+    shownDefault: 'the host’s own apt sources, else the distribution’s default',
+    secret: true,
+    parse: mirror,
+  }),
+  ubuntuMirror: define({
+    name: 'OPENFACTORY_UBUNTU_MIRROR',
+    meaning: 'Ubuntu mirror for package indices and builds.',
+    shownDefault: 'the host’s own apt sources, else the distribution’s default',
+    secret: true,
+    parse: mirror,
+  }),
+  packageIndexRefreshHours: define({
+    name: 'OPENFACTORY_PACKAGE_INDEX_REFRESH_HOURS',
+    meaning: 'Hours between two refreshes of the package indices.',
+    shownDefault: '6',
+    parse: integer(1, 720, 6),
+  }),
+} as const;
+
+/** Read by the clients of a factory (`openfactory mcp`, `openfactory demo`), not by the factory itself. */
+export const clientSettingDefinitions = {
+  url: define({ name: 'OPENFACTORY_URL', meaning: 'The factory that the command-line clients talk to.', shownDefault: 'http://127.0.0.1:3000', parse: (value?: string) => httpUrl(value) ?? new URL('http://127.0.0.1:3000') }),
+  apiKey: define({ name: 'OPENFACTORY_API_KEY', meaning: 'The API key they send.', shownDefault: 'none (anonymous)', secret: true, parse: optionalText }),
+} as const;

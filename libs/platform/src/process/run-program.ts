@@ -1,0 +1,150 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { errorMessage } from '../errors/app-error.js';
+
+/** An unprivileged account that a program runs under. Both numbers, because a name would be looked up at the wrong time. */
+export interface Account {
+  uid: number;
+  gid: number;
+}
+
+export interface ProgramOptions {
+  cwd?: string;
+  /** The whole environment of the program; nothing is inherited but PATH, LANG and TZ. */
+  env?: Record<string, string>;
+  /** Run under this account (needs root). */
+  account?: Account;
+}
+
+export interface RunOptions extends ProgramOptions {
+  /** The program's process group is killed after this long. */
+  deadlineMs: number;
+  /** Bytes kept of each of stdout and stderr; a program that prints more is killed. Default 1 MiB. */
+  outputCapBytes?: number;
+  /** Text for standard input; the only way a secret may reach a program. */
+  input?: string;
+  signal?: AbortSignal;
+  /** Takes stdout as it comes instead of collecting it (the cap then holds for stderr only). May return a promise to slow the program down. */
+  onStdout?: (chunk: Buffer) => void | Promise<void>;
+  /** Exit codes that are no failure. Default: 0. */
+  okCodes?: number[];
+}
+
+export interface ProgramResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A program failed. The message names the program and its last words, never its arguments' values. */
+export class ProgramError extends Error {
+  constructor(
+    readonly program: string,
+    readonly why: 'missing' | 'exit' | 'signal' | 'deadline' | 'output' | 'aborted',
+    detail: string,
+    readonly result?: ProgramResult,
+  ) {
+    super(`${program} ${detail}`);
+    this.name = 'ProgramError';
+  }
+}
+
+const killGraceMs = 2_000;
+
+/** Ends the whole group: TERM, and KILL after a grace. The child leads its own group (detached). */
+export function killGroup(child: ChildProcess, graceMs = killGraceMs): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const pid = child.pid;
+  const signalGroup = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // The group is already gone.
+    }
+  };
+  signalGroup('SIGTERM');
+  const timer = setTimeout(() => signalGroup('SIGKILL'), graceMs);
+  timer.unref();
+}
+
+/**
+ * setpriv(1) makes the child die with us even when we are killed with SIGKILL (PR_SET_PDEATHSIG, prctl(2)), and drops
+ * privileges after that is set, which Node's own uid option would undo.
+ */
+export function spawnProgram(program: string, args: readonly string[], options: ProgramOptions & { deathSignal?: 'KILL' | 'INT' } = {}): ChildProcess {
+  const drop = options.account ? [`--reuid=${options.account.uid}`, `--regid=${options.account.gid}`, '--clear-groups'] : [];
+  const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env;
+  return spawn('setpriv', [...drop, '--no-new-privs', `--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', program, ...args], {
+    cwd: options.cwd ?? '/',
+    env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+    shell: false,
+  });
+}
+
+/**
+ * Runs a program to its end. No shell, an argument array, a deadline, an output cap; on deadline, cap or abort the whole
+ * process group is killed before the promise settles.
+ * @throws ProgramError
+ */
+export function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<ProgramResult> {
+  const { deadlineMs, outputCapBytes = 1 << 20, input, signal, onStdout, okCodes = [0] } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new ProgramError(program, 'aborted', 'was not started: the work was cancelled'));
+    const child = spawnProgram(program, args, options);
+    let failure: ProgramError | undefined;
+    const fail = (why: ProgramError['why'], detail: string) => {
+      failure ??= new ProgramError(program, why, detail);
+      killGroup(child);
+    };
+    const timer = setTimeout(() => fail('deadline', `did not end within ${deadlineMs / 1000} s`), deadlineMs);
+    const onAbort = () => fail('aborted', 'was cancelled');
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    const collect = (stream: NodeJS.ReadableStream) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      stream.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > outputCapBytes) return fail('output', `printed more than ${outputCapBytes} bytes`);
+        chunks.push(chunk);
+      });
+      return () => Buffer.concat(chunks).toString('utf8');
+    };
+    const { stdin, stdout: out, stderr: err } = child as ChildProcess & { stdin: NodeJS.WritableStream; stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream };
+    const stdout = onStdout ? stream(out, onStdout, (error) => fail('aborted', `was stopped: ${errorMessage(error)}`)) : collect(out);
+    const stderr = collect(err);
+    stdin.on('error', () => undefined); // The program may close its input early; its exit code tells the story.
+    stdin.end(input ?? '');
+
+    child.on('error', (error) => (failure ??= new ProgramError(program, 'missing', `could not be started: ${error.message}`)));
+    child.on('close', (code, killedBy) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      const result = { code: code ?? -1, stdout: stdout(), stderr: stderr() };
+      if (failure) return reject(failure);
+      if (killedBy) return reject(new ProgramError(program, 'signal', `was ended by ${killedBy}`, result));
+      if (!okCodes.includes(result.code)) return reject(new ProgramError(program, 'exit', `failed (exit code ${result.code}): ${lastWords(result)}`, result));
+      resolve(result);
+    });
+  });
+}
+
+function stream(out: NodeJS.ReadableStream, onStdout: (chunk: Buffer) => void | Promise<void>, onError: (error: unknown) => void): () => string {
+  out.on('data', (chunk: Buffer) => {
+    try {
+      const pending = onStdout(chunk);
+      if (!pending) return;
+      out.pause();
+      pending.then(() => out.resume(), onError);
+    } catch (error) {
+      onError(error);
+    }
+  });
+  return () => '';
+}
+
+function lastWords({ stdout, stderr }: ProgramResult): string {
+  const lines = (stderr.trim() || stdout.trim()).split('\n');
+  return lines.slice(-3).join(' | ').slice(-500) || 'it printed nothing';
+}

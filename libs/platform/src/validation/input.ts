@@ -1,0 +1,113 @@
+import { plainToInstance } from 'class-transformer';
+import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
+import { closest, distance } from 'fastest-levenshtein';
+import { clip, invalidArguments, type Violation } from '../errors/app-error.js';
+import { schemaOf, type DtoClass, type JsonSchema } from './json-schema.js';
+
+const maxDepth = 32;
+const maxNodes = 100_000;
+const maxViolations = 200;
+const poisonous = new Set(['__proto__', 'constructor', 'prototype']);
+
+/**
+ * Turns untrusted JSON into a valid instance of a DTO.
+ * @throws AppError `invalid_arguments` that names every wrong path at once
+ */
+export function parseInput<T extends object>(dto: DtoClass<T>, value: unknown): T {
+  const { instance, violations } = checkInput(dto, value);
+  if (!instance) throw invalidArguments(violations);
+  return instance;
+}
+
+/** Like parseInput, for whoever reports violations as a result instead of refusing. */
+export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): { instance?: T; violations: Violation[] } {
+  const structural = checkStructure(value);
+  if (structural) return { violations: [structural] };
+  if (!isObject(value)) return { violations: [{ path: '', code: 'isObject', message: 'must be an object' }] };
+  // class-transformer and class-validator break on some hostile shapes that pass every check; a break is a bad input, not a fault.
+  try {
+    const instance = plainToInstance(dto, readJsonStrings(schemaOf(dto), value), { exposeDefaultValues: true });
+    const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, validationError: { target: true, value: false } });
+    const violations = errors.flatMap((error) => flatten(error, ''));
+    return violations.length ? { violations: violations.slice(0, maxViolations) } : { instance, violations };
+  } catch {
+    return { violations: [{ path: '', code: 'malformed', message: 'does not have the shape of this input' }] };
+  }
+}
+
+/** Bounds depth and size before any library walks the value, iteratively, so that nothing here can overflow the stack. */
+function checkStructure(value: unknown): Violation | undefined {
+  const stack: { node: unknown; depth: number; path: string }[] = [{ node: value, depth: 0, path: '' }];
+  let nodes = 0;
+  for (let entry = stack.pop(); entry; entry = stack.pop()) {
+    const { node, depth, path } = entry;
+    if (++nodes > maxNodes) return { path: '', code: 'tooLarge', message: `holds more than ${maxNodes} values` };
+    if (!node || typeof node !== 'object') continue;
+    if (depth >= maxDepth) return { path: '', code: 'tooDeep', message: `is nested more than ${maxDepth} levels deep` };
+    for (const [key, child] of Object.entries(node)) {
+      if (poisonous.has(key)) return { path: pointer(path, key), code: 'whitelistValidation', message: `unknown field "${key}"` };
+      stack.push({ node: child, depth: depth + 1, path: depth < 4 ? pointer(path, key) : path });
+    }
+  }
+  return undefined;
+}
+
+/** Models often send `"[\"ssh\"]"` where an array is wanted; such a string is read as the JSON it holds. */
+export function readJsonStrings(schema: JsonSchema | undefined, value: unknown): unknown {
+  const type = schema?.type;
+  let node = value;
+  if ((type === 'object' || type === 'array') && typeof node === 'string') {
+    const read = readJson(node);
+    if (read === undefined || Array.isArray(read) !== (type === 'array') || checkStructure(read)) return node;
+    node = read;
+  }
+  if (Array.isArray(node)) return schema?.items ? node.map((item) => readJsonStrings(schema.items, item)) : node;
+  if (!isObject(node) || !schema?.properties) return node;
+  const { properties } = schema;
+  return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, Object.hasOwn(properties, key) ? readJsonStrings(properties[key], child) : child]));
+}
+
+function readJson(text: string): object | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
+}
+
+function flatten(error: ValidationError, parent: string): Violation[] {
+  const path = pointer(parent, error.property);
+  const own = Object.entries(error.constraints ?? {}).map(([code, message]) =>
+    code === 'whitelistValidation' ? unknownField(path, error) : { path, code, message: message.replace(new RegExp(`^${escape(error.property)} `), '') },
+  );
+  return [...own, ...(error.children ?? []).flatMap((child) => flatten(child, path))];
+}
+
+function unknownField(path: string, { property, target }: ValidationError): Violation {
+  const violation = { path, code: 'whitelistValidation', message: `unknown field "${clip(property)}"` };
+  const nearest = target && nearestName(property, fieldNames(target.constructor as DtoClass));
+  return nearest ? { ...violation, suggestion: nearest } : violation;
+}
+
+function fieldNames(dto: DtoClass): string[] {
+  return getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).map(({ propertyName }) => propertyName);
+}
+
+/** The known name a person probably meant, or undefined where nothing is near. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (name.length > 64 || !known.length) return undefined;
+  const candidate = closest(name.toLowerCase(), [...known]);
+  return distance(name.toLowerCase(), candidate) <= Math.max(2, Math.floor(candidate.length / 3)) ? candidate : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** JSON Pointer of a child (RFC 6901). */
+export function pointer(parent: string, key: string | number): string {
+  return `${parent}/${clip(String(key)).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -1,0 +1,54 @@
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import { JSONSchema, targetConstructorToSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
+
+export type JsonSchema = Record<string, unknown> & {
+  type?: string;
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  required?: string[];
+};
+export type DtoClass<T extends object = object> = new () => T;
+
+/** Describes a DTO property for people and models; the text ends up in the tool's schema and in OpenAPI. */
+export const Doc = (description: string, more: Record<string, unknown> = {}): PropertyDecorator => JSONSchema({ description, ...more }) as PropertyDecorator;
+
+const refPrefix = '#/components/schemas/';
+const options = { classTransformerMetadataStorage: defaultMetadataStorage, refPointerPrefix: refPrefix };
+const inlined = new Map<DtoClass, JsonSchema>();
+
+/**
+ * The self-contained JSON Schema of a DTO class, derived from its class-validator decorators; objects are closed
+ * (`additionalProperties: false`), references are resolved in place because not every MCP client follows them.
+ */
+export function schemaOf(dto: DtoClass): JsonSchema {
+  const known = inlined.get(dto);
+  if (known) return known;
+  const all = namedSchemas();
+  const own = all[dto.name] ?? { ...(targetConstructorToSchema(dto, options) as JsonSchema), type: 'object', properties: {} };
+  const schema = resolve(own, all, []);
+  inlined.set(dto, schema);
+  return schema;
+}
+
+/** Every DTO by class name, with references between them: the `components.schemas` of OpenAPI. */
+export function namedSchemas(): Record<string, JsonSchema> {
+  const all = validationMetadatasToSchemas(options) as Record<string, JsonSchema>;
+  return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, close(schema)]));
+}
+
+function close(schema: JsonSchema): JsonSchema {
+  return schema.type === 'object' && schema.properties && schema.additionalProperties === undefined ? { ...schema, additionalProperties: false } : schema;
+}
+
+function resolve<T>(node: T, all: Record<string, JsonSchema>, path: string[]): T {
+  if (Array.isArray(node)) return node.map((item: unknown) => resolve(item, all, path)) as T;
+  if (!node || typeof node !== 'object') return node;
+  const { $ref, ...rest } = node as Record<string, unknown>;
+  if (typeof $ref === 'string' && $ref.startsWith(refPrefix)) {
+    const name = $ref.slice(refPrefix.length);
+    const target = all[name];
+    if (!target || path.includes(name)) throw new Error(`The schema of ${name} is missing or refers to itself.`);
+    return resolve({ ...target, ...rest }, all, [...path, name]) as T;
+  }
+  return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, resolve(value, all, path)])) as T;
+}
