@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { SetupProblem } from './problem.mjs';
+import { lastLines, pinnedNodeEnvironment, run } from './programs.mjs';
+
+const sources = ['apps', 'libs', 'migrations', 'package.json', 'tsconfig.json', '.swcrc', 'nest-cli.json'];
+const stampFile = (root) => path.join(root, 'dist/.openfactory-build');
+
+/** A hash over the names and contents of everything the build reads; times would lie after a git checkout. */
+export function hashSources(root, names = sources) {
+  const hash = createHash('sha256');
+  const add = (name) => {
+    const file = path.join(root, name);
+    const content = readFileSync(file);
+    hash.update(`${name}\0${content.length}\0`).update(content);
+  };
+  const walk = (name) => {
+    for (const entry of readdirSync(path.join(root, name), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const child = `${name}/${entry.name}`;
+      if (entry.isDirectory()) walk(child);
+      else if (!entry.name.endsWith('.spec.ts')) add(child);
+    }
+  };
+  for (const name of names) {
+    if (!existsSync(path.join(root, name))) continue;
+    if (path.extname(name) || name.startsWith('.')) add(name);
+    else walk(name);
+  }
+  return hash.digest('hex');
+}
+
+export function isBuilt(root) {
+  return existsSync(stampFile(root)) && readFileSync(stampFile(root), 'utf8') === hashSources(root);
+}
+
+export const buildStep = {
+  async pending({ root }) {
+    return isBuilt(root) ? undefined : 'Building';
+  },
+  async perform({ root }) {
+    // Hashed before the build: an edit made during it has to be built again.
+    const hash = hashSources(root);
+    rmSync(stampFile(root), { force: true });
+    const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
+    const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), [nest, 'build', 'api'], { cwd: root, env: pinnedNodeEnvironment(root) });
+    if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
+    writeFileSync(stampFile(root), hash);
+  },
+};

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+/** Runs a program without a shell. A program that cannot be started has the code -1, so that callers have one way to fail. */
+export function run(program, args, { cwd, env = process.env, inherit = false, input = false } = {}) {
+  return new Promise((resolve) => {
+    const stdio = inherit ? 'inherit' : [input ? 'inherit' : 'ignore', 'pipe', 'pipe'];
+    const child = spawn(program, args, { cwd, env, stdio, shell: false });
+    let output = '';
+    child.stdout?.on('data', (chunk) => (output += chunk));
+    child.stderr?.on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => resolve({ code: -1, output: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? -1, output }));
+  });
+}
+
+export function find(program, searchPath = process.env.PATH ?? '') {
+  for (const dir of searchPath.split(path.delimiter).filter(Boolean)) {
+    try {
+      accessSync(path.join(dir, program), constants.X_OK);
+      return path.join(dir, program);
+    } catch {
+      // Not in this directory.
+    }
+  }
+  return undefined;
+}
+
+export function lastLines(output, count = 3) {
+  return output.trim().split('\n').map((line) => line.trim()).filter(Boolean).slice(-count).join(' | ');
+}
+
+/** The environment in which `node` is the pinned Node 24, as in `npm run`. */
+export function pinnedNodeEnvironment(root) {
+  return { ...process.env, PATH: [path.join(root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(path.delimiter) };
+}
+
+/** npm must not run on the Node below node_modules that it is about to replace. */
+export function systemNodeEnvironment() {
+  const dirs = (process.env.PATH ?? '').split(path.delimiter).filter((dir) => !dir.endsWith('node_modules/.bin'));
+  return { ...process.env, PATH: dirs.join(path.delimiter) };
+}
