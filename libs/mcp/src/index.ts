@@ -1,2 +1,10 @@
 export { Tool, type ToolDefinition } from './catalogue/tool.decorator.js';
 export { ToolReply, type CallContext, type ClientPeer } from './catalogue/call-context.js';
+export { PromptCatalogue, PromptProvider } from './catalogue/prompt.provider.js';
+export { ResourceCatalogue, ResourceProvider } from './catalogue/resource.provider.js';
+export { ToolCatalogue, toolListing } from './catalogue/tool-catalogue.js';
+export { GatewayOptions } from './gateway-options.js';
+export { McpModule } from './mcp.module.js';
+export { McpNotifier } from './sessions/mcp-notifier.js';
+export { SessionRegistry } from './sessions/session-registry.js';
+export { McpHttpEdge } from './transports/mcp-http.edge.js';

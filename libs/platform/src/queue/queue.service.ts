@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { PgBoss } from 'pg-boss';
 import type { EntityManager } from 'typeorm';
@@ -16,7 +16,7 @@ interface FoundJob {
  * A queue that no method handles, or that two handle, stops the start.
  */
 @Injectable()
-export class QueueService implements OnModuleInit, OnApplicationShutdown {
+export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
   private readonly log = new Logger('Queue');
   private readonly boss: PgBoss;
   private started = false;
@@ -38,7 +38,8 @@ export class QueueService implements OnModuleInit, OnApplicationShutdown {
     for (const { definition } of this.jobs) await this.ensureQueue(definition);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the connection pool goes away, which running jobs still need. */
+  async beforeApplicationShutdown(): Promise<void> {
     if (!this.started) return;
     this.started = false;
     await this.boss.stop({ graceful: true, timeout: 4_000, close: true });

@@ -1,0 +1,20 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Logger } from 'nestjs-pino';
+import { setUpHttp, setUpServer } from '#libs/platform';
+import { McpHttpEdge } from '#libs/mcp';
+import { AppModule, type AppOptions } from './app.module.js';
+import { serveApiDocs } from './openapi.js';
+
+/** The application with its edges, initialised but not listening. */
+export async function createApp(options: AppOptions): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), { bodyParser: false, bufferLogs: true, forceCloseConnections: true, abortOnError: false });
+  app.useLogger(app.get(Logger));
+  app.flushLogs();
+  setUpHttp(app, options.settings, [(request, response) => app.get(McpHttpEdge).handle(request, response)]);
+  setUpServer(app);
+  serveApiDocs(app, options.settings.publicUrl);
+  await app.init();
+  return app;
+}

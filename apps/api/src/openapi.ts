@@ -1,0 +1,19 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { namedSchemas, productVersion } from '#libs/platform';
+
+/** Paths come from the controllers, schemas from the DTOs' validation rules, so that neither is written twice. */
+export function openApiDocument(app: NestExpressApplication, publicUrl: string): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('OpenFactory')
+    .setDescription('A factory for operating-system images. Errors are problem details (RFC 9457) with a stable `reason` and a `hint`.')
+    .setVersion(productVersion)
+    .addServer(publicUrl)
+    .build();
+  const document = SwaggerModule.createDocument(app, config);
+  return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, ...namedSchemas() } as never } };
+}
+
+export function serveApiDocs(app: NestExpressApplication, publicUrl: string): void {
+  SwaggerModule.setup('api/docs', app, () => openApiDocument(app, publicUrl), { jsonDocumentUrl: 'api/docs.json', yamlDocumentUrl: 'api/docs.yaml', customSiteTitle: 'OpenFactory API' });
+}

@@ -1,0 +1,27 @@
+import type { Settings } from '#libs/platform';
+
+/** What a newcomer needs next: where things are, and configuration to paste into the usual MCP clients. */
+export function banner(settings: Settings): string {
+  const url = settings.publicUrl;
+  const sse = `${url}/api/mcp/sse`;
+  const desktop = JSON.stringify({ mcpServers: { openfactory: { url: sse } } }, null, 2);
+  return `
+OpenFactory is running.
+
+  MCP, Streamable HTTP   ${url}/api/mcp
+  MCP, HTTP+SSE          ${sse}   (messages: ${url}/api/mcp/messages)
+  MCP, stdio             OPENFACTORY_URL=${url} bin/openfactory mcp
+  API documentation      ${url}/api/docs
+  Data directory         ${settings.dataDir}
+
+Claude Code:
+
+  claude mcp add --transport sse openfactory ${sse}
+
+Claude Desktop (claude_desktop_config.json) and Cursor (.cursor/mcp.json):
+
+${desktop.replace(/^/gm, '  ')}
+
+Without an API key everybody behind one address is one caller. Ctrl-C stops the factory.
+`;
+}

@@ -1,0 +1,17 @@
+import 'reflect-metadata';
+import { Command } from 'commander';
+import { AppError, productVersion } from '#libs/platform';
+import { registerMcpCommand } from './mcp.command.js';
+import { registerUpCommand } from './up.command.js';
+
+const program = new Command('openfactory').description('A factory for operating-system images').version(productVersion);
+registerUpCommand(program);
+registerMcpCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof AppError)) throw error;
+  console.error(`openfactory: ${[error.message, error.hint].filter(Boolean).join(' ')}`);
+  process.exit(1);
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { loadSettings } from '#libs/platform';
+import { banner } from './factory/banner.js';
+import { startFactory } from './factory/start-factory.js';
+
+/** A second signal, or a stop that hangs, must not keep the terminal: after this long the process ends whatever is left. */
+const stopWithinMs = 9_000;
+
+export function registerUpCommand(program: Command): void {
+  program
+    .command('up')
+    .description('Start the factory (database, API, worker) in this process until Ctrl-C')
+    .action(async () => {
+      const { settings, warnings } = loadSettings();
+      for (const warning of warnings) console.warn(`Warning: ${warning}`);
+      const ended = untilSignal();
+      const factory = await Promise.race([startFactory(settings), ended.then(() => undefined)]);
+      if (!factory) process.exit(130);
+      if (factory.postgres) {
+        factory.postgres.onUnexpectedExit = (lastLines) => {
+          console.error(`The embedded PostgreSQL ended unexpectedly: ${lastLines}\nStarting it again.`);
+          factory.postgres?.start().catch((error: Error) => {
+            console.error(`It could not be started again: ${error.message}`);
+            process.kill(process.pid, 'SIGTERM');
+          });
+        };
+      }
+      console.log(banner(settings));
+      const signal = await ended;
+      console.log(`\n${signal}: stopping.`);
+      setTimeout(() => {
+        console.error('Stopping took too long; ending now.');
+        process.exit(1);
+      }, stopWithinMs).unref();
+      await factory.stop();
+      process.exit(0);
+    });
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      let seen = false;
+      process.on(signal, () => {
+        if (seen) process.exit(1);
+        seen = true;
+        resolve(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,76 @@
+import { InitializeRequestSchema, JSONRPCRequestSchema, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
+import { isObject, RpcCode, RpcError, type Params, type RpcRequest } from './json-rpc.js';
+
+/** The revision that the HTTP+SSE transport belongs to: what a client of an unknown revision is offered there. */
+export const sseProtocolVersion = '2024-11-05';
+export const supportedProtocolVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
+
+/**
+ * Mends what well-meaning clients send and the SDK's strict schemas would answer with -32603: initialize without capabilities or
+ * clientInfo (the specification's own example), prompt arguments that are numbers (likewise), task augmentation of a server without
+ * tasks (to be ignored: MCP 2025-11-25, Tasks).
+ * @throws RpcError -32602 for params that cannot be mended
+ */
+export function mendRequest(request: RpcRequest, fallbackVersion: string | undefined): RpcRequest {
+  if (request.params !== undefined && !isObject(request.params)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "params" must be an object');
+  const params = mendParams(request.method, request.params ?? {}, fallbackVersion);
+  const mended: RpcRequest = { jsonrpc: '2.0', id: request.id, method: request.method, params };
+  if (params._meta !== undefined && !JSONRPCRequestSchema.safeParse(mended).success) {
+    throw new RpcError(RpcCode.invalidParams, 'Invalid params: "_meta" must be an object, and its progressToken a string or a whole number');
+  }
+  return mended;
+}
+
+function mendParams(method: string, { task: _task, ...params }: Params, fallbackVersion: string | undefined): Params {
+  switch (method) {
+    case 'initialize':
+      return mendInitialize(params, fallbackVersion);
+    case 'tools/call':
+      requireText(params, 'name', method);
+      if (params.arguments === undefined || params.arguments === null) return { ...params, arguments: {} };
+      if (!isObject(params.arguments)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "arguments" must be an object');
+      return params;
+    case 'prompts/get':
+      requireText(params, 'name', method);
+      return { ...params, arguments: promptArguments(params.arguments ?? {}) };
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      requireText(params, 'uri', method);
+      return params;
+    default:
+      return params;
+  }
+}
+
+function mendInitialize(params: Params, fallbackVersion: string | undefined): Params {
+  const { protocolVersion } = params;
+  if (typeof protocolVersion !== 'string') throw new RpcError(RpcCode.invalidParams, 'Invalid params: "protocolVersion" must be a string');
+  const mended: Params = {
+    ...params,
+    capabilities: params.capabilities ?? {},
+    clientInfo: isObject(params.clientInfo) ? { ...params.clientInfo, name: params.clientInfo.name ?? 'unknown', version: params.clientInfo.version ?? '0' } : (params.clientInfo ?? { name: 'unknown', version: '0' }),
+    protocolVersion: supportedProtocolVersions.includes(protocolVersion) ? protocolVersion : (fallbackVersion ?? protocolVersion),
+  };
+  const checked = InitializeRequestSchema.safeParse({ method: 'initialize', params: mended });
+  if (checked.success) return mended;
+  const issue = checked.error.issues[0];
+  throw new RpcError(RpcCode.invalidParams, `Invalid params: ${issue ? `"${issue.path.slice(1).join('.')}" ${issue.message}` : 'initialize does not fit its schema'}`);
+}
+
+function requireText(params: Params, name: string, method: string): void {
+  if (typeof params[name] === 'string' && params[name] !== '') return;
+  throw new RpcError(RpcCode.invalidParams, `Invalid params: ${method} needs "${name}", a string`);
+}
+
+/** Prompt arguments are strings by the specification; numbers and booleans are what models send. */
+function promptArguments(given: unknown): Record<string, string> {
+  if (!isObject(given)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "arguments" must be an object');
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => {
+      if (typeof value === 'string') return [name, value];
+      if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
+      throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt argument "${name}" must be a string`);
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+import { AppError, errorHeaders, type Violation } from '#libs/platform';
+import { RpcCode } from './json-rpc.js';
+
+/**
+ * The MCP mapper of a refusal: a result with `isError` that a model can read and act on (MCP 2025-11-25, Tools, Error Handling), and the
+ * same for programs. No `structuredContent`: clients validate that against the tool's output schema and would throw.
+ */
+export function toolRefusal(error: AppError): object {
+  const retryAfter = errorHeaders(error)['Retry-After'];
+  const details = {
+    code: RpcCode.toolFailed,
+    reason: error.reason,
+    message: error.message,
+    ...(error.hint && { hint: error.hint }),
+    retryable: error.retryable,
+    ...(retryAfter && { retry_after_seconds: Number(retryAfter) }),
+    ...(error.violations && { violations: error.violations }),
+  };
+  const sentences = [error.message, ...(error.violations ?? []).slice(0, 50).map(violationLine), error.hint].filter(Boolean);
+  return {
+    isError: true,
+    content: [
+      { type: 'text', text: sentences.join('\n') },
+      { type: 'text', text: JSON.stringify({ error: details }) },
+    ],
+    _meta: { error: details },
+  };
+}
+
+function violationLine({ path, message, suggestion }: Violation): string {
+  return `- ${path || '/'}: ${message}${suggestion ? ` (did you mean "${suggestion}"?)` : ''}`;
+}

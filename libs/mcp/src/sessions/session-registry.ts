@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { AppError, EventBus, Metrics, Settings, type Caller } from '#libs/platform';
+import { ToolCatalogue } from '../catalogue/tool-catalogue.js';
+import type { ToolsetSelection } from '../catalogue/toolset-selection.js';
+import { Dispatcher } from '../dispatch/dispatcher.js';
+import { GatewayOptions } from '../gateway-options.js';
+import { StreamKeeper } from '../transports/stream-keeper.js';
+import type { SessionTransport } from '../transports/session-transport.js';
+import { McpSession } from './mcp-session.js';
+
+const idleMs = 30 * 60_000;
+const maxAgeMs = 24 * 3_600_000;
+/** Old sessions end at moments spread over an hour, so that their clients do not all come back at once. */
+const ageJitterMs = 3_600_000;
+
+export const RESOURCE_UPDATED = 'mcp.resource_updated';
+export const LIST_CHANGED = 'mcp.list_changed';
+
+/** The sessions of this process: opened within limits, found only by their own caller, ended when idle. */
+@Injectable()
+export class SessionRegistry implements OnModuleInit {
+  private readonly log = new Logger('McpSessions');
+  private readonly sessions = new Map<string, McpSession>();
+  private readonly byPrincipal = new Map<string, Set<McpSession>>();
+  private readonly closed;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly catalogue: ToolCatalogue,
+    private readonly dispatcher: Dispatcher,
+    private readonly options: GatewayOptions,
+    private readonly events: EventBus,
+    private readonly keeper: StreamKeeper,
+    metrics: Metrics,
+  ) {
+    metrics.gauge('openfactory_mcp_sessions', 'Open MCP sessions', () => this.sessions.size);
+    this.closed = metrics.counter('openfactory_mcp_sessions_closed_total', 'Ended MCP sessions by reason', ['reason']);
+  }
+
+  onModuleInit(): void {
+    this.keeper.onTick((now) => this.endIdle(now));
+    this.events.subscribe(RESOURCE_UPDATED, { onEvent: (uri) => this.resourceUpdated(uri) });
+    this.events.subscribe(LIST_CHANGED, { onEvent: (kind) => this.broadcast(`notifications/${kind}/list_changed`), onGap: () => undefined });
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** 192 random bits: an id cannot be guessed. */
+  newId(): string {
+    return randomBytes(24).toString('base64url');
+  }
+
+  /** To be asked before a stream is opened. @throws AppError `too_many_sessions` */
+  admit(caller: Caller): void {
+    const { mcpMaxSessions, mcpMaxSessionsPerCaller } = this.settings;
+    const own = this.byPrincipal.get(caller.principalId);
+    if (own && own.size >= mcpMaxSessionsPerCaller && !this.evictIdlest(own)) throw tooMany(`You have ${own.size} sessions, all of them busy.`);
+    if (this.sessions.size >= mcpMaxSessions) throw tooMany('The factory has as many sessions as it can take.');
+  }
+
+  /** Admit first. */
+  async open(caller: Caller, selection: ToolsetSelection, transport: SessionTransport): Promise<McpSession> {
+    const session = new McpSession({ caller, view: this.catalogue.view(selection), transport, dispatcher: this.dispatcher, options: this.options });
+    transport.onclose = () => this.forget(session);
+    this.sessions.set(session.id, session);
+    const own = this.byPrincipal.get(caller.principalId) ?? new Set();
+    this.byPrincipal.set(caller.principalId, own.add(session));
+    await session.start();
+    return session;
+  }
+
+  /** The caller's own session; undefined for an unknown id and for another's alike. */
+  find(id: string | undefined, caller: Caller): McpSession | undefined {
+    const session = id === undefined ? undefined : this.sessions.get(id);
+    if (!session || session.caller.principalId !== caller.principalId) return undefined;
+    session.lastUsedAt = Date.now();
+    return session;
+  }
+
+  async end(session: McpSession, reason: 'client' | 'evicted' | 'idle' | 'aged' | 'shutdown' | 'revoked'): Promise<void> {
+    if (!this.sessions.has(session.id)) return;
+    this.closed.inc({ reason });
+    await session.close();
+  }
+
+  /** Waits for running calls, then ends every session. */
+  async endAll(graceMs: number): Promise<void> {
+    const deadline = Date.now() + graceMs;
+    while (Date.now() < deadline && [...this.sessions.values()].some((session) => session.busy)) await new Promise((resolve) => setTimeout(resolve, 25));
+    await Promise.all([...this.sessions.values()].map((session) => this.end(session, 'shutdown')));
+  }
+
+  private forget(session: McpSession): void {
+    if (!this.sessions.delete(session.id)) return;
+    const { principalId } = session.caller;
+    const own = this.byPrincipal.get(principalId);
+    own?.delete(session);
+    if (own?.size === 0) this.byPrincipal.delete(principalId);
+  }
+
+  private evictIdlest(own: Set<McpSession>): boolean {
+    let idlest: McpSession | undefined;
+    for (const session of own) if (!session.busy && (!idlest || session.lastUsedAt < idlest.lastUsedAt)) idlest = session;
+    if (!idlest) return false;
+    this.log.debug(`Ending session ${idlest.logId}, the longest idle of its caller, for a new one`);
+    void this.end(idlest, 'evicted');
+    return true;
+  }
+
+  private endIdle(now: number): void {
+    for (const session of this.sessions.values()) {
+      if (session.busy) continue;
+      const age = now - session.openedAt;
+      const idle = !session.transport.connected && now - session.lastUsedAt > idleMs;
+      if (idle) void this.end(session, 'idle');
+      else if (age > maxAgeMs + (Number.parseInt(session.logId, 16) % ageJitterMs)) void this.end(session, 'aged');
+    }
+  }
+
+  private resourceUpdated(uri: string): void {
+    for (const session of this.sessions.values()) {
+      if (session.subscriptions.has(uri)) void session.notify({ method: 'notifications/resources/updated', params: { uri } });
+    }
+  }
+
+  private broadcast(method: string): void {
+    for (const session of this.sessions.values()) void session.notify({ method });
+  }
+}
+
+function tooMany(message: string): AppError {
+  return new AppError({ kind: 'quota', reason: 'too_many_sessions', message, hint: 'Close sessions you no longer need, or come back later.', retryAfterSeconds: 10 });
+}

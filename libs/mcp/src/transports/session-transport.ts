@@ -1,0 +1,69 @@
+import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
+import { mendRequest } from '../dispatch/params.js';
+import { isRequest, isResponse, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcResponse } from '../dispatch/json-rpc.js';
+
+/** What both HTTP transports have in common: messages are mended and counted before the SDK sees them. */
+export abstract class SessionTransport implements Transport {
+  sessionId: string;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
+  /** Ids of requests that are being worked on. */
+  readonly inFlight = new Set<RpcId>();
+  abstract readonly name: 'sse' | 'streamable-http' | 'stateless';
+  /** What a client of an unknown protocol revision is offered; undefined: the SDK's latest. */
+  protected abstract readonly fallbackVersion: string | undefined;
+  private closed = false;
+
+  abstract send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void>;
+  /** Whether a stream to the client is open, so that the session is not idle. */
+  abstract get connected(): boolean;
+  protected abstract closeStreams(): void;
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    if (!this.closed) {
+      this.closed = true;
+      this.closeStreams();
+      this.inFlight.clear();
+      this.onclose?.();
+    }
+    return Promise.resolve();
+  }
+
+  /**
+   * Hands a message to the protocol. A request whose params cannot be mended is answered here, by id.
+   * @throws RpcError -32600 for an id that is in use
+   */
+  protected receive(message: RpcMessage, extra?: MessageExtraInfo): void {
+    if (!isRequest(message)) {
+      if (!isResponse(message) && message.params !== undefined && typeof message.params !== 'object') return; // A malformed notification has nobody to tell.
+      this.onmessage?.(message as JSONRPCMessage, extra);
+      return;
+    }
+    if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
+    this.inFlight.add(message.id);
+    try {
+      this.onmessage?.(mendRequest(message, this.fallbackVersion) as JSONRPCMessage, extra);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      void this.send(errorResponse(message.id, error) as JSONRPCMessage);
+    }
+  }
+
+  /** To be called with every message sent. @returns the response's id, if it is one */
+  protected settle(message: JSONRPCMessage): RpcId | undefined {
+    if ('method' in message || !('id' in message)) return undefined;
+    const { id } = message as RpcResponse;
+    this.inFlight.delete(id);
+    return id;
+  }
+}
+
+export function errorResponse(id: RpcId | null, { code, message, data }: RpcError): object {
+  return { jsonrpc: '2.0', id, error: { code, message, ...(data !== undefined && { data }) } };
+}

@@ -1,0 +1,22 @@
+import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common';
+import type { Request } from 'express';
+import type { Caller } from '../caller/caller.js';
+
+const callerProperty = Symbol('caller');
+type Called = Request & { [callerProperty]?: Caller };
+
+export function rememberCaller(request: Request, caller: Caller): void {
+  (request as Called)[callerProperty] = caller;
+}
+
+/** The Caller of this request, found by CallerGuard. */
+export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const caller = (context.switchToHttp().getRequest<Called>())[callerProperty];
+  if (!caller) throw new Error('CallerGuard did not run before this route.');
+  return caller;
+});
+
+export const PUBLIC_ROUTE = 'openfactory:public-route';
+
+/** A route that answers without knowing who asks (health, documentation). Every other route has a Caller. */
+export const PublicRoute = (): CustomDecorator => SetMetadata(PUBLIC_ROUTE, true);

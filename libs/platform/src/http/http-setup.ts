@@ -1,0 +1,65 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import type { Settings } from '../config/settings.js';
+import { requireJson } from './read-body.js';
+import { requestIdOf } from './request-id.js';
+import { RequestGuard } from './request-guard.js';
+import { sendProblem, toAppError } from './problem.js';
+
+const restBodyLimit = '2mb';
+const bodyMethods = new Set(['POST', 'PUT', 'PATCH']);
+
+export type RawHandler = (request: Request, response: Response) => boolean | Promise<boolean>;
+
+/**
+ * What holds for every request, in order: host and origin, then the `edges` (the MCP endpoints, which answer for themselves and must not
+ * pay for what only REST needs), then security headers, body limits and JSON only.
+ */
+export function setUpHttp(app: NestExpressApplication, settings: Settings, edges: RawHandler[]): void {
+  const guard = new RequestGuard(settings);
+  const refuse = (request: Request, response: Response, error: unknown) => sendProblem(request, response, toAppError(error), requestIdOf(request));
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    try {
+      guard.check(request);
+      if (!guard.answerPreflight(request, response)) next();
+    } catch (error) {
+      refuse(request, response, error);
+    }
+  });
+  for (const edge of edges) {
+    app.use((request: Request, response: Response, next: NextFunction) => {
+      const answered = edge(request, response);
+      if (answered === false) next();
+    });
+  }
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { upgradeInsecureRequests: settings.publicUrl.startsWith('https:') ? [] : null } },
+      strictTransportSecurity: settings.publicUrl.startsWith('https:'),
+    }),
+  );
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    response.setHeader('X-Request-Id', requestIdOf(request));
+    response.setHeader('Cache-Control', 'no-store');
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    if (!bodyMethods.has(request.method) || (encoding === undefined && (length === undefined || length === '0'))) return next();
+    try {
+      requireJson(request);
+      next();
+    } catch (error) {
+      refuse(request, response, error);
+    }
+  });
+  app.use(express.json({ limit: restBodyLimit, strict: true, type: () => true, inflate: false }));
+}
+
+/** Slow senders are cut off; a long answer (an event stream) is not a slow request. */
+export function setUpServer(app: NestExpressApplication): void {
+  const server = app.getHttpServer();
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 20_000;
+  server.keepAliveTimeout = 65_000;
+}

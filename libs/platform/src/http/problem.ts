@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError, type ErrorKind } from '../errors/app-error.js';
+import { answerAndClose } from './read-body.js';
+
+export const statusOf: Record<ErrorKind, number> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  wrong_state: 409,
+  too_large: 413,
+  unsupported_media_type: 415,
+  quota: 429,
+  unavailable: 503,
+  internal: 500,
+};
+
+const titles: Record<ErrorKind, string> = {
+  invalid: 'Invalid input',
+  unauthenticated: 'Invalid API key',
+  forbidden: 'Forbidden',
+  not_found: 'Not found',
+  conflict: 'Conflict',
+  wrong_state: 'Wrong state',
+  too_large: 'Too large',
+  unsupported_media_type: 'Unsupported media type',
+  quota: 'Limit reached',
+  unavailable: 'Unavailable',
+  internal: 'Internal error',
+};
+
+/** Headers that a kind of error calls for (RFC 6750, section 3; RFC 9110, 10.2.3). */
+export function errorHeaders(error: AppError): Record<string, string> {
+  if (error.kind === 'unauthenticated') return { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${error.message.replaceAll('"', "'")}"` };
+  const seconds = error.retryAfterSeconds ?? (error.kind === 'unavailable' ? 5 : undefined);
+  return seconds === undefined ? {} : { 'Retry-After': String(Math.ceil(seconds)) };
+}
+
+/** Problem details (RFC 9457) with our extension members `reason`, `hint`, `request_id`, `violations`. */
+export function problemOf(error: AppError, requestId: string): object {
+  return {
+    type: 'about:blank',
+    title: titles[error.kind],
+    status: statusOf[error.kind],
+    detail: error.message,
+    reason: error.reason,
+    ...(error.hint && { hint: error.hint }),
+    ...(error.violations && { violations: error.violations }),
+    request_id: requestId,
+  };
+}
+
+export function sendProblem(request: IncomingMessage, response: ServerResponse, error: AppError, requestId: string): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = JSON.stringify(problemOf(error, requestId));
+  sendErrorBody(request, response, error, { body, contentType: 'application/problem+json; charset=utf-8' });
+}
+
+export interface ErrorBody {
+  body: string;
+  contentType: string;
+  /** Instead of the status of the error's kind. */
+  status?: number;
+  headers?: Record<string, string>;
+}
+
+/** Sends an error body; the connection is given up only where part of the request body is still to come. */
+export function sendErrorBody(request: IncomingMessage, response: ServerResponse, error: AppError, { body, contentType, status = statusOf[error.kind], headers: more }: ErrorBody): void {
+  const headers = { ...errorHeaders(error), 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...more };
+  const expectsBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  if (expectsBody && !request.complete) return answerAndClose(request, response, status, headers, body);
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+}
+
+/** Whatever was thrown, as an AppError; what is not ours becomes `internal` and keeps its details to itself. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError({ kind: 'internal', reason: 'internal_error', message: 'Something went wrong on our side.', hint: 'Try again; if it stays, tell your operator the request id.', cause: error });
+}

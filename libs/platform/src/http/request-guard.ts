@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError, clip } from '../errors/app-error.js';
+import type { Settings } from '../config/settings.js';
+
+/** Headers that web pages of an allowed origin may send and read (the MCP ones: Streamable HTTP, 2025-11-25 and 2026-07-28). */
+const corsRequestHeaders =
+  'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id';
+const corsExposedHeaders = 'Content-Disposition, ETag, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-Id';
+
+/**
+ * The Host allow-list and the Origin check, before anything else looks at a request: they keep a web page of a stranger from reaching
+ * a factory on somebody's own machine (DNS rebinding, cross-site requests; MCP Streamable HTTP, Security Warning).
+ */
+export class RequestGuard {
+  private readonly settings: Settings;
+  private hosts: Set<string> | undefined;
+  private origins: Set<string> | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  /** @throws AppError `host_not_allowed` or `origin_not_allowed`, both 403 */
+  check(request: IncomingMessage): void {
+    const { host, origin } = request.headers;
+    if (!host || !this.isAllowedHost(host)) {
+      throw new AppError({
+        kind: 'forbidden',
+        reason: 'host_not_allowed',
+        message: `The Host "${clip(host ?? '')}" is not one this factory answers to.`,
+        hint: 'Use its public URL, or add the name to OPENFACTORY_ALLOWED_HOSTS.',
+      });
+    }
+    if (origin !== undefined && !this.isAllowedOrigin(origin)) {
+      throw new AppError({
+        kind: 'forbidden',
+        reason: 'origin_not_allowed',
+        message: `Pages of the origin "${clip(origin)}" may not call this factory.`,
+        hint: 'Add the origin to OPENFACTORY_ALLOWED_ORIGINS.',
+      });
+    }
+  }
+
+  /** Sets the CORS headers of an allowed origin and answers a preflight. @returns whether the request is answered */
+  answerPreflight(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = request.headers;
+    if (origin === undefined) return false;
+    response.setHeader('Access-Control-Allow-Origin', origin);
+    response.setHeader('Access-Control-Expose-Headers', corsExposedHeaders);
+    response.setHeader('Vary', 'Origin');
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
+    response.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT, PATCH, DELETE');
+    response.setHeader('Access-Control-Allow-Headers', corsRequestHeaders);
+    response.setHeader('Access-Control-Max-Age', '600');
+    response.writeHead(204).end();
+    return true;
+  }
+
+  private isAllowedHost(host: string): boolean {
+    this.hosts ??= this.allowedHosts();
+    const lower = host.toLowerCase();
+    return this.hosts.has(lower) || this.hosts.has(lower.replace(/:\d+$/, ''));
+  }
+
+  private isAllowedOrigin(origin: string): boolean {
+    this.origins ??= this.allowedOrigins();
+    return this.origins.has(origin.toLowerCase());
+  }
+
+  /** A name without a port allows every port of it: the port a tunnel or container maps to is no secret worth guarding. */
+  private allowedHosts(): Set<string> {
+    const { host, publicUrl, allowedHosts } = this.settings;
+    const own = host.includes(':') ? `[${host}]` : host;
+    return new Set(['localhost', '127.0.0.1', '[::1]', own, new URL(publicUrl).hostname, ...allowedHosts].map((name) => name.toLowerCase()));
+  }
+
+  private allowedOrigins(): Set<string> {
+    const { publicUrl, allowedOrigins } = this.settings;
+    const { origin, port, protocol } = new URL(publicUrl);
+    const local = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${protocol}//${name}${port && `:${port}`}`);
+    return new Set([origin, ...local, ...allowedOrigins].map((name) => name.toLowerCase()));
+  }
+}

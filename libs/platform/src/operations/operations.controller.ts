@@ -1,0 +1,94 @@
+import { timingSafeEqual, createHash } from 'node:crypto';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
+import type { Request, Response } from 'express';
+import { DataSource } from 'typeorm';
+import { Settings } from '../config/settings.js';
+import { normaliseAddress } from '../caller/client-address.js';
+import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
+import { PublicRoute } from '../http/current-caller.decorator.js';
+import { QueueService } from '../queue/queue.service.js';
+import { Metrics } from './metrics.js';
+import { Readiness } from './readiness.js';
+
+const answerWithinMs = 2_000;
+
+@ApiTags('operations')
+@PublicRoute()
+@Controller()
+export class OperationsController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly database: DataSource,
+    private readonly events: EventBus,
+    private readonly queue: QueueService,
+    private readonly readiness: Readiness,
+  ) {}
+
+  @ApiOperation({ summary: 'Whether the process runs; restart it when this fails' })
+  @Get('api/health/live')
+  live(): { status: string } {
+    return { status: 'ok' };
+  }
+
+  @ApiOperation({ summary: 'Whether requests should be sent here: database, events, queue, not shutting down' })
+  @Get('api/health/ready')
+  @HealthCheck()
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([
+      () => this.check('shutdown', () => !this.readiness.stopping),
+      () => this.check('database', () => this.databaseAnswers()),
+      () => this.check('events', () => this.events.connected),
+      () => this.check('queue', () => this.queue.running),
+    ]);
+  }
+
+  private async check(name: string, probe: () => boolean | Promise<boolean>): Promise<HealthIndicatorResult> {
+    const session = this.indicators.check(name);
+    return (await probe()) ? session.up() : session.down();
+  }
+
+  private async databaseAnswers(): Promise<boolean> {
+    const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), answerWithinMs).unref());
+    const answer = this.database.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    return await Promise.race([answer, timeout]);
+  }
+}
+
+@PublicRoute()
+@Controller()
+export class MetricsController {
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly settings: Settings,
+  ) {}
+
+  @ApiExcludeEndpoint()
+  @Get('metrics')
+  async read(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!this.mayRead(request)) {
+      throw new AppError({ kind: 'forbidden', reason: 'metrics_forbidden', message: 'Metrics are for loopback or for holders of the metrics token.', hint: 'Set OPENFACTORY_METRICS_TOKEN and send it as a bearer token.' });
+    }
+    response.setHeader('Content-Type', this.metrics.registry.contentType);
+    response.end(await this.metrics.registry.metrics());
+  }
+
+  /** With a token set, the token alone decides; a forwarded request is never loopback, whatever its peer is. */
+  private mayRead(request: Request): boolean {
+    const { metricsToken } = this.settings;
+    if (metricsToken !== undefined) return sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`);
+    const forwarded = ['x-forwarded-for', 'forwarded', 'x-real-ip'].some((name) => request.headers[name] !== undefined);
+    return !forwarded && /^127\./.test(normaliseAddress(request.socket.remoteAddress ?? '0.0.0.0'));
+  }
+}
+
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
