@@ -19,15 +19,15 @@ export default defineConfig(
         'error',
         { object: 'process', property: 'env', message: 'Only platform/config reads the environment.' },
       ],
-      'no-restricted-imports': [
+      '@typescript-eslint/no-restricted-imports': [
         'error',
-        { paths: ['child_process', 'node:child_process'].map((name) => ({ name, message: 'Programs are spawned by platform/process only.' })) },
+        { paths: ['child_process', 'node:child_process'].map((name) => ({ name, allowTypeImports: true, message: 'Programs are spawned by platform/process only.' })) },
       ],
     },
   },
   {
     files: ['libs/platform/src/config/**', 'libs/platform/src/process/**', 'test/**', 'bench/**'],
-    rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
+    rules: { 'no-restricted-properties': 'off', '@typescript-eslint/no-restricted-imports': 'off' },
   },
   {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'bench/**/*.ts'],

@@ -9,12 +9,12 @@ import { serveApiDocs } from './openapi.js';
 
 /** The application with its edges, initialised but not listening. */
 export async function createApp(options: AppOptions): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), { bodyParser: false, bufferLogs: true, forceCloseConnections: true, abortOnError: false });
-  app.useLogger(app.get(Logger));
-  app.flushLogs();
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), { bodyParser: false, logger: ['fatal', 'error', 'warn'], forceCloseConnections: true, abortOnError: false });
   setUpHttp(app, options.settings, [(request, response) => app.get(McpHttpEdge).handle(request, response)]);
   setUpServer(app);
   serveApiDocs(app, options.settings.publicUrl);
   await app.init();
+  // Only now: Nest's own start-up chatter is of no use to an operator.
+  app.useLogger(app.get(Logger));
   return app;
 }

@@ -68,11 +68,15 @@ export interface ErrorBody {
   headers?: Record<string, string>;
 }
 
-/** Sends an error body; the connection is given up only where part of the request body is still to come. */
+/** What is left of a body this small is read and thrown away, so that the connection can be used again. */
+const smallBodyBytes = 1 << 20;
+
+/** Sends an error body; the connection is given up only where much of the request body is still to come. */
 export function sendErrorBody(request: IncomingMessage, response: ServerResponse, error: AppError, { body, contentType, status = statusOf[error.kind], headers: more }: ErrorBody): void {
   const headers = { ...errorHeaders(error), 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...more };
-  const expectsBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
-  if (expectsBody && !request.complete) return answerAndClose(request, response, status, headers, body);
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (!request.complete && (encoding !== undefined || Number(length ?? 0) > smallBodyBytes)) return answerAndClose(request, response, status, headers, body);
+  if (!request.complete) request.resume();
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }
 

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { loadSettings, type Settings } from '#libs/platform';
+import { startFactory, type RunningFactory } from '../../apps/cli/src/factory/start-factory.js';
+import { cloneDatabase, type TestDatabase } from './database.js';
+
+export interface TestApp extends RunningFactory {
+  url: string;
+  settings: Settings;
+  database: TestDatabase;
+}
+
+export interface TestAppOptions {
+  /** Environment variables over the defaults of a test. */
+  environment?: Record<string, string>;
+  extraModules?: (Type | DynamicModule)[];
+  /** A database of another app, for a second process on the same state. */
+  database?: TestDatabase;
+}
+
+/** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
+export async function startTestApp({ environment = {}, extraModules, database: shared }: TestAppOptions = {}): Promise<TestApp> {
+  const database = shared ?? (await cloneDatabase());
+  const { settings } = loadSettings({
+    OPENFACTORY_PORT: '0',
+    OPENFACTORY_ROLES: 'api',
+    OPENFACTORY_LOG_LEVEL: 'silent',
+    OPENFACTORY_DATA_DIR: '/tmp/openfactory-test-data',
+    OPENFACTORY_SECRET: randomBytes(32).toString('hex'),
+    DATABASE_URL: database.url,
+    ...environment,
+  });
+  const factory = await startFactory(settings, { extraModules });
+  return {
+    ...factory,
+    settings,
+    database,
+    url: settings.publicUrl,
+    stop: async () => {
+      await factory.stop();
+      if (!shared) await database.drop();
+    },
+  };
+}
