@@ -19,7 +19,7 @@ async function timed(work) {
 
 async function staticCheck(name) {
   console.log(`\n== ${name}`);
-  const { code, seconds } = await timed(() => run('npm', ['run', '--silent', ...staticChecks[name]], { cwd: root, env: environment, inherit: true }));
+  const { code, seconds } = await timed(() => run('npm', ['run', '--silent', ...staticChecks[name]], { cwd: root, env: environment, inherit: true, tied: true }));
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], seconds };
 }
 
@@ -30,7 +30,7 @@ async function jest(args) {
   try {
     const node = path.join(root, 'node_modules/.bin/node');
     const options = ['--experimental-vm-modules', '--no-warnings', path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--json', `--outputFile=${reportFile}`];
-    const { code } = await run(node, [...options, ...args], { cwd: root, env: environment, inherit: true });
+    const { code } = await run(node, [...options, ...args], { cwd: root, env: environment, inherit: true, tied: true });
     return jestRows(readReport(reportFile), code, root);
   } finally {
     rmSync(dir, { recursive: true, force: true });

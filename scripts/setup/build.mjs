@@ -43,7 +43,7 @@ export const buildStep = {
     const hash = hashSources(root);
     rmSync(stampFile(root), { force: true });
     const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-    const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), [nest, 'build', 'api'], { cwd: root, env: pinnedNodeEnvironment(root) });
+    const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), [nest, 'build', 'api'], { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
     if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
     writeFileSync(stampFile(root), hash);
   },

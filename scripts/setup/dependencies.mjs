@@ -52,7 +52,7 @@ export const dependenciesStep = {
     requireSpace(root);
     rmSync(stampFile(root), { force: true });
     // Included by name, because NODE_ENV=production or an .npmrc would leave out the build tools, or Node 24 and PostgreSQL.
-    const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'], { cwd: root, env: environment });
+    const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'], { cwd: root, env: environment, tied: true });
     if (code !== 0) throw new SetupProblem(npmProblem(output));
     if (!existsSync(path.join(root, 'node_modules/.bin/node'))) throw new SetupProblem('npm did not install the pinned Node.js for this machine: remove "omit=optional" from the npm configuration and start again.');
     writeFileSync(stampFile(root), sha256(readFileSync(lockFile(root), 'utf8')));

@@ -9,8 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function withLock(root, report, work) {
   const file = path.join(root, '.setup/lock');
   mkdirSync(path.dirname(file), { recursive: true });
-  for (let told = false; !take(file); told = true) {
+  for (let told = false; !take(file); ) {
+    if (!isAlive(file)) {
+      rmSync(file, { force: true });
+      continue;
+    }
     if (!told) report('Waiting for another setup of this checkout to end');
+    told = true;
     await sleep(200);
   }
   try {
@@ -26,9 +31,8 @@ function take(file) {
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
+    return false;
   }
-  if (!isAlive(file)) rmSync(file, { force: true });
-  return false;
 }
 
 function isAlive(file) {

@@ -2,11 +2,15 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
-/** Runs a program without a shell. A program that cannot be started has the code -1, so that callers have one way to fail. */
-export function run(program, args, { cwd, env = process.env, inherit = false, input = false } = {}) {
+/**
+ * Runs a program without a shell. A program that cannot be started has the code -1, so that callers have one way to fail.
+ * `tied` ends it when this script is killed: what it left half done is redone by the next setup, which must not meet it still at work.
+ */
+export function run(program, args, { cwd, env = process.env, inherit = false, input = false, tied = false } = {}) {
   return new Promise((resolve) => {
     const stdio = inherit ? 'inherit' : [input ? 'inherit' : 'ignore', 'pipe', 'pipe'];
-    const child = spawn(program, args, { cwd, env, stdio, shell: false });
+    const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', program, ...args] : [program, ...args];
+    const child = spawn(first, rest, { cwd, env, stdio, shell: false });
     let output = '';
     child.stdout?.on('data', (chunk) => (output += chunk));
     child.stderr?.on('data', (chunk) => (output += chunk));

