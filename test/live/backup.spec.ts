@@ -46,6 +46,8 @@ async function writeEntries(target: EmbeddedPostgres, writer: number, stop: Abor
     await client.query('UPDATE account SET balance = balance + $1 WHERE id = $2', [n % 97, writer * 10 + 1 + (n % 9)]);
     await client.query('INSERT INTO entry (writer, n, running) VALUES ($1, $2, $3)', [writer, n, (n * (n + 1)) / 2]);
     await client.query('COMMIT');
+    // A checkpoint in the middle: from then on only the backup label knows where the replay has to begin.
+    if (writer === 0 && n % 25 === 0) await client.query('CHECKPOINT');
     // Files that come and go while the directory is read.
     if (n % 50 === 0) await client.query(`DROP TABLE IF EXISTS scratch_${writer}; CREATE TABLE scratch_${writer} AS SELECT generate_series(1, 5000)`);
   }
