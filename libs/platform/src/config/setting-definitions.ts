@@ -48,7 +48,8 @@ const isHostName = (item: string) => /^(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0
 const isOrigin = (item: string) => URL.canParse(item) && new URL(item).origin === item;
 const databaseUrl = (value?: string): string | undefined => {
   if (value === undefined) return undefined;
-  return /^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? value : fail('must be a URL that starts with postgres:// or postgresql://');
+  // No URL.canParse: libpq URLs may leave the host out (postgres://user@/database?host=/socket/dir).
+  return /^postgres(ql)?:\/\/./.test(value) ? value : fail('must be a URL that starts with postgres:// or postgresql://');
 };
 const secret = (value?: string): string | undefined =>
   value === undefined || value.length >= 32 ? value : fail('must hold at least 32 characters (try: openssl rand -base64 48)');

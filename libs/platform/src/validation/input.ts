@@ -24,9 +24,18 @@ export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): 
   const structural = checkStructure(value);
   if (structural) return { violations: [structural] };
   if (!isObject(value)) return { violations: [{ path: '', code: 'isObject', message: 'must be an object' }] };
+  const fields = fieldNames(dto);
+  // class-validator calls every value of a class without rules "unknown".
+  if (!fields.length) {
+    const violations = Object.keys(value).map((key) => ({ path: pointer('', key), code: 'whitelistValidation', message: `unknown field "${clip(key)}"; there are none` }));
+    return violations.length ? { violations: violations.slice(0, maxViolations) } : { instance: new dto(), violations };
+  }
   // class-transformer and class-validator break on some hostile shapes that pass every check; a break is a bad input, not a fault.
   try {
-    const instance = plainToInstance(dto, readJsonStrings(schemaOf(dto), value), { exposeDefaultValues: true });
+    const read = readJsonStrings(schemaOf(dto), value);
+    const misplaced = misplacedArrays(schemaOf(dto), read, '');
+    if (misplaced.length) return { violations: misplaced.slice(0, maxViolations) };
+    const instance = plainToInstance(dto, read, { exposeDefaultValues: true });
     const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, validationError: { target: true, value: false } });
     const violations = errors.flatMap((error) => flatten(error, ''));
     return violations.length ? { violations: violations.slice(0, maxViolations) } : { instance, violations };
@@ -65,6 +74,17 @@ export function readJsonStrings(schema: JsonSchema | undefined, value: unknown):
   if (!isObject(node) || !schema?.properties) return node;
   const { properties } = schema;
   return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, Object.hasOwn(properties, key) ? readJsonStrings(properties[key], child) : child]));
+}
+
+/** class-validator takes an array where a nested object is wanted (it validates the items, and `[]` has none). */
+function misplacedArrays(schema: JsonSchema | undefined, value: unknown, path: string): Violation[] {
+  if (Array.isArray(value)) {
+    if (schema?.properties) return [{ path, code: 'isObject', message: 'must be an object, not an array' }];
+    return schema?.items?.properties ? value.flatMap((item, index) => misplacedArrays(schema.items, item, pointer(path, index))) : [];
+  }
+  if (!isObject(value) || !schema?.properties) return [];
+  const { properties } = schema;
+  return Object.entries(value).flatMap(([key, child]) => (Object.hasOwn(properties, key) ? misplacedArrays(properties[key], child, pointer(path, key)) : []));
 }
 
 function readJson(text: string): object | undefined {

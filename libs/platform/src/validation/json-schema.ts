@@ -1,5 +1,5 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
-import { JSONSchema, targetConstructorToSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
+import { JSONSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
 
 export type JsonSchema = Record<string, unknown> & {
   type?: string;
@@ -24,7 +24,7 @@ export function schemaOf(dto: DtoClass): JsonSchema {
   const known = inlined.get(dto);
   if (known) return known;
   const all = namedSchemas();
-  const own = all[dto.name] ?? { ...(targetConstructorToSchema(dto, options) as JsonSchema), type: 'object', properties: {} };
+  const own = all[dto.name] ?? { type: 'object', properties: {}, additionalProperties: false };
   const schema = resolve(own, all, []);
   inlined.set(dto, schema);
   return schema;
@@ -36,8 +36,12 @@ export function namedSchemas(): Record<string, JsonSchema> {
   return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, close(schema)]));
 }
 
+/** Closes an object, and takes from `required` what has a default. */
 function close(schema: JsonSchema): JsonSchema {
-  return schema.type === 'object' && schema.properties && schema.additionalProperties === undefined ? { ...schema, additionalProperties: false } : schema;
+  if (schema.type !== 'object' || !schema.properties) return schema;
+  const { properties, required: listed, ...rest } = schema;
+  const required = listed?.filter((name) => properties[name]?.default === undefined) ?? [];
+  return { ...rest, properties, ...(required.length && { required }), additionalProperties: schema.additionalProperties ?? false };
 }
 
 function resolve<T>(node: T, all: Record<string, JsonSchema>, path: string[]): T {
