@@ -17,10 +17,13 @@ export class ConformanceElicitationInput {
   @Doc('The message to show to the user.') @IsString() message: string;
 }
 
-@JSONSchema({
+/** Keywords that the decorator's types, made for OpenAPI 3.0, do not know. */
+const dialectKeywords: Record<string, unknown> = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $defs: { address: { type: 'object', properties: { street: { type: 'string' }, city: { type: 'string' } } } },
-})
+};
+
+@JSONSchema(dialectKeywords)
 export class ConformanceDialectInput {
   @Doc('A name.') @IsOptional() @IsString() name?: string;
   @JSONSchema({ $ref: '#/$defs/address' }) @IsOptional() @IsObject() address?: object;
