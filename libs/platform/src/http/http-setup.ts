@@ -2,6 +2,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { Settings } from '../config/settings.js';
+import { fromFramework } from './framework-error.js';
 import { requireJson } from './read-body.js';
 import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
@@ -53,7 +54,11 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
       refuse(request, response, error);
     }
   });
-  app.use(express.json({ limit: restBodyLimit, strict: true, type: () => true, inflate: false }));
+  const parse = express.json({ limit: restBodyLimit, strict: true, type: () => true, inflate: false });
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    // Nest would turn the parser's errors into its own and lose what kind they were.
+    parse(request, response, (error?: unknown) => (error ? refuse(request, response, fromFramework(error) ?? error) : next()));
+  });
 }
 
 /** Slow senders are cut off; a long answer (an event stream) is not a slow request. */

@@ -65,6 +65,7 @@ describe('checkInput', () => {
   it('takes no fields where a class has none', () => {
     expect(parseInput(SpecNothing, {})).toBeInstanceOf(SpecNothing);
     expect(paths({ name: 'a', steps: [{ run: 'x' }, []] })).toEqual(['/steps/1 isObject']);
+    expect(paths({ name: 'A', steps: [[]] }).sort()).toEqual(['/name matches', '/steps/0 isObject']);
     expect(() => parseInput(SpecNothing, { x: 1 })).toThrow(AppError);
   });
 

@@ -34,10 +34,10 @@ export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): 
   try {
     const read = readJsonStrings(schemaOf(dto), value);
     const misplaced = misplacedArrays(schemaOf(dto), read, '');
-    if (misplaced.length) return { violations: misplaced.slice(0, maxViolations) };
     const instance = plainToInstance(dto, read, { exposeDefaultValues: true });
     const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, validationError: { target: true, value: false } });
-    const violations = errors.flatMap((error) => flatten(error, ''));
+    const found = errors.flatMap((error) => flatten(error, ''));
+    const violations = [...misplaced, ...found.filter(({ path }) => !misplaced.some((other) => other.path === path))];
     return violations.length ? { violations: violations.slice(0, maxViolations) } : { instance, violations };
   } catch {
     return { violations: [{ path: '', code: 'malformed', message: 'does not have the shape of this input' }] };
