@@ -1,4 +1,5 @@
 import { Platform1793000000000 } from './1793000000000-platform.js';
+import { Recipes1793000001000 } from './1793000001000-recipes.js';
 
 /** Every migration, oldest first. Append only: a merged one is never edited. */
-export const migrations = [Platform1793000000000];
+export const migrations = [Platform1793000000000, Recipes1793000001000];

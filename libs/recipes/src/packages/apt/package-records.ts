@@ -1,0 +1,63 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { PackageRecord } from '../package-source.port.js';
+import { readRelations, type Stanza } from './control-stanzas.js';
+
+export const recordFields = ['Package', 'Version', 'Depends', 'Pre-Depends', 'Provides', 'Essential', 'Priority', 'Size', 'Installed-Size'] as const;
+
+interface RawPackage {
+  name: string;
+  version: string;
+  dependencies: string[][];
+  provides: string[];
+  priority: number;
+  essential: boolean;
+  downloadBytes: number;
+  installedBytes: number;
+}
+
+const priorities = ['required', 'important', 'standard', 'optional', 'extra'];
+
+export function readPackage(stanza: Stanza): RawPackage | undefined {
+  const { Package: name, Version: version } = stanza;
+  if (!name || !version) return undefined;
+  const rank = priorities.indexOf(stanza.Priority ?? 'optional');
+  return {
+    name,
+    version,
+    dependencies: [...readRelations(stanza['Pre-Depends']), ...readRelations(stanza.Depends)],
+    provides: readRelations(stanza.Provides).flat(),
+    priority: rank < 0 ? priorities.length : rank,
+    essential: stanza.Essential === 'yes' || rank === 0,
+    downloadBytes: Number(stanza.Size ?? 0),
+    installedBytes: Number(stanza['Installed-Size'] ?? 0) * 1024,
+  };
+}
+
+/**
+ * Settles each dependency on one real package: the first alternative that is one, else the provider of the first virtual one that
+ * every system is likeliest to hold (by priority, then name). Gives the event loop a turn now and then.
+ */
+export async function settleDependencies(packages: ReadonlyMap<string, RawPackage>, versions: ReadonlyMap<string, ReadonlySet<string>>): Promise<PackageRecord[]> {
+  const providers = providersOf(packages);
+  const settle = (group: string[]) => group.find((name) => packages.has(name)) ?? group.map((name) => providers.get(name)).find(Boolean);
+  const records: PackageRecord[] = [];
+  for (const { dependencies, priority: _priority, ...entry } of packages.values()) {
+    const depends = dependencies.map(settle).filter((name): name is string => name !== undefined && name !== entry.name);
+    records.push({ ...entry, depends: [...new Set(depends)], versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])] });
+    if (records.length % 5_000 === 0) await turn();
+  }
+  return records;
+}
+
+function providersOf(packages: ReadonlyMap<string, RawPackage>): Map<string, string> {
+  const best = new Map<string, RawPackage>();
+  for (const entry of packages.values()) {
+    for (const name of entry.provides) {
+      const other = best.get(name);
+      if (!other || entry.priority < other.priority || (entry.priority === other.priority && entry.name < other.name)) best.set(name, entry);
+    }
+  }
+  return new Map([...best].map(([name, { name: provider }]) => [name, provider]));
+}
+
+export type { RawPackage };

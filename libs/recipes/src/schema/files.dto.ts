@@ -1,0 +1,19 @@
+import { Flag, Text, Whole } from './field.decorators.js';
+import { absolutePath, accountName, anyText, base64, octalMode, oneLine } from './text-rules.js';
+
+export class RecipeFile {
+  @Text(absolutePath, 'Where the file goes in the image.', { required: true }) path: string;
+  @Text(anyText, 'Content as text. Give this or content_base64.', { maxLength: 1_048_576 }) content?: string;
+  @Text(base64, 'Content as base64, for what is not text.') content_base64?: string;
+  @Text(octalMode, 'Octal mode as a string.', { default: '0644' }) mode: string = '0644';
+  @Text(accountName, 'Owner.', { default: 'root' }) owner: string = 'root';
+  @Text(accountName, 'Group.', { default: 'root' }) group: string = 'root';
+}
+
+export class RecipeStartupScript {
+  @Text(oneLine, 'Name of the script, unique in the recipe.', { required: true, maxLength: 100 }) name: string;
+  @Text(anyText, 'The whole script, with its #! line. It runs in the image at boot, never while building.', { required: true, maxLength: 262_144 }) script: string;
+  @Whole(0, 9999, 'Lower numbers run earlier.', { default: 50 }) order: number = 50;
+  @Flag('Only at the first boot.', true) run_once: boolean = true;
+  @Whole(1, 86_400, 'Ended after this many seconds.', { default: 300 }) timeout_seconds: number = 300;
+}

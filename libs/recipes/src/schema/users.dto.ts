@@ -1,0 +1,22 @@
+import { Flag, Text, Texts, Whole } from './field.decorators.js';
+import { absolutePath, accountName, passwordHash, plainPassword, sshKey } from './text-rules.js';
+
+/** 65534 is nobody, 65535 the kernel's "no id" in 16 bits (Debian Policy 9.2.2). */
+const highestId = 65_533;
+
+export class RecipeUser {
+  @Text(accountName, 'Login name.', { required: true }) username: string;
+  @Text(passwordHash, 'crypt(5) hash ($y$, $6$ or $5$), or "!" for no password.') password_hash?: string;
+  @Text(plainPassword, 'Plain password; hashed at once (yescrypt), never stored or shown. Give this or password_hash.') password?: string;
+  @Texts(sshKey, 'Public keys that may log in by SSH.', { maxItems: 50, default: [] }) ssh_authorized_keys: string[] = [];
+  @Texts(accountName, 'Further groups; each must exist in the base, come with a package, or be made by `groups`.', { maxItems: 64, default: [] }) groups: string[] = [];
+  @Text(absolutePath, 'Login shell.', { default: '/bin/bash' }) shell: string = '/bin/bash';
+  @Text(absolutePath, 'Home directory; /home/<username> without one.') home?: string;
+  @Flag('May become root with sudo (asks for the password, if there is one).', false) sudo: boolean = false;
+  @Whole(1000, highestId, 'Numeric id; the next free one without it.') uid?: number;
+}
+
+export class RecipeGroup {
+  @Text(accountName, 'Name of the group.', { required: true }) name: string;
+  @Whole(100, highestId, 'Numeric id; the next free one without it.') gid?: number;
+}

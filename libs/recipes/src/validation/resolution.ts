@@ -1,0 +1,23 @@
+import type { BaseImageDto, FeatureDto } from '../catalogue/catalogue.dto.js';
+import type { ServiceId } from '../services/service-configs.js';
+
+/** A service with its whole config: defaults filled in, checked by its class. */
+export interface ResolvedService {
+  name: ServiceId;
+  config: Record<string, unknown>;
+  /** Index in the recipe, for paths. */
+  at: number;
+}
+
+/** What a recipe comes to on its base. */
+export interface Resolution {
+  base: BaseImageDto;
+  features: FeatureDto[];
+  /** Packages to install on top of the base's own, `name` or `name=version`; dependencies are apt's business. */
+  packages: string[];
+  /** Packages that must not be in the image. */
+  removedPackages: string[];
+  services: ResolvedService[];
+  /** systemd units to enable. */
+  units: string[];
+}

@@ -1,0 +1,28 @@
+import { fileOwners, knownGroups, someLogin, uniqueAccounts, userRules } from './account-rules.js';
+import { notEffectiveYet } from './effect-rules.js';
+import { fileRules, scriptRules } from './file-rules.js';
+import { interfaceRules } from './network-rules.js';
+import { packageRules, repositoryRules } from './package-rules.js';
+import type { Rule } from './rule.js';
+import { collectorNames, portConflicts, rootLogin, serviceDetails } from './service-rules.js';
+import { assertionRules } from './test-rules.js';
+
+/** Every check across fields, in the order of the report. */
+export const rules: readonly Rule[] = [
+  packageRules,
+  repositoryRules,
+  rootLogin,
+  portConflicts,
+  serviceDetails,
+  collectorNames,
+  uniqueAccounts,
+  userRules,
+  knownGroups,
+  someLogin,
+  fileRules,
+  fileOwners,
+  interfaceRules,
+  scriptRules,
+  assertionRules,
+  notEffectiveYet,
+];

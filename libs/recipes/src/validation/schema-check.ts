@@ -1,0 +1,63 @@
+import { checkInput, pointer, schemaOf, type DtoClass, type JsonSchema, type Violation } from '#libs/platform';
+import { isObject, type JsonObject } from '../normalise/json-values.js';
+import { itemRules } from '../schema/field.decorators.js';
+
+const wrongType = new Set(['isArray', 'isObject', 'isString', 'isIn', 'isInt', 'isBoolean']);
+
+export interface SchemaCheck<T> {
+  instance?: T;
+  violations: Violation[];
+  /** The value is so odd (depth, size, poisonous keys) that no rule may walk it. */
+  unreadable: boolean;
+}
+
+/** Checks against a DTO and tells every wrong item of a list by its own path. @param at JSON Pointer of the value */
+export function checkSchema<T extends object>(dto: DtoClass<T>, value: JsonObject, at = ''): SchemaCheck<T> {
+  const { instance, violations } = checkInput(dto, cutLists(schemaOf(dto), value));
+  const unreadable = violations.some(({ path, code }) => code === 'tooDeep' || code === 'tooLarge' || code === 'malformed' || /(^|\/)(__proto__|constructor|prototype)$/.test(path));
+  const told = unreadable ? violations : withoutEchoes(violations).flatMap((violation) => eachItem(violation, value));
+  return { ...(instance && { instance }), violations: told.map((violation) => ({ ...violation, path: at + violation.path })), unreadable };
+}
+
+/**
+ * A list that is too long is still checked item by item by class-validator; one item beyond the limit is enough to be refused.
+ */
+export function cutLists(schema: JsonSchema | undefined, value: unknown, depth = 0): unknown {
+  if (!schema || depth > 32) return value;
+  if (Array.isArray(value)) {
+    const most = typeof schema.maxItems === 'number' ? schema.maxItems : Infinity;
+    return (value.length > most ? value.slice(0, most + 1) : value).map((item) => cutLists(schema.items, item, depth + 1));
+  }
+  const { properties } = schema;
+  if (!isObject(value) || !properties) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, Object.hasOwn(properties, key) ? cutLists(properties[key], child, depth + 1) : child]));
+}
+
+/** Where the type is wrong, the other rules of the field say nothing more. */
+function withoutEchoes(violations: Violation[]): Violation[] {
+  const mistyped = new Set(violations.filter(({ code }) => wrongType.has(code)).map(({ path }) => path));
+  const seen = new Set<string>();
+  return violations.filter(({ path, code, message }) => {
+    if (mistyped.has(path) && !wrongType.has(code)) return false;
+    const key = `${path} ${message}`;
+    return !seen.has(key) && Boolean(seen.add(key));
+  });
+}
+
+function eachItem(violation: Violation, value: JsonObject): Violation[] {
+  const holds = itemRules.get(violation.code);
+  const list = holds && valueAt(value, violation.path);
+  if (!holds || !Array.isArray(list)) return [violation];
+  const code = violation.code.replace(/^each\./, '').split('.')[0] ?? violation.code;
+  const wrong = list.flatMap((item, at) => (holds(item) ? [] : [{ ...violation, code, path: pointer(violation.path, at) }]));
+  return wrong.length ? wrong : [{ ...violation, code }];
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  let node = value;
+  for (const key of path.split('/').slice(1)) {
+    if (node === null || typeof node !== 'object') return undefined;
+    node = (node as JsonObject)[key.replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  return node;
+}
