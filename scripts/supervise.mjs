@@ -7,20 +7,17 @@ const repeatWithinMs = 1_000;
  * Runs a program in the place of this script: same stdin, stdout and stderr, its exit code is ours.
  *
  * The child leads a session of its own, so Ctrl-C in a terminal, which signals the whole foreground group, reaches this script only;
- * npm passes the same Ctrl-C on once more. Of such a volley the child gets one signal. A later Ctrl-C means "now".
+ * npm passes the same Ctrl-C on once more. Of such a volley the child gets one signal; what a later Ctrl-C means is the child's affair.
  * setpriv(1) makes the child end (TERM) when this script is killed.
  */
 export function supervise(program, args, { env = process.env } = {}) {
   return new Promise((resolve) => {
     const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], { stdio: 'inherit', detached: true, env });
-    let lastSignalAt;
+    let lastSignalAt = -Infinity;
     const forward = (signal) => {
-      const now = Date.now();
-      const isRepeat = lastSignalAt !== undefined && now - lastSignalAt < repeatWithinMs;
-      const isImpatient = lastSignalAt !== undefined && signal === 'SIGINT';
-      if (isRepeat) return;
-      lastSignalAt = now;
-      child.kill(isImpatient ? 'SIGKILL' : signal === 'SIGHUP' ? 'SIGTERM' : signal);
+      const isRepeat = performance.now() - lastSignalAt < repeatWithinMs;
+      lastSignalAt = performance.now();
+      if (!isRepeat) child.kill(signal);
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
     child.on('error', (error) => {

@@ -27,15 +27,17 @@ export function freeRange(ranges, length = rangeLength) {
   return first;
 }
 
-const hasRange = (ranges, ids = [buildAccount]) => ranges.some(({ owner, count }) => ids.includes(owner) && count >= rangeLength);
+const hasRange = (ranges) => ranges.some(({ owner, count }) => owner === buildAccount && count >= rangeLength);
 
-async function missingAccounts() {
+/** @returns those of the factory's accounts that do not exist */
+export async function missingAccounts() {
   const { output } = await run('getent', ['passwd', ...accounts]);
   const names = output.split('\n').map((line) => line.split(':')[0]);
   return accounts.filter((name) => !names.includes(name));
 }
 
-const lacksRanges = () => files.some((file) => !hasRange(parseRanges(read(file))));
+/** @returns the files in which the build account has no range of subordinate ids */
+export const filesWithoutRange = () => files.filter((file) => !hasRange(parseRanges(read(file))));
 
 export const accountsStep = {
   /** Only root can make accounts, and only root needs them: run by anybody else, the factory has no privileges to drop. */
@@ -43,19 +45,17 @@ export const accountsStep = {
     if (process.getuid() !== 0) return undefined;
     const missing = await missingAccounts();
     if (missing.length) return `Making the system accounts ${missing.join(' and ')}`;
-    return lacksRanges() ? `Giving ${buildAccount} its subordinate ids` : undefined;
+    return filesWithoutRange().length ? `Giving ${buildAccount} its subordinate ids` : undefined;
   },
   async perform() {
     for (const name of await missingAccounts()) {
       await must('useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', name]);
     }
     for (const file of files) if (!existsSync(file)) writeFileSync(file, '', { mode: 0o644 });
-    // One range for both kinds of ids, so that a uid and its gid map alike.
+    // Free in both files, so that a uid and its gid map alike.
     const first = freeRange(files.flatMap((file) => parseRanges(read(file))));
     const range = `${first}-${first + rangeLength - 1}`;
-    const [uids, gids] = files.map((file) => hasRange(parseRanges(read(file))));
-    if (!uids) await must('usermod', ['--add-subuids', range, buildAccount]);
-    if (!gids) await must('usermod', ['--add-subgids', range, buildAccount]);
+    for (const file of filesWithoutRange()) await must('usermod', [file === '/etc/subuid' ? '--add-subuids' : '--add-subgids', range, buildAccount]);
   },
 };
 

