@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 const repeatWithinMs = 1_000;
+const lookForParentEveryMs = 500;
 
 /**
  * Runs a program in the place of this script: same stdin, stdout and stderr, its exit code is ours.
@@ -20,10 +21,27 @@ export function supervise(program, args, { env = process.env } = {}) {
       if (!isRepeat) child.kill(signal);
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+    const watch = whenNpmEnds(() => forward('SIGTERM'));
     child.on('error', (error) => {
       console.error(`${program} could not be started (${error.message}): run "npm run setup".`);
+      clearInterval(watch);
       resolve(1);
     });
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+    child.on('exit', (code, signal) => {
+      clearInterval(watch);
+      resolve(code ?? 128 + constants.signals[signal]);
+    });
   });
+}
+
+/** npm passes a SIGTERM on to the shell between us only: that our parent is gone is then all there is to see. */
+function whenNpmEnds(stop) {
+  if (!process.env.npm_lifecycle_event) return undefined;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop();
+  }, lookForParentEveryMs);
+  return watch;
 }
