@@ -57,7 +57,7 @@ function isPattern(text: string): boolean {
 
 /** The numeric strings of checked params as numbers, numbers given for texts as texts. */
 export function coerceParams(typeName: AssertionTypeName, params: Record<string, unknown>): Record<string, unknown> {
-  const known: Record<string, ParameterSpec> = { ...(assertionTypes[typeName] as AssertionType).params, ...commonParameters };
+  const known: Record<string, ParameterSpec> = { ...(assertionTypes[typeName]).params, ...commonParameters };
   return Object.fromEntries(
     Object.entries(params).map(([name, value]) => {
       const kind = known[name]?.kind;

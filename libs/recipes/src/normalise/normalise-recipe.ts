@@ -16,11 +16,13 @@ export interface NormalisedRecipe {
 /**
  * Brings a recipe into its one canonical spelling: JSON text is read, nulls are taken as absent, aliases are moved to their fields,
  * repository lines become objects. Never throws, whatever it is given.
+ * @param keepNulls for a merge patch, where null means removal
  */
-export function normaliseRecipe(input: unknown): NormalisedRecipe {
+export function normaliseRecipe(input: unknown, { keepNulls = false } = {}): NormalisedRecipe {
   const read = readJsonText(input);
   if (!isObject(read)) return { recipe: read, violations: [] };
-  const recipe = withoutNulls(readKnownJson(schemaOf(RecipeDto), openWrappers(read), 0), 0) as JsonObject;
+  const opened = readKnownJson(schemaOf(RecipeDto), openWrappers(read), 0);
+  const recipe = (keepNulls ? opened : withoutNulls(opened, 0)) as JsonObject;
   const violations = moveAliases(recipe);
   // What an alias brought may be JSON text as well.
   const settled = readKnownJson(schemaOf(RecipeDto), recipe, 0) as JsonObject;

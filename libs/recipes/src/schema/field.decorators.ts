@@ -1,5 +1,6 @@
 import { Transform, Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, Max, MaxLength, Min, ValidateBy, ValidateNested } from 'class-validator';
+import { JSONSchema } from 'class-validator-jsonschema';
 import { Doc, type DtoClass } from '#libs/platform';
 import type { TextRule } from './text-rules.js';
 
@@ -29,6 +30,13 @@ const all =
 const optional = ({ required }: FieldOptions) => (required ? [] : [IsOptional()]);
 const documented = (doc: string, options: FieldOptions, schema: Record<string, unknown> = {}) => Doc(doc, options.default === undefined ? schema : { ...schema, default: options.default });
 
+/** Like `documented`, for a list under a rule of ours: class-validator-jsonschema takes such a property for a reference to a class named Array. */
+const documentedList = (doc: string, options: FieldOptions, items: Record<string, unknown>): PropertyDecorator =>
+  JSONSchema((source: object) => {
+    const { $ref: _ref, ...schema } = source as Record<string, unknown>;
+    return { ...schema, description: doc, type: 'array', items, ...(options.default !== undefined && { default: options.default }) };
+  }) as PropertyDecorator;
+
 /** A JSON number, or the numeric string that models like to send. */
 export const toNumber = (value: unknown): unknown => (typeof value === 'string' && /^-?\d{1,15}(\.\d{1,6})?$/.test(value) ? Number(value) : value);
 
@@ -54,7 +62,7 @@ export const Texts = (rule: TextRule, doc: string, options: FieldOptions = {}): 
     ArrayMaxSize(options.maxItems ?? 100, { message: `must hold at most ${options.maxItems ?? 100} entries` }),
     noRepeats,
     ValidateBy({ name: register(rule.code, holds), validator: { validate: (value) => !Array.isArray(value) || value.every(holds), defaultMessage: () => `must ${rule.must}` } }),
-    documented(doc, options, { type: 'array', items: { type: 'string', ...rule.schema } }),
+    documentedList(doc, options, { type: 'string', ...rule.schema }),
   );
 };
 
@@ -85,7 +93,7 @@ export const SomeOf = (values: readonly string[], doc: string, options: FieldOpt
       name: register(`oneOf.${values.join('.')}`, holds),
       validator: { validate: (value) => !Array.isArray(value) || (value.length >= (options.minItems ?? 0) && value.every(holds)), defaultMessage: () => `must be one of ${values.join(', ')}` },
     }),
-    documented(doc, options, { type: 'array', items: { type: 'string', enum: [...values] } }),
+    documentedList(doc, options, { type: 'string', enum: [...values] }),
   );
 };
 

@@ -14,7 +14,7 @@ export class RecipeSecurity {
 }
 
 export class RecipeDesktop {
-  @OneOf(['xfce'], 'Desktop environment.', { default: 'xfce' }) environment: 'xfce' = 'xfce';
+  @OneOf(['xfce'], 'Desktop environment.', { default: 'xfce' }) environment: string = 'xfce';
   @OneOf(['light', 'dark'], 'Colours.', { default: 'light' }) theme: 'light' | 'dark' = 'light';
   @Text(absolutePath, 'Path of a picture in the image.') wallpaper?: string;
   @Texts(oneLine, 'Programs in the panel, such as "firefox.desktop".', { maxItems: 50, default: [] }) favorites: string[] = [];

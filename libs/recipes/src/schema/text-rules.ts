@@ -22,7 +22,6 @@ const checked = (code: string, must: string, maxLength: number, test: (text: str
   schema: { maxLength, ...schema },
 });
 
-// eslint-disable-next-line no-control-regex
 const hasControl = (text: string) => /[\u0000-\u001f\u007f]/.test(text);
 const isAddress = (text: string) => ipaddr.isValid(text) && (ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text));
 const isCidr = (text: string) => /\/\d{1,3}$/.test(text) && isAddress(text.slice(0, text.lastIndexOf('/'))) && ipaddr.isValidCIDR(text);

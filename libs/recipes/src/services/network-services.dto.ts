@@ -55,7 +55,7 @@ export class VpnPeer {
 }
 
 export class VpnServiceConfig {
-  @OneOf(['wireguard'], 'Kind of VPN.', { default: 'wireguard' }) type: 'wireguard' = 'wireguard';
+  @OneOf(['wireguard'], 'Kind of VPN.', { default: 'wireguard' }) type: string = 'wireguard';
   @Port('UDP port to listen on.', { default: 51_820 }) listen_port: number = 51_820;
   @Texts(cidrAddress, 'Addresses of this host inside the VPN.', { maxItems: 10, default: [] }) addresses: string[] = [];
   @Text(absolutePath, 'Where the private key is kept in the image; made at the first boot if it is missing.', { default: '/etc/wireguard/private.key' }) private_key_file: string = '/etc/wireguard/private.key';

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, type Caller, type Violation } from '#libs/platform';
+import type { RecipeDto } from './schema/recipe.dto.js';
+import { PasswordHasher } from './validation/password-hasher.js';
+import type { Resolution } from './validation/resolution.js';
+import { RecipeValidator, type RecipeValidation } from './validation/recipe-validator.js';
+
+/** A recipe that may be stored and built: valid, whole, its passwords hashed. */
+export interface PreparedRecipe {
+  document: Record<string, unknown>;
+  validation: RecipeValidation;
+  resolution: Resolution;
+}
+
+/** Turns what a caller sent into a recipe that may be kept. */
+@Injectable()
+export class RecipeDocuments {
+  constructor(
+    private readonly validator: RecipeValidator,
+    private readonly hasher: PasswordHasher,
+  ) {}
+
+  /** @throws AppError `invalid_recipe` that names every error */
+  async prepare(caller: Caller, input: unknown, more: Violation[] = []): Promise<PreparedRecipe> {
+    const { validation, recipe, resolution } = await this.validator.check(input);
+    const errors = [...more, ...validation.errors];
+    if (errors.length || !recipe || !resolution) throw invalidRecipe(errors);
+    await this.hashPasswords(caller, recipe);
+    return { document: JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>, validation, resolution };
+  }
+
+  private async hashPasswords(caller: Caller, recipe: RecipeDto): Promise<void> {
+    for (const user of recipe.users) {
+      if (user.password === undefined) continue;
+      user.password_hash = await this.hasher.hash(user.password, { ownerId: caller.ownerId, recipe: recipe.name, user: user.username });
+      delete user.password;
+    }
+  }
+}
+
+function invalidRecipe(errors: Violation[]): AppError {
+  const [first] = errors;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new AppError({
+    kind: 'invalid',
+    reason: 'invalid_recipe',
+    message: `The recipe is not valid. ${first ? `${first.path || '/'}: ${first.message}${more}` : ''}`.trim(),
+    hint: 'Correct every path in violations; validate_recipe checks a recipe without creating anything.',
+    violations: errors,
+  });
+}
