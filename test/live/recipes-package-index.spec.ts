@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DataSource } from 'typeorm';
+import { dataSourceOptions, EmbeddedPostgres, EventBus, loadSettings, migrate, unprivilegedAccount } from '#libs/platform';
+import { featureOn, recipeEntities, type AvailableBase } from '#libs/recipes';
+import { migrations } from '#migrations';
+import { loadCatalogue } from '../../libs/recipes/src/catalogue/catalogue-loader.js';
+import { AptPackageSource } from '../../libs/recipes/src/packages/apt/apt-package-source.js';
+import type { AptRoot } from '../../libs/recipes/src/packages/apt/apt-root.js';
+import { PostgresPackageIndex } from '../../libs/recipes/src/packages/package-index.repository.js';
+import { RecipeValidator } from '../../libs/recipes/src/validation/recipe-validator.js';
+
+const minutes = 60_000;
+const catalogue = loadCatalogue();
+const bases = catalogue.availableBases;
+const everywhere = <T>(things: readonly T[], nameOf: (thing: T) => string) => bases.flatMap((base) => things.map((thing) => [nameOf(thing), base.id, thing, base] as const));
+
+/** The real archives, fetched from this machine's own mirrors by apt and verified, in a real PostgreSQL. */
+describe('the package index of the real archives', () => {
+  let dataDir: string;
+  let server: EmbeddedPostgres;
+  let database: DataSource;
+  let events: EventBus;
+  let source: AptPackageSource;
+  let index: PostgresPackageIndex;
+  let validator: RecipeValidator;
+  /** Finding mirrors takes apt a second; once for a base is enough. */
+  const roots = new Map<string, AptRoot>();
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp('/tmp/openfactory-live-index-');
+    await chmod(dataDir, 0o755);
+    server = new EmbeddedPostgres({ dataDir, account: await unprivilegedAccount(), parameters: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' } });
+    await server.start();
+    await migrate(server.url(), migrations);
+    database = await new DataSource({ ...dataSourceOptions(server.url(), recipeEntities, []), poolSize: 4 }).initialize();
+    events = new EventBus(server.url());
+    await events.onModuleInit();
+    source = new AptPackageSource(loadSettings(process.env, { dataDir }).settings);
+    index = new PostgresPackageIndex(database, events);
+    index.onModuleInit();
+    validator = new RecipeValidator(catalogue, index);
+  }, 2 * minutes);
+
+  afterAll(async () => {
+    await events?.onApplicationShutdown();
+    await database?.destroy();
+    await server?.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }, minutes);
+
+  it.each(bases.map((base) => [base.id, base] as const))(
+    'of %s is fetched and loaded without holding the process up',
+    async (id, base) => {
+      let longestTurnMs = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        longestTurnMs = Math.max(longestTurnMs, performance.now() - last);
+        last = performance.now();
+      }, 5);
+      await index.replace(id, await source.fetch(base));
+      clearInterval(timer);
+      const { loaded, packageCount, refreshedAt } = await index.state(id);
+      expect(loaded).toBe(true);
+      expect(packageCount).toBeGreaterThan(50_000);
+      expect(Date.now() - (refreshedAt?.getTime() ?? 0)).toBeLessThan(2 * minutes);
+      expect(longestTurnMs).toBeLessThan(1_500);
+    },
+    5 * minutes,
+  );
+
+  it('keeps apt’s own files the unprivileged account’s, and its configuration ours', async () => {
+    const root = path.join(dataDir, 'package-index/debian-bookworm');
+    const account = await unprivilegedAccount();
+    expect((await stat(path.join(root, 'var/lib/apt/lists'))).uid).toBe(account?.uid ?? process.getuid?.());
+    expect((await stat(path.join(root, 'etc/apt/sources.list'))).mode & 0o007).toBe(0);
+  });
+
+  it.each(everywhere(catalogue.features, ({ id }) => id))('has every package of the feature %s on %s', async (_id, base, feature) => {
+    const { packages } = featureOn(feature, base);
+    const { virtual, missing } = await index.lookup(base, packages);
+    expect({ virtual, missing }).toEqual({ virtual: [], missing: [] });
+  });
+
+  it.each(everywhere(catalogue.templates, ({ id }) => id))(
+    'can install the template %s on %s',
+    async (_id, baseId, { recipe }, base) => {
+      const { valid, errors, warnings, resolved } = await validator.validate({ ...recipe, base_image: baseId });
+      expect({ valid, errors }).toEqual({ valid: true, errors: [] });
+      expect(warnings.map(({ code }) => code)).not.toContain('packages_not_checked');
+      expect(resolved?.estimated_size_bytes).toBeGreaterThan(100e6);
+      const root = await (roots.get(baseId) ?? source.root(base));
+      roots.set(baseId, root);
+      const { stdout } = await root.run('apt-get', ['install', '--simulate', '--yes', '--no-install-recommends', kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])], { deadlineMs: minutes });
+      const installed = new Set([...stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name));
+      const closure = await index.closure(baseId, [kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])]);
+      // Ours follows first alternatives and holds the essential packages, which an empty system does not ask apt for.
+      const missed = [...installed].filter((name) => !closure.names.includes(name ?? ''));
+      expect(missed.length).toBeLessThanOrEqual(installed.size * 0.03);
+    },
+    2 * minutes,
+  );
+
+  it('knows virtual packages, versions and near names', async () => {
+    expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([{ name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) }]);
+    expect((await index.nearest('debian-bookworm', ['ngnix', 'postgres', 'pyton3'])).get('ngnix')).toContain('nginx');
+    const { found } = await index.lookup('debian-bookworm', ['curl']);
+    expect(found[0]?.versions).toContain(found[0]?.version);
+  });
+
+  it('tells a mirror that is not there from a broken index, and how to mend it', async () => {
+    const [base] = bases as [AvailableBase];
+    const settings = loadSettings({}, { dataDir: path.join(dataDir, 'elsewhere'), debianMirror: 'http://user:hunter2@127.0.0.1:9/debian' }).settings;
+    const failure = await new AptPackageSource(settings).fetch(base).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ reason: 'package_index_unavailable', hint: expect.stringContaining('OPENFACTORY_DEBIAN_MIRROR') });
+    expect((failure as Error).message).not.toContain('hunter2');
+  }, 2 * minutes);
+});
+
+function kernelOf({ archive }: AvailableBase): string {
+  return archive.kernels[process.arch === 'arm64' ? 'arm64' : 'amd64'].generic;
+}
