@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
@@ -8,6 +9,8 @@ import { ArchiveWriter } from '../../apps/cli/src/backup/archive-writer.js';
 import { restoreBackup } from '../../apps/cli/src/backup/restore-backup.js';
 import { takeBackup } from '../../apps/cli/src/backup/take-backup.js';
 import { embeddedPostgresVersion } from '../../apps/cli/src/installation.js';
+
+jest.setTimeout(120_000); // Real servers and real disks, on a machine that may be busy.
 
 const writers = 4;
 const accounts = 50;
@@ -29,7 +32,7 @@ const query = async (target: EmbeddedPostgres, sql: string, values?: unknown[]):
   }
 };
 const startOn = async (dir: string): Promise<EmbeddedPostgres> => {
-  const started = new EmbeddedPostgres({ dataDir: dir, account });
+  const started = new EmbeddedPostgres({ dataDir: dir, account, parameters: { fsync: 'off' } }); // No power is cut here.
   await started.start();
   servers.push(started);
   return started;
@@ -70,8 +73,8 @@ beforeAll(async () => {
   await query(server, 'CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL)');
   await query(server, 'CREATE TABLE entry (writer int, n int, running bigint, PRIMARY KEY (writer, n))');
   await query(server, `INSERT INTO account SELECT id, 1000 FROM generate_series(0, ${accounts - 1}) id`);
-  await query(server, "CREATE TABLE ballast AS SELECT i, md5(i::text) || repeat('x', 100) AS text FROM generate_series(1, 300000) i");
-}, 60_000);
+  await query(server, "CREATE TABLE ballast AS SELECT i, md5(i::text) || repeat('x', 100) AS text FROM generate_series(1, 150000) i");
+});
 
 afterAll(async () => {
   for (const started of servers) await started.stop();
@@ -90,7 +93,7 @@ describe('a backup of a running factory', () => {
     await takeBackup(dataDir, archive(), never);
     stop.abort();
     await Promise.all(writing);
-  }, 120_000);
+  });
 
   it('was taken while rows were written', async () => {
     const after = await query(server, 'SELECT writer, max(n) AS last FROM entry GROUP BY writer ORDER BY writer');
@@ -109,7 +112,7 @@ describe('a backup of a running factory', () => {
     const names = stdout.split('\n');
     expect(names[0]).toBe('backup-manifest.json');
     expect(names).toEqual(expect.arrayContaining(['database/backup_label', 'database/global/pg_control', 'secret', 'artifacts/image.iso']));
-    expect(names.filter((name) => /postmaster|package-index|\.partial|^postgresql/.test(name))).toEqual([]);
+    expect(names.filter((name) => /postmaster|package-index|\.partial|^postgresql|^run\/|PGSQL/.test(name))).toEqual([]);
   });
 
   it('restores every row committed before it began, consistently', async () => {
@@ -126,9 +129,9 @@ describe('a backup of a running factory', () => {
       expect(found[writer]).toMatchObject({ rows: found[writer]?.last, sums: true });
     }
     expect(await query(restored, 'SELECT sum(balance)::int AS total FROM account')).toEqual([{ total: accounts * 1000 }]);
-    expect(await query(restored, 'SELECT count(*)::int AS rows FROM ballast')).toEqual([{ rows: 300_000 }]);
+    expect(await query(restored, 'SELECT count(*)::int AS rows FROM ballast')).toEqual([{ rows: 150_000 }]);
     await query(restored, 'INSERT INTO entry (writer, n, running) VALUES (99, 1, 1)');
-  }, 60_000);
+  });
 
   it('is refused when one byte of it has changed, or it is cut short', async () => {
     const damaged = place('damaged.tar.zst');
@@ -172,8 +175,10 @@ describe('a backup of a running factory', () => {
   });
 
   it('leaves nothing behind when it is interrupted', async () => {
-    const interrupted = AbortSignal.timeout(100);
-    await expect(takeBackup(dataDir, place('interrupted.tar.zst'), interrupted)).rejects.toThrow();
+    const interrupted = new AbortController();
+    const taking = takeBackup(dataDir, place('interrupted.tar.zst'), interrupted.signal);
+    const watch = setInterval(() => existsSync(place('interrupted.tar.zst.partial')) && interrupted.abort(new Error('Ctrl-C')), 1);
+    await expect(taking.finally(() => clearInterval(watch))).rejects.toThrow();
     expect((await readdir(base)).filter((name) => name.startsWith('interrupted'))).toEqual([]);
     expect(await query(server, 'SELECT * FROM pg_replication_slots')).toEqual([]);
   });
@@ -190,7 +195,7 @@ describe('a backup of a stopped factory', () => {
     expect(await first.isRunning()).toBe(false);
     await restoreBackup({ dataDir: place('stopped-restored'), file: place('stopped.tar.zst'), force: false, signal: never });
     expect(await query(await startOn(place('stopped-restored')), 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
-  }, 60_000);
+  });
 
   it('says so where there is no factory', async () => {
     await expect(takeBackup(place('nowhere'), place('nothing.tar.zst'), never)).rejects.toThrow('There is no factory in');

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +11,8 @@ import { probeDatabase } from '../../apps/cli/src/doctor/database.probe.js';
 import { examine } from '../../apps/cli/src/doctor/examine.js';
 import { probeKvm, runGuest } from '../../apps/cli/src/doctor/kvm.probe.js';
 import { probePort } from '../../apps/cli/src/doctor/port.probe.js';
+
+jest.setTimeout(120_000); // Real servers and real disks, on a machine that may be busy.
 
 let base: string;
 const settingsWith = (environment: Record<string, string>) => loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), ...environment }).settings;
@@ -38,14 +40,14 @@ describe('the doctor', () => {
       expect(found).not.toBe('');
       expect(Boolean(remedy)).toBe(verdict !== 'ok');
     }
-  }, 60_000);
+  });
 
   it('tells a wrong configuration instead of breaking on it', async () => {
     const [first, ...others] = await examine(() => loadSettings({ OPENFACTORY_PORT: 'http' }));
     expect(first).toMatchObject({ name: 'configuration', verdict: 'fail' });
     expect(first?.found).toContain('OPENFACTORY_PORT must be a whole number');
     expect(others.map(({ name }) => name)).toContain('KVM');
-  }, 60_000);
+  });
 
   it('prints the remedy below its check', () => {
     expect(formatChecks([warn('KVM', 'not there', 'Switch it on.')])).toBe('warn  KVM  not there\n           -> Switch it on.');
@@ -73,7 +75,7 @@ describe('the KVM probe', () => {
   // Skipped, and named as skipped in the totals, where no QEMU is installed.
   (hasQemu ? it : it.skip)('sees a guest run its code on emulation', async () => {
     expect(await runGuest('qemu-system-x86_64', 'tcg')).toBeUndefined();
-  }, 30_000);
+  });
 });
 
 describe('the port probe', () => {
@@ -138,7 +140,7 @@ describe('the PostgreSQL probe', () => {
     }
     await writeFile(path.join(dataDir, 'database/PG_VERSION'), '17\n');
     expect(only(await probeDatabase(settings))).toMatchObject({ verdict: 'fail' });
-  }, 30_000);
+  });
 
   it('tells a server that does not answer, without its password', async () => {
     const check = only(await probeDatabase(settingsWith({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/of', OPENFACTORY_SECRET: 'x'.repeat(32) })));

@@ -14,6 +14,9 @@ const build = await script('setup/build.mjs');
 const accounts = await script('setup/accounts.mjs');
 const { withLock } = await script('setup/lock.mjs');
 const { setup } = await script('setup.mjs');
+const { jestRows } = await script('test/jest-report.mjs');
+const { select } = await script('test/selection.mjs');
+const { summarise } = await script('test/summary.mjs');
 
 let dir: string;
 beforeEach(async () => {
@@ -174,5 +177,43 @@ describe('two setups at once', () => {
     expect(order).toEqual(['ran']);
     expect(lines).toEqual([]);
     await expect(readFile(path.join(dir, '.setup/lock'))).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('the totals of npm test', () => {
+  const file = (name: string, status: string, tests: string[]) => ({
+    name: `/of/${name}`,
+    status,
+    startTime: 0,
+    endTime: 1500,
+    assertionResults: tests.map((test, index) => ({ status: test, fullName: `does ${index}` })),
+  });
+
+  it('count tests one by one, by tier, and name the skipped ones', () => {
+    const rows = jestRows({ testResults: [file('libs/a/src/a.spec.ts', 'passed', ['passed', 'passed', 'pending', 'todo']), file('test/e2e/b.spec.ts', 'failed', ['passed', 'failed']), file('libs/a/src/a.medium.spec.ts', 'passed', ['passed'])] }, 1, '/of');
+    expect(rows.map(({ name, passed, failed }: Record<string, unknown>) => [name, passed, failed])).toEqual([['unit', 2, 0], ['medium', 1, 0], ['e2e', 1, 1]]);
+    const { text } = summarise(rows);
+    expect(text).toContain('libs/a/src/a.spec.ts: does 2');
+    expect(text.split('\n').at(-1)).toBe('4 passed, 1 failed, 2 skipped');
+  });
+
+  it('count a file that does not load, a jest that breaks, and a run without tests as failures', () => {
+    const failed = (rows: { failed: number }[]) => rows.reduce((sum, row) => sum + row.failed, 0);
+    expect(failed(jestRows({ testResults: [file('libs/a/src/a.spec.ts', 'failed', [])] }, 1, '/of'))).toBe(1);
+    expect(failed(jestRows({ testResults: [file('libs/a/src/a.spec.ts', 'passed', ['passed'])] }, 1, '/of'))).toBe(1);
+    expect(failed(jestRows(undefined, 1, '/of'))).toBe(1);
+    expect(failed(jestRows({ testResults: [] }, 0, '/of'))).toBe(1);
+    expect(failed(jestRows({ testResults: [file('libs/a/src/a.spec.ts', 'passed', ['pending'])] }, 0, '/of'))).toBe(1);
+  });
+
+  it('end with passed and failed alone where nothing was skipped', () => {
+    expect(summarise([{ name: 'lint', passed: 1, failed: 0, skipped: [], seconds: 1 }]).text.split('\n').at(-1)).toBe('1 passed, 0 failed');
+  });
+
+  it('cover what the arguments choose', () => {
+    expect(select([])).toEqual({ checks: ['lint', 'types', 'deps'], jest: [] });
+    expect(select(['unit', 'e2e', '-t', 'x'])).toEqual({ checks: [], jest: ['-t', 'x', '--selectProjects', 'unit', 'e2e'] });
+    expect(select(['lint'])).toEqual({ checks: ['lint'], jest: undefined });
+    expect(select(['--selectProjects', 'unit'])).toEqual({ checks: ['lint', 'types', 'deps'], jest: ['--selectProjects', 'unit'] });
   });
 });

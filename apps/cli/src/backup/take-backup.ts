@@ -7,8 +7,8 @@ import { ArchiveWriter } from './archive-writer.js';
 import { copyCluster } from './cluster-copy.js';
 import { manifestName, newManifest, refusal } from './manifest.js';
 
-/** Not saved: the cluster has its own way, the programs and the indices are made again from what is installed and from the mirrors. */
-const remade = ['database', 'postgresql', 'package-index'];
+/** Not saved: the cluster has its own way; programs, indices and sockets are made again, and a stale socket lock would stop the next start. */
+const remade = ['database', 'postgresql', 'package-index', 'run'];
 const unfinished = '*.partial';
 
 export interface TakenBackup {
@@ -74,7 +74,7 @@ function checkPlaces(dataDir: string, file: string): void {
 }
 
 async function diskUsage(dataDir: string): Promise<number> {
-  const excludes = ['postgresql', 'package-index', unfinished].map((name) => `--exclude=${name}`);
+  const excludes = [...remade.filter((name) => name !== 'database'), unfinished].map((name) => `--exclude=${name}`);
   const { stdout } = await runProgram('du', ['--summarize', '--block-size=1', ...excludes, dataDir], { deadlineMs: 10 * 60_000, okCodes: [0, 1] });
   return Number.parseInt(stdout, 10) || 0;
 }
