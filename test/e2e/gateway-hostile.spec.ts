@@ -116,7 +116,7 @@ describe('whatever JSON comes', () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 });
 
 describe('strangers', () => {

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { PlatformModule, type EntityClass, type Settings } from '#libs/platform';
 import { McpModule } from '#libs/mcp';
-//R import { recipeEntities, RecipesModule } from '#libs/recipes';
+import { recipeEntities, RecipesModule } from '#libs/recipes';
 import { gatewayOptions } from './gateway.js';
 
 export interface AppOptions {
@@ -12,14 +12,14 @@ export interface AppOptions {
   extraModules?: (Type | DynamicModule)[];
 }
 
-const entities: EntityClass[] = [];
+const entities: EntityClass[] = [...recipeEntities];
 
 @Module({})
 export class AppModule {
   static forRoot({ extraModules = [], ...platform }: AppOptions): DynamicModule {
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), ...extraModules],
+      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, ...extraModules],
     };
   }
 }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppError, databaseUnreachable, EmbeddedPostgres, keepSecret, migrate, Readiness, unprivilegedAccount, type Settings } from '#libs/platform';
 import { migrations } from '#migrations';
@@ -15,6 +16,7 @@ export interface RunningFactory {
 
 /** Brings up database, schema, application and roles, in that order; whatever was started is stopped again if a later step fails. */
 export async function startFactory(settings: Settings, more: Pick<AppOptions, 'extraModules'> = {}): Promise<RunningFactory> {
+  if (settings.roles.includes('api')) await checkAddress(settings);
   await makeDataDir(settings.dataDir);
   const undo: (() => Promise<void>)[] = [];
   let stopping: Promise<void> | undefined;
@@ -60,22 +62,29 @@ async function startEmbedded(settings: Settings, undo: (() => Promise<void>)[]):
 }
 
 async function listen(app: NestExpressApplication, settings: Settings): Promise<void> {
+  await app.listen(settings.port, settings.host);
+  const address = app.getHttpServer().address();
+  if (address && typeof address === 'object') settings.boundTo(address.port);
+}
+
+/** Tries the address before anything is started, so that a second factory fails at once and with a sentence. */
+async function checkAddress({ host, port }: Settings): Promise<void> {
+  const probe = createServer();
   try {
-    await app.listen(settings.port, settings.host);
+    await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(port, host, resolve));
+    await new Promise((resolve) => probe.close(resolve));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const where = `${settings.host}:${settings.port}`;
+    const where = `${host}:${port}`;
     const known: Partial<Record<string, [string, string]>> = {
       EADDRINUSE: [`The address ${where} is taken by another program.`, 'Stop that program, or choose another port with OPENFACTORY_PORT.'],
-      EADDRNOTAVAIL: [`This machine has no address ${settings.host}.`, 'Set OPENFACTORY_HOST to one of its own, such as 127.0.0.1.'],
+      EADDRNOTAVAIL: [`This machine has no address ${host}.`, 'Set OPENFACTORY_HOST to one of its own, such as 127.0.0.1.'],
+      ENOTFOUND: [`The host name ${host} is unknown.`, 'Set OPENFACTORY_HOST to an address of this machine, such as 127.0.0.1.'],
       EACCES: [`Listening on ${where} is not allowed for this account.`, 'Choose a port above 1023 with OPENFACTORY_PORT.'],
     };
-    const [message, hint] = known[code ?? ''] ?? [];
+    const [message, hint] = known[(error as NodeJS.ErrnoException).code ?? ''] ?? [];
     if (!message) throw error;
     throw new AppError({ kind: 'conflict', reason: 'cannot_listen', message, hint, cause: error });
   }
-  const address = app.getHttpServer().address();
-  if (address && typeof address === 'object') settings.boundTo(address.port);
 }
 
 async function inReverse(undo: (() => Promise<void>)[]): Promise<void> {

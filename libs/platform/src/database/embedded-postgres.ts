@@ -46,6 +46,7 @@ export class EmbeddedPostgres {
   /** Starts the server, making the cluster first where there is none. @throws AppError with what to do about it */
   async start(): Promise<void> {
     await checkFreeSpace(this.options.dataDir);
+    await this.checkTraversable();
     const binaries = await installPostgresBinaries(this.options.dataDir);
     await this.initialise(binaries);
     await this.checkMajorVersion(binaries);
@@ -114,6 +115,20 @@ export class EmbeddedPostgres {
       reason: 'database_major_version',
       message: `The data directory holds a PostgreSQL ${found} database, but this OpenFactory brings PostgreSQL ${major}.`,
       hint: `Start the OpenFactory version that made it, or move ${this.clusterDir} away and restore a backup taken by a version with PostgreSQL ${major}.`,
+    });
+  }
+
+  /** A closed parent shows itself in many obscure ways later on (a library that is not found, for one). */
+  private async checkTraversable(): Promise<void> {
+    const { account, dataDir } = this.options;
+    if (!account) return;
+    const { code } = await runProgram('test', ['-x', dataDir], { deadlineMs: 5_000, account, okCodes: [0, 1] });
+    if (code === 0) return;
+    throw new AppError({
+      kind: 'unavailable',
+      reason: 'data_directory_closed',
+      message: `The data directory ${dataDir} cannot be reached by the account that the database runs under.`,
+      hint: 'Every directory above it must be traversable (chmod o+x), or choose another with OPENFACTORY_DATA_DIR.',
     });
   }
 
@@ -202,17 +217,20 @@ export class EmbeddedPostgres {
 
   private cannotStart(what: string, cause?: unknown): AppError {
     const words = cause instanceof ProgramError ? cause.message : this.lastLines.slice(-3).join(' | ');
-    const hint = /Permission denied|could not access directory|could not change directory/.test(words)
-      ? `Every directory above ${this.options.dataDir} must be traversable (chmod o+x), or choose another with OPENFACTORY_DATA_DIR.`
-      : /No space left/.test(words)
-        ? `Free some space on the disk of ${this.options.dataDir}.`
-        : 'Set DATABASE_URL to use another PostgreSQL server, or run "openfactory doctor".';
+    const hint = /No space left/.test(words)
+      ? `Free some space on the disk of ${this.options.dataDir}.`
+      : 'Set DATABASE_URL to use another PostgreSQL server, or run "openfactory doctor".';
     return new AppError({ kind: 'unavailable', reason: 'embedded_postgres_failed', message: `The embedded PostgreSQL ${what}: ${words || 'it printed nothing'}.`, hint, cause });
   }
 }
 
-/** Socket paths end at 107 bytes (unix(7)), so the socket lives in a short private directory, named after the data directory. */
+/** Longest socket path (unix(7), sun_path) less the name that PostgreSQL gives its socket's lock file. */
+const maxSocketDirBytes = 107 - '/.s.PGSQL.5432.lock'.length;
+
+/** Below the data directory, or where that path is too long for a socket in a short directory named after it. */
 function privateSocketDir(dataDir: string): string {
+  const own = path.join(path.resolve(dataDir), 'run');
+  if (Buffer.byteLength(own) <= maxSocketDirBytes) return own;
   const name = `openfactory-${createHash('sha256').update(path.resolve(dataDir)).digest('hex').slice(0, 12)}`;
   const uid = process.getuid?.() ?? 0;
   const runtime = `/run/user/${uid}`;

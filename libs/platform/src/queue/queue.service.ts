@@ -21,6 +21,7 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
   private readonly boss: PgBoss;
   private started = false;
   private jobs: FoundJob[] = [];
+  private readonly stopping = new AbortController();
 
   constructor(
     @Inject(DATABASE_URL) url: string,
@@ -42,7 +43,9 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     if (!this.started) return;
     this.started = false;
-    await this.boss.stop({ graceful: true, timeout: 4_000, close: true });
+    // Running jobs are told to stop and go back to the queue; a shutdown must not wait for an hour-long build.
+    this.stopping.abort();
+    await this.boss.stop({ graceful: true, timeout: 3_000, close: true });
   }
 
   get running(): boolean {
@@ -58,7 +61,7 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     for (const { definition, run } of this.jobs) {
       const { queue, concurrency = 1, schedule } = definition;
       await this.boss.work<object>(queue, { localConcurrency: concurrency, pollingIntervalSeconds: 2 }, async ([job]) => {
-        if (job) await run(job.data ?? {}, job.signal);
+        if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
       });
       if (schedule) await this.boss.schedule(queue, schedule, {}, { tz: 'UTC' });
     }

@@ -1,0 +1,72 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { productRoot } from '#libs/platform';
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** `openfactory up` as its users start it: a process of its own, with a data directory of its own. */
+export class FactoryProcess {
+  output = '';
+  readonly ended: Promise<Ended>;
+
+  private constructor(
+    readonly child: ChildProcess,
+    readonly dataDir: string,
+  ) {
+    child.stdout?.on('data', (chunk) => (this.output += String(chunk)));
+    child.stderr?.on('data', (chunk) => (this.output += String(chunk)));
+    this.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+  }
+
+  static start(dataDir: string, environment: Record<string, string> = {}): FactoryProcess {
+    const child = spawn(process.execPath, [path.join(productRoot, 'bin/openfactory'), 'up'], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENFACTORY_DATA_DIR: dataDir, OPENFACTORY_PORT: '0', ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new FactoryProcess(child, dataDir);
+  }
+
+  /** The URL, once the factory says that it runs. @throws with its output if it ends instead */
+  async ready(withinMs = 60_000): Promise<string> {
+    const deadline = Date.now() + withinMs;
+    while (!this.output.includes('OpenFactory is running.')) {
+      if (this.child.exitCode !== null || Date.now() > deadline) throw new Error(`The factory did not start:\n${this.output}`);
+      await sleep(10);
+    }
+    return /Streamable HTTP\s+(\S+)\/api\/mcp\n/.exec(this.output)![1]!;
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(signal);
+    return await this.ended;
+  }
+}
+
+export async function makeDataDir(): Promise<{ dir: string; remove: () => Promise<void> }> {
+  const dir = await mkdtemp('/tmp/openfactory-live-');
+  await chmod(dir, 0o755);
+  return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** Everything of a factory that should be gone with it: processes that name its data directory, and mounts below it. */
+export async function leftOvers(dataDir: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map(async (pid) => `${pid} ${(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')}`));
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(dataDir));
+  return [...lines.filter((line) => line.includes(dataDir)), ...mounts];
+}
+
+export async function untilNothingIsLeft(dataDir: string, withinMs = 10_000): Promise<string[]> {
+  const deadline = Date.now() + withinMs;
+  let left = await leftOvers(dataDir);
+  while (left.length && Date.now() < deadline) {
+    await sleep(50);
+    left = await leftOvers(dataDir);
+  }
+  return left;
+}
