@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -26,20 +26,30 @@ export async function withLock(root, report, work) {
 }
 
 function take(file) {
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, identity(process.pid));
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    linkSync(own, file); // Whoever finds the lock finds it with its content.
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
     return false;
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 
 function isAlive(file) {
   try {
-    const pid = Number(readFileSync(file, 'utf8'));
-    return pid > 0 && pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('scripts/');
+    const holder = readFileSync(file, 'utf8');
+    return holder === identity(Number.parseInt(holder, 10));
   } catch {
     return false;
   }
+}
+
+/** Process ids are used again; with the start time, field 22 of proc_pid_stat(5), they are not. */
+function identity(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
 }

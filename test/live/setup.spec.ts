@@ -169,8 +169,20 @@ describe('subordinate ids', () => {
 });
 
 describe('two setups at once', () => {
-  it('run one after the other, and a lock left by a killed one does not count', async () => {
-    await write('.setup/lock', '999999999');
+  it('wait for each other', async () => {
+    const events: string[] = [];
+    const run = (name: string) =>
+      withLock(dir, (line: string) => events.push(line), async () => {
+        events.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        events.push(`${name} ends`);
+      });
+    await Promise.all([run('first'), run('second')]);
+    expect(events).toEqual(['first begins', expect.stringContaining('Waiting for another setup'), 'first ends', 'second begins', 'second ends']);
+  });
+
+  it('do not wait for one that was killed', async () => {
+    await write('.setup/lock', `${process.pid} 1`); // The id is in use again, by a process that began at another time.
     const order: string[] = [];
     const lines: string[] = [];
     await withLock(dir, (line: string) => lines.push(line), async () => void (await Promise.resolve(order.push('ran'))));

@@ -11,7 +11,7 @@ export async function readManifest(file: string): Promise<BackupManifest> {
     const { stdout } = await runProgram('tar', ['--zstd', '--extract', '--to-stdout', '--occurrence=1', `--file=${file}`, manifestName], { deadlineMs: 60_000, outputCapBytes: 1 << 16 });
     return parseManifest(stdout);
   } catch (error) {
-    if (error instanceof ProgramError) return parseManifest('');
+    if (error instanceof ProgramError) throw refusal(`The archive cannot be read: ${error.message}.`, 'Choose an archive that "openfactory backup" made; if it is one, run "openfactory doctor".');
     throw error;
   }
 }

@@ -88,5 +88,6 @@ function explain(error: unknown, dataDir: string): unknown {
   if (code === 'ENOTEMPTY') return refusal(`Something was written to ${dataDir} meanwhile.`, 'Make sure that no factory starts on it, then restore again.');
   if (code === 'ENOSPC' || (error instanceof ProgramError && /No space left/.test(error.message))) return refusal(`The disk of ${dataDir} is full.`, 'Free some space, then restore again; nothing was touched.');
   if (code === 'EACCES' || code === 'EPERM') return refusal(`This account may not write there (${(error as Error).message}).`, 'Run the restore as the account the factory runs as.');
+  if (error instanceof ProgramError) return refusal(`The archive could not be unpacked: ${error.message}.`, 'Nothing was touched; run "openfactory doctor".');
   return error;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { AppError, EmbeddedPostgres, productVersion, runProgram, unprivilegedAccount } from '#libs/platform';
+import { AppError, EmbeddedPostgres, ProgramError, productVersion, runProgram, unprivilegedAccount } from '#libs/platform';
 import { ArchiveWriter } from './archive-writer.js';
 import { copyCluster } from './cluster-copy.js';
 import { manifestName, newManifest, refusal } from './manifest.js';
@@ -84,6 +84,8 @@ function explain(error: unknown, file: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC') return refusal(`The disk of ${file} is full.`, 'Free some space, or name another disk with --output.');
   if (code === 'EACCES' || code === 'EPERM') return refusal(`This account may not do that (${(error as Error).message}).`, 'Run the backup as the account the factory runs as.');
+  if (code === '28000') return refusal('The database does not let this account in.', 'Run the backup as the account the factory runs as.'); // invalid_authorization_specification
+  if (code === 'EPIPE' || error instanceof ProgramError) return refusal(`The archive could not be written: ${(error as Error).message}.`, 'Run "openfactory doctor".');
   if (code === 'ENOENT') return refusal(`${path.dirname(file)} does not exist.`, 'Make it, or name another place with --output.');
   return error;
 }
