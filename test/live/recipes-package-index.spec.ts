@@ -83,24 +83,29 @@ describe('the package index of the real archives', () => {
     expect({ virtual, missing }).toEqual({ virtual: [], missing: [] });
   });
 
-  it.each(everywhere(catalogue.templates, ({ id }) => id))(
-    'can install the template %s on %s',
-    async (_id, baseId, { recipe }, base) => {
-      const { valid, errors, warnings, resolved } = await validator.validate({ ...recipe, base_image: baseId });
-      expect({ valid, errors }).toEqual({ valid: true, errors: [] });
-      expect(warnings.map(({ code }) => code)).not.toContain('packages_not_checked');
-      expect(resolved?.estimated_size_bytes).toBeGreaterThan(100e6);
-      const root = await (roots.get(baseId) ?? source.root(base));
-      roots.set(baseId, root);
-      const { stdout } = await root.run('apt-get', ['install', '--simulate', '--yes', '--no-install-recommends', kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])], { deadlineMs: minutes });
-      const installed = new Set([...stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name));
-      const closure = await index.closure(baseId, [kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])]);
-      // Ours follows first alternatives and holds the essential packages, which an empty system does not ask apt for.
-      const missed = [...installed].filter((name) => !closure.names.includes(name ?? ''));
-      expect(missed.length).toBeLessThanOrEqual(installed.size * 0.03);
+  it.each(catalogue.templates.map((template) => [template.id, template] as const))(
+    'can install the template %s on every base',
+    async (_id, { recipe }) => {
+      await Promise.all(bases.map((base) => installs(recipe, base)));
     },
     2 * minutes,
   );
+
+  /** apt itself says whether the packages go together; it also tells whether our own closure is near the truth. */
+  async function installs(recipe: Record<string, unknown>, base: AvailableBase): Promise<void> {
+    const { valid, errors, warnings, resolved } = await validator.validate({ ...recipe, base_image: base.id });
+    expect({ valid, errors }).toEqual({ valid: true, errors: [] });
+    expect(warnings.map(({ code }) => code)).not.toContain('packages_not_checked');
+    expect(resolved?.estimated_size_bytes).toBeGreaterThan(100e6);
+    const wanted = [kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])];
+    const root = await (roots.get(base.id) ?? source.root(base));
+    roots.set(base.id, root);
+    const { stdout } = await root.run('apt-get', ['install', '--simulate', '--yes', '--no-install-recommends', ...wanted], { deadlineMs: minutes });
+    const installed = [...stdout.matchAll(/^Inst (\S+)/gm)].flatMap(([, name]) => name ?? []);
+    const closure = new Set((await index.closure(base.id, wanted)).names);
+    expect(installed.length).toBeGreaterThan(50);
+    expect(installed.filter((name) => !closure.has(name)).length).toBeLessThanOrEqual(installed.length * 0.03);
+  }
 
   it('knows virtual packages, versions and near names', async () => {
     expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([{ name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) }]);

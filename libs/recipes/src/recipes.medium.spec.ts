@@ -11,7 +11,7 @@ import { PackageSource } from './packages/package-source.port.js';
 import { RecipeReader } from './recipe.reader.js';
 import { RecipeService } from './recipe.service.js';
 import { mostRecipesPerCaller } from './recipe.repository.js';
-import { CreatedRecipe, CreateRecipeInput, GetRecipeInput, ListRecipesInput, RecipeCategoryList, RecipeDetails, RecipeList, RecipeValidationOutput, ValidateRecipeInput } from './recipes.dto.js';
+import { CreatedRecipe, CreateRecipeInput, GetRecipeInput, RecipeCategoryList, RecipeDetails, RecipeList, RecipeValidationOutput, ValidateRecipeInput, type ListRecipesInput } from './recipes.dto.js';
 import { RecipesModule } from './recipes.module.js';
 import { RecipesTools } from './recipes.tools.js';
 import { recipeEntities } from './index.js';

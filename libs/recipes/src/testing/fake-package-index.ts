@@ -55,6 +55,6 @@ export class FakePackageIndex extends PackageIndex {
   }
 
   private of(base: string): Map<string, PackageRecord> {
-    return this.bases.get(base) ?? new Map();
+    return this.bases.get(base) ?? new Map<string, PackageRecord>();
   }
 }
