@@ -16,9 +16,9 @@ module.exports = {
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'rooms-through-their-index',
-      comment: 'What another room may use is exported by index.ts.',
+      comment: 'What another room may use is exported by index.ts. (A live test of one room’s adapter may look inside it.)',
       severity: 'error',
-      from: { path: '^(libs/([^/]+)|apps|test|bench|migrations)/' },
+      from: { path: '^(libs/([^/]+)|apps|test|bench|migrations)/', pathNot: '^test/live/' },
       to: { path: '^libs/([^/]+)/src/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/'] },
     },
     { name: 'libs-know-no-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },

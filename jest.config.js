@@ -14,7 +14,7 @@ const tier = (displayName, testMatch, more = {}) => ({
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironmentOptions: { customExportConditions: ['of-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
-  setupFiles: ['reflect-metadata'],
+  setupFiles: ['<rootDir>/test/support/setup-file.mjs'],
   ...more,
 });
 const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', globalTeardown: '<rootDir>/test/support/global-teardown.mjs' };

@@ -11,7 +11,7 @@ export function openApiDocument(app: NestExpressApplication, publicUrl: string):
     .addServer(publicUrl)
     .build();
   const document = SwaggerModule.createDocument(app, config);
-  return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, ...namedSchemas() } as never } };
+  return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, ...namedSchemas() } } };
 }
 
 export function serveApiDocs(app: NestExpressApplication, publicUrl: string): void {

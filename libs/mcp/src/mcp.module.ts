@@ -5,7 +5,9 @@ import { ToolCatalogue } from './catalogue/tool-catalogue.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { GatewayOptions } from './gateway-options.js';
 import { McpNotifier } from './sessions/mcp-notifier.js';
+import { SessionFactory } from './sessions/session.factory.js';
 import { SessionRegistry } from './sessions/session-registry.js';
+import { Doorkeeper } from './transports/doorkeeper.js';
 import { McpHttpEdge } from './transports/mcp-http.edge.js';
 import { StreamKeeper } from './transports/stream-keeper.js';
 
@@ -19,7 +21,7 @@ export class McpModule implements BeforeApplicationShutdown {
     return {
       module: McpModule,
       global: true,
-      providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, StreamKeeper, ToolCatalogue],
+      providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, Doorkeeper, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionFactory, SessionRegistry, StreamKeeper, ToolCatalogue],
       exports: [McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, ToolCatalogue],
     };
   }

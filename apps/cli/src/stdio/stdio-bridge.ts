@@ -146,7 +146,7 @@ export class StdioBridge {
 function readFrame(line: string): Frame {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Frame) : {};
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value) : {};
   } catch {
     return {}; // The factory says what is wrong with it.
   }

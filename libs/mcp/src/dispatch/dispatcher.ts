@@ -116,6 +116,6 @@ export class Dispatcher {
 
 function toolResult({ definition }: CatalogueTool, output: unknown): object {
   if (output instanceof ToolReply) return { content: output.content, ...(output.structured && { structuredContent: output.structured }) };
-  const structured = (output ?? {}) as object;
+  const structured = (output ?? {});
   return { content: [{ type: 'text', text: JSON.stringify(structured) }], ...(definition.output && { structuredContent: structured }) };
 }

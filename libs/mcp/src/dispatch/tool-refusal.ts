@@ -1,4 +1,5 @@
-import { AppError, errorHeaders, type Violation } from '#libs/platform';
+import type { AppError} from '#libs/platform';
+import { errorHeaders, type Violation } from '#libs/platform';
 import { RpcCode } from './json-rpc.js';
 
 /**

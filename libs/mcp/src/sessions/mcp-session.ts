@@ -52,7 +52,7 @@ export class McpSession {
     this.server.removeRequestHandler('logging/setLevel');
     this.server.fallbackRequestHandler = async (request, extra) => {
       try {
-        return await this.handle(request, extra as Extra);
+        return await this.handle(request, extra);
       } finally {
         // A cancelled request gets no answer, so the transport would never see it end.
         this.transport.inFlight.delete(extra.requestId);

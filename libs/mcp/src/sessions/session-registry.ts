@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AppError, EventBus, Metrics, Settings, type Caller } from '#libs/platform';
-import { ToolCatalogue } from '../catalogue/tool-catalogue.js';
 import type { ToolsetSelection } from '../catalogue/toolset-selection.js';
-import { Dispatcher } from '../dispatch/dispatcher.js';
-import { GatewayOptions } from '../gateway-options.js';
 import { StreamKeeper } from '../transports/stream-keeper.js';
 import type { SessionTransport } from '../transports/session-transport.js';
-import { McpSession } from './mcp-session.js';
+import type { McpSession } from './mcp-session.js';
+import { SessionFactory } from './session.factory.js';
 
 const idleMs = 30 * 60_000;
 const maxAgeMs = 24 * 3_600_000;
@@ -27,9 +25,7 @@ export class SessionRegistry implements OnModuleInit {
 
   constructor(
     private readonly settings: Settings,
-    private readonly catalogue: ToolCatalogue,
-    private readonly dispatcher: Dispatcher,
-    private readonly options: GatewayOptions,
+    private readonly factory: SessionFactory,
     private readonly events: EventBus,
     private readonly keeper: StreamKeeper,
     metrics: Metrics,
@@ -63,7 +59,7 @@ export class SessionRegistry implements OnModuleInit {
 
   /** Admit first. */
   async open(caller: Caller, selection: ToolsetSelection, transport: SessionTransport): Promise<McpSession> {
-    const session = new McpSession({ caller, view: this.catalogue.view(selection), transport, dispatcher: this.dispatcher, options: this.options });
+    const session = this.factory.make(caller, selection, transport);
     transport.onclose = () => this.forget(session);
     this.sessions.set(session.id, session);
     const own = this.byPrincipal.get(caller.principalId) ?? new Set();

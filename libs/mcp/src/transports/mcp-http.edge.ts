@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, CallerService, clip, errorMessage, Metrics, readBody, Readiness, requestIdOf, requireJson, sendErrorBody, Settings, toAppError, type Caller } from '#libs/platform';
-import { readSelection } from '../catalogue/toolset-selection.js';
+import { AppError, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError, type Caller } from '#libs/platform';
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
-import { GatewayOptions } from '../gateway-options.js';
 import type { McpSession } from '../sessions/mcp-session.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
+import { Doorkeeper } from './doorkeeper.js';
 import { SseTransport } from './sse.transport.js';
 import { StreamKeeper } from './stream-keeper.js';
 import { StreamableHttpTransport } from './streamable-http.transport.js';
@@ -39,12 +38,10 @@ export class McpHttpEdge {
 
   constructor(
     private readonly settings: Settings,
-    private readonly callers: CallerService,
+    private readonly door: Doorkeeper,
     private readonly sessions: SessionRegistry,
     private readonly keeper: StreamKeeper,
-    private readonly options: GatewayOptions,
     metrics: Metrics,
-    private readonly readiness: Readiness,
   ) {
     this.messagesPath = `${new URL(settings.publicUrl).pathname.replace(/\/$/, '')}${root}/messages`;
     this.latency = metrics.histogram('openfactory_mcp_post_seconds', 'From a posted message to its HTTP answer', ['transport'], [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10]);
@@ -72,15 +69,15 @@ export class McpHttpEdge {
   }
 
   private async openSse(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const caller = await this.caller(request);
-    const selection = readSelection(request, this.options.toolsets);
+    const caller = await this.door.caller(request);
+    const selection = this.door.selection(request);
     this.sessions.admit(caller);
     await this.sessions.open(caller, selection, new SseTransport(response, this.sessions.newId(), this.messagesPath, this.keeper));
   }
 
   private async postMessage(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = process.hrtime.bigint();
-    const caller = await this.caller(request);
+    const caller = await this.door.caller(request);
     const session = this.sessions.find(queryParameter(request, 'sessionId'), caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
@@ -96,7 +93,7 @@ export class McpHttpEdge {
   }
 
   private async postStreamable(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const caller = await this.caller(request);
+    const caller = await this.door.caller(request);
     this.checkProtocolVersion(request);
     const sessionId = sessionHeader(request);
     const session = this.sessions.find(sessionId, caller);
@@ -114,7 +111,7 @@ export class McpHttpEdge {
     if (!isRequest(message) || message.method !== 'initialize') {
       throw new RpcError(RpcCode.invalidRequest, 'Invalid request: send initialize first, then its Mcp-Session-Id header with every request');
     }
-    const selection = readSelection(request, this.options.toolsets);
+    const selection = this.door.selection(request);
     this.sessions.admit(caller);
     const transport = new StreamableHttpTransport(this.sessions.newId(), this.keeper);
     await this.sessions.open(caller, selection, transport);
@@ -139,18 +136,13 @@ export class McpHttpEdge {
   }
 
   private async streamableSession(request: IncomingMessage): Promise<McpSession> {
-    const caller = await this.caller(request);
+    const caller = await this.door.caller(request);
     this.checkProtocolVersion(request);
     const sessionId = sessionHeader(request);
     if (sessionId === undefined) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: the Mcp-Session-Id header is missing');
     const session = this.sessions.find(sessionId, caller);
     if (!(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     return session;
-  }
-
-  private async caller(request: IncomingMessage): Promise<Caller> {
-    if (this.readiness.stopping) throw new AppError({ kind: 'unavailable', reason: 'stopping', message: 'The factory is shutting down.', hint: 'Connect again in a moment.' });
-    return await this.callers.resolve(request);
   }
 
   private async readMessage(request: IncomingMessage): Promise<RpcMessage> {

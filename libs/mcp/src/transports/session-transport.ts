@@ -48,7 +48,7 @@ export abstract class SessionTransport implements Transport {
     if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
     this.inFlight.add(message.id);
     try {
-      this.onmessage?.(mendRequest(message, this.fallbackVersion) as JSONRPCMessage, extra);
+      this.onmessage?.(mendRequest(message, this.fallbackVersion), extra);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       void this.send(errorResponse(message.id, error) as JSONRPCMessage);

@@ -88,7 +88,6 @@ export function invalidArguments(violations: Violation[]): AppError {
 
 /** Text of a stranger, made fit for one line of a message: control characters out, length bounded. */
 export function clip(text: string, max = 80): string {
-  // eslint-disable-next-line no-control-regex
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
