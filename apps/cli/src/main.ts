@@ -1,12 +1,18 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { AppError, productVersion } from '#libs/platform';
+import { registerBackupCommand } from './backup.command.js';
+import { registerDoctorCommand } from './doctor.command.js';
 import { registerMcpCommand } from './mcp.command.js';
+import { registerRestoreCommand } from './restore.command.js';
 import { registerUpCommand } from './up.command.js';
 
 const program = new Command('openfactory').description('A factory for operating-system images').version(productVersion);
 registerUpCommand(program);
 registerMcpCommand(program);
+registerDoctorCommand(program);
+registerBackupCommand(program);
+registerRestoreCommand(program);
 
 try {
   await program.parseAsync();
