@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
+import { mendRequest } from './params.js';
+
+const mend = (method: string, params?: unknown, fallback?: string) => mendRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
+
+describe('mendRequest', () => {
+  it('fills in what initialize may leave out', () => {
+    expect(mend('initialize', { protocolVersion: '2024-11-05' })).toEqual({ protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'unknown', version: '0' } });
+    expect(mend('initialize', { protocolVersion: '2024-11-05', clientInfo: { name: 'c' } })?.clientInfo).toEqual({ name: 'c', version: '0' });
+  });
+
+  it('offers the transport’s revision for an unknown one, if it has one', () => {
+    expect(mend('initialize', { protocolVersion: '1.0' }, '2024-11-05')?.protocolVersion).toBe('2024-11-05');
+    expect(mend('initialize', { protocolVersion: '1.0' })?.protocolVersion).toBe('1.0');
+  });
+
+  it('turns prompt arguments into strings', () => {
+    expect(mend('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({ count: '3', yes: 'true', text: 'x' });
+    expect(() => mend('prompts/get', { name: 'p', arguments: { nested: {} } })).toThrow('must be a string');
+  });
+
+  it('treats missing tool arguments as none, and drops what only tasks need', () => {
+    expect(mend('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({ name: 't', arguments: {} });
+  });
+
+  it.each([
+    ['initialize', {}],
+    ['initialize', { protocolVersion: '2024-11-05', capabilities: 5 }],
+    ['tools/call', { name: '' }],
+    ['tools/call', { name: 't', arguments: 'text' }],
+    ['resources/read', { uri: 5 }],
+    ['tools/list', { _meta: 5 }],
+    ['tools/list', { _meta: { progressToken: {} } }],
+    ['tools/list', []],
+    ['tools/list', 'x'],
+  ])('refuses %s %j with -32602', (method, params) => {
+    expect(() => mend(method, params)).toThrow(expect.objectContaining({ code: -32602 }));
+  });
+});
+
+describe('envelopes', () => {
+  it('tells the two codes apart', () => {
+    expect(() => readMessage('{')).toThrow(expect.objectContaining({ code: -32700 }));
+    expect(() => readMessage('[]')).toThrow(expect.objectContaining({ code: -32600 }));
+    expect(readMessage('{"jsonrpc":"2.0","method":"x"}')).toEqual({ jsonrpc: '2.0', method: 'x' });
+  });
+
+  it('puts a serialised result into the answer as it is', () => {
+    const result = new SerialisedResult({ tools: [{ name: 'a' }] });
+    expect(JSON.parse(serialise({ jsonrpc: '2.0', id: 'q"', result }))).toEqual({ jsonrpc: '2.0', id: 'q"', result: { tools: [{ name: 'a' }] } });
+    expect(JSON.parse(JSON.stringify({ result }))).toEqual({ result: { tools: [{ name: 'a' }] } });
+  });
+});

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { anonymousCaller, Metrics, type EventBus, type Settings } from '#libs/platform';
+import { SessionTransport } from '../transports/session-transport.js';
+import { StreamKeeper } from '../transports/stream-keeper.js';
+import type { McpSession } from './mcp-session.js';
+import type { SessionFactory } from './session.factory.js';
+import { SessionRegistry } from './session-registry.js';
+
+class FakeTransport extends SessionTransport {
+  readonly name = 'sse';
+  protected readonly fallbackVersion = undefined;
+  connected = true;
+  constructor(id: string) {
+    super();
+    this.sessionId = id;
+  }
+  send(_: JSONRPCMessage): Promise<void> {
+    return Promise.resolve();
+  }
+  protected closeStreams(): void {
+    this.connected = false;
+  }
+}
+
+const ada = anonymousCaller('192.0.2.1');
+const bob = anonymousCaller('192.0.2.2');
+const minute = 60_000;
+let registry: SessionRegistry;
+let keeper: StreamKeeper;
+
+beforeEach(() => {
+  keeper = new StreamKeeper();
+  const factory = {
+    make: (caller: McpSession['caller'], _: unknown, transport: FakeTransport) => ({
+      id: transport.sessionId,
+      caller,
+      transport,
+      logId: '0',
+      openedAt: Date.now(),
+      lastUsedAt: Date.now(),
+      subscriptions: new Set(),
+      get busy() {
+        return transport.inFlight.size > 0;
+      },
+      start: () => Promise.resolve(),
+      close: () => transport.close(),
+    }),
+  } as unknown as SessionFactory;
+  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, new Metrics());
+  registry.onModuleInit();
+});
+
+const open = async (caller = ada, transport = new FakeTransport(registry.newId())) => {
+  registry.admit(caller);
+  return { session: await registry.open(caller, { toolsets: undefined, readOnly: false }, transport), transport };
+};
+
+describe('SessionRegistry', () => {
+  it('finds a session for its caller only', async () => {
+    const { session } = await open();
+    expect(registry.find(session.id, ada)).toBe(session);
+    expect(registry.find(session.id, bob)).toBeUndefined();
+    expect(registry.find(undefined, ada)).toBeUndefined();
+  });
+
+  it('makes ids that cannot be guessed', () => {
+    const ids = new Set(Array.from({ length: 1_000 }, () => registry.newId()));
+    expect(ids.size).toBe(1_000);
+    for (const id of ids) expect(Buffer.from(id, 'base64url')).toHaveLength(24);
+  });
+
+  it('ends the caller’s longest idle session for a new one, never a busy one', async () => {
+    const first = await open();
+    const second = await open();
+    first.session.lastUsedAt = 0;
+    const third = await open();
+    expect([first.transport.connected, second.transport.connected]).toEqual([false, true]);
+    for (const { transport } of [second, third]) transport.inFlight.add(1);
+    expect(() => registry.admit(ada)).toThrow(expect.objectContaining({ reason: 'too_many_sessions', retryAfterSeconds: 10 }));
+    expect(() => registry.admit(bob)).not.toThrow();
+  });
+
+  it('turns newcomers away when the whole process is full', async () => {
+    for (const caller of [ada, ada, bob, bob]) await open(caller);
+    expect(() => registry.admit(anonymousCaller('192.0.2.3'))).toThrow('as many sessions as it can take');
+  });
+
+  it('ends idle sessions without a stream, and very old ones, but no busy ones', async () => {
+    const listening = await open(ada);
+    const idle = await open(ada);
+    idle.transport.connected = false;
+    const busy = await open(bob);
+    busy.transport.connected = false;
+    busy.transport.inFlight.add(1);
+    keeper.tick(Date.now() + 31 * minute);
+    expect([listening, idle, busy].map(({ session, transport }) => registry.find(session.id, session.caller) === session && Boolean(transport))).toEqual([true, false, true]);
+    keeper.tick(Date.now() + 26 * 60 * minute);
+    expect(registry.find(listening.session.id, ada)).toBeUndefined();
+  });
+
+  it('waits for running calls before it ends everything', async () => {
+    const { transport } = await open();
+    transport.inFlight.add(1);
+    const ended = registry.endAll(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(transport.connected).toBe(true);
+    transport.inFlight.clear();
+    await ended;
+    expect([transport.connected, registry.size]).toEqual([false, 0]);
+  });
+});
