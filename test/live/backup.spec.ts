@@ -202,6 +202,23 @@ describe('a backup of a stopped factory', () => {
   });
 });
 
+describe('an archive whose compressor is missing', () => {
+  it('fails at once instead of waiting for it', async () => {
+    const { PATH } = process.env;
+    await mkdir(place('bin'));
+    await symlink('/usr/bin/setpriv', place('bin/setpriv'));
+    process.env.PATH = place('bin');
+    const archive = await ArchiveWriter.create(place('compressor.tar.zst'), never);
+    process.env.PATH = PATH;
+    const fill = async () => {
+      for (let n = 0; n < 1000; n++) await archive.addMember('zeros', Buffer.alloc(100_000));
+    };
+    await expect(fill()).rejects.toThrow(/zstd ended early|EPIPE/);
+    await archive.discard();
+    expect((await readdir(base)).filter((name) => name.startsWith('compressor'))).toEqual([]);
+  });
+});
+
 describe('an archive that does not fit', () => {
   const facts = { openfactory_version: '0.1.0', postgresql_version: '18.4', architecture: process.arch, created_at: '2026-11-20T00:00:00Z', data_bytes: 1, privileged: false };
   const archiveOf = async (name: string, manifest: object, addMore: (archive: ArchiveWriter) => Promise<void> = () => Promise.resolve()) => {

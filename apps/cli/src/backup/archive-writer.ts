@@ -17,6 +17,7 @@ export class ArchiveWriter {
   private readonly broken = new AbortController();
   private failure: Error | undefined;
   private bytes = 0;
+  private finishing = false;
 
   private constructor(
     private readonly file: string,
@@ -24,9 +25,12 @@ export class ArchiveWriter {
     private readonly zstd: ChildProcess,
     private readonly signal: AbortSignal,
   ) {
+    const fail = (error: Error) => this.fail(error);
     this.zstdEnded = new Promise((resolve) => zstd.on('close', resolve));
     this.saved = this.save();
-    const fail = (error: Error) => this.fail(error);
+    // A program that is gone closes its input without an error, and a write that waits for it would wait for ever.
+    zstd.on('exit', (code) => this.finishing || fail(endedEarly(code)));
+    signal.addEventListener('abort', () => fail(endedEarly('interrupted')), { once: true });
     this.saved.catch(fail);
     zstd.on('error', fail);
     zstd.stdin?.on('error', fail);
@@ -66,10 +70,11 @@ export class ArchiveWriter {
   /** @returns the size of the archive */
   async finish(): Promise<number> {
     await this.write(Buffer.alloc(tarEndBytes));
+    this.finishing = true;
     this.zstd.stdin?.end();
     await this.saved;
     const code = await this.zstdEnded;
-    if (code !== 0) throw new Error(`zstd failed (exit code ${code})`);
+    if (code !== 0) throw endedEarly(code);
     const end = seal(this.hash.digest());
     await this.handle.write(end);
     await this.handle.sync();
@@ -110,6 +115,8 @@ export class ArchiveWriter {
     killGroup(this.zstd);
   }
 }
+
+const endedEarly = (how: number | string | null) => Object.assign(new Error(`zstd ended early (${how ?? 'killed'})`), { code: 'EPIPE' });
 
 async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, 'r');
