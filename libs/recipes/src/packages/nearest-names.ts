@@ -4,8 +4,8 @@ import { distance } from 'fastest-levenshtein';
 export const mostNamesCompared = 20;
 
 /**
- * The known names nearest to each of a few names. A base has 60,000 of them, so the event loop gets a turn between two names
- * and after every few thousand comparisons.
+ * The known names nearest to each of a few names. A base has 60,000 of them, so the event loop gets a turn after every few thousand
+ * comparisons.
  */
 export async function nearestNames(known: readonly string[], names: readonly string[], limit = 3): Promise<Map<string, string[]>> {
   const nearest = new Map<string, string[]>();
@@ -13,7 +13,7 @@ export async function nearestNames(known: readonly string[], names: readonly str
   return nearest;
 }
 
-const comparisonsPerTurn = 10_000;
+const comparisonsPerTurn = 5_000;
 
 async function nearestTo(known: readonly string[], name: string, limit: number): Promise<string[]> {
   const furthest = Math.max(2, Math.floor(name.length / 3));
@@ -30,6 +30,5 @@ async function nearestTo(known: readonly string[], name: string, limit: number):
   const extended = candidates.length < limit ? known.filter((other) => other.startsWith(name)).slice(0, 50) : [];
   const ranked = [...candidates, ...extended.map((other) => ({ name: other, away: furthest + other.length - name.length }))];
   ranked.sort((a, b) => a.away - b.away || Math.abs(a.name.length - name.length) - Math.abs(b.name.length - name.length) || (a.name < b.name ? -1 : 1));
-  await turn();
   return [...new Set(ranked.map((candidate) => candidate.name))].slice(0, limit);
 }

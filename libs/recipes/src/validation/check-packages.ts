@@ -16,7 +16,6 @@ export interface NamedPackage {
 
 /** Unknown packages told one by one; the rest is counted. */
 const mostTold = 100;
-const mostLookedUp = 2_500;
 
 export function packagesNamedBy(draft: Draft): NamedPackage[] {
   const requested = texts(draft, 'packages').map(({ value, path }) => ({ ...splitSpec(value), path, spec: value }));
@@ -43,11 +42,10 @@ export async function checkPackages(base: BaseImageDto, named: NamedPackage[], i
     findings.warn('/packages', 'packages_not_checked', `The package index of ${base.id} is not loaded yet, so packages were not checked and sizes are unknown. Validate again in a minute.`);
     return false;
   }
-  const looked = named.slice(0, mostLookedUp);
-  const lookup = await index.lookup(base.id, [...new Set(looked.map(({ name }) => name))]);
-  checkVersions(looked, lookup, base, findings);
-  checkVirtual(looked, lookup, base, findings);
-  await checkMissing(looked, lookup, base, index, findings);
+  const lookup = await index.lookup(base.id, [...new Set(named.map(({ name }) => name))]);
+  checkVersions(named, lookup, base, findings);
+  checkVirtual(named, lookup, base, findings);
+  await checkMissing(named, lookup, base, index, findings);
   return true;
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { nearestName, type Violation } from '#libs/platform';
+import { nearestName, schemaOf, type Violation } from '#libs/platform';
 import { coerceParams } from '../assertions/check-assertion.js';
 import { Catalogue } from '../catalogue/catalogue.js';
 import type { BaseImageDto } from '../catalogue/catalogue.dto.js';
@@ -16,7 +16,7 @@ import { resolveFeatures } from './resolve-features.js';
 import { packagesOfFeatures, resolvePackages, unitsOf } from './resolve-packages.js';
 import { resolveServices } from './resolve-services.js';
 import { rules } from './rules/index.js';
-import { checkSchema } from './schema-check.js';
+import { checkSchema, cutLists } from './schema-check.js';
 
 export interface RecipeValidation {
   valid: boolean;
@@ -57,11 +57,13 @@ export class RecipeValidator {
 
   async check(input: unknown): Promise<CheckedRecipe> {
     const findings = new Findings();
-    const { recipe: draft, violations } = normaliseRecipe(input);
-    if (!isObject(draft)) {
+    const { recipe, violations } = normaliseRecipe(input);
+    if (!isObject(recipe)) {
       findings.error('', 'not_an_object', 'A recipe is an object, or the JSON text of one.');
       return { validation: report(findings, null) };
     }
+    // The rules walk every list, so they see no more of an endless one than it takes to refuse it.
+    const draft = cutLists(schemaOf(RecipeDto), recipe) as Draft;
     const { instance, violations: wrong, unreadable } = checkSchema(RecipeDto, draft);
     [...violations, ...wrong].forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
     if (unreadable) return { validation: report(findings, null) };

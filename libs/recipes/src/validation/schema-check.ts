@@ -33,12 +33,13 @@ export function cutLists(schema: JsonSchema | undefined, value: unknown, depth =
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, Object.hasOwn(properties, key) ? cutLists(properties[key], child, depth + 1) : child]));
 }
 
-/** Where the type is wrong, the other rules of the field say nothing more. */
+/** Where the type is wrong, the other rules of the field, and of what would be inside it, say nothing more. */
 function withoutEchoes(violations: Violation[]): Violation[] {
   const mistyped = new Set(violations.filter(({ code }) => wrongType.has(code)).map(({ path }) => path));
   const seen = new Set<string>();
   return violations.filter(({ path, code, message }) => {
     if (mistyped.has(path) && !wrongType.has(code)) return false;
+    if ([...mistyped].some((outer) => path.startsWith(`${outer}/`))) return false;
     const key = `${path} ${message}`;
     return !seen.has(key) && Boolean(seen.add(key));
   });
