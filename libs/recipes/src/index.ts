@@ -8,7 +8,7 @@ export type { PreparedRecipe } from './recipe-document.js';
 export type { RecipeValidation, ResolvedRecipe } from './validation/recipe-validator.js';
 export type { Resolution, ResolvedService } from './validation/resolution.js';
 export { Catalogue, featureOn, type AvailableBase } from './catalogue/catalogue.js';
-export type { BaseImageDto, FeatureDto } from './catalogue/catalogue.dto.js';
+export type { BaseImageDto, RecipeFeatureDto } from './catalogue/catalogue.dto.js';
 export { PackageIndex, type PackageClosure, type PackageIndexState, type PackageLookup } from './packages/package-index.port.js';
 export { PackageIndexRefreshService } from './packages/package-index-refresh.service.js';
 export { AptPackageSource } from './packages/apt/apt-package-source.js';

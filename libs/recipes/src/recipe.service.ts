@@ -55,6 +55,7 @@ export class RecipeService {
     const { id: templateId, document } = await this.reader.get(caller, template_id);
     // Outside the transaction: it asks the package index on other connections of the same pool.
     const { recipe, violations } = applyModifications({ ...document, name }, modifications);
+    if (recipe.name !== name) violations.push({ path: '/modifications/name', code: 'name_twice', message: 'says something else than the name of the new recipe' });
     const prepared = await this.documents.prepare(caller, { ...recipe, name }, violations);
     const body = { template_id, name, modifications };
     return await this.idempotency.once(caller, { operation: 'create_recipe_from_template', key: idempotency_key, body }, async (manager) => {

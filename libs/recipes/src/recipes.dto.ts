@@ -152,7 +152,7 @@ export class BaseImageSummaryList {
 }
 
 export class RecipeFeatureList {
-  @Out('Features.', listOf(ref('FeatureDto'))) features: object[];
+  @Out('Features.', listOf(ref('RecipeFeatureDto'))) features: object[];
 }
 
 export class RecipeServiceSummary {

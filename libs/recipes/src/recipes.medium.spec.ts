@@ -73,10 +73,10 @@ describe('RecipeService', () => {
 
   it('refuses a result that is not valid, telling every error, and stores nothing', async () => {
     const before = (await service().list(ada, {})).length;
-    const refusal = create(ada, 'broken', { modifications: { add_packages: ['no-such-package'], remove_features: ['nginx'], add_packges: [], users: [{ username: 'X' }] } });
+    const refusal = create(ada, 'broken', { modifications: { add_packages: ['no-such-package'], remove_features: ['nginx'], add_packges: [], users: [{ username: 'X' }], name: 'other' } });
     await expect(refusal).rejects.toMatchObject({ kind: 'invalid', reason: 'invalid_recipe', violations: expect.any(Array) });
     const { violations } = (await refusal.catch((error: unknown) => error)) as { violations: { path: string; suggestion?: string }[] };
-    expect(violations.map(({ path }) => path)).toEqual(expect.arrayContaining(['/modifications/add_packges', '/modifications/remove_features/0', '/packages/0', '/users/0/username']));
+    expect(violations.map(({ path }) => path)).toEqual(expect.arrayContaining(['/modifications/add_packges', '/modifications/name', '/modifications/remove_features/0', '/packages/0', '/users/0/username']));
     expect(violations.find(({ path }) => path === '/modifications/add_packges')?.suggestion).toBe('add_packages');
     expect((await service().list(ada, {})).length).toBe(before);
   });

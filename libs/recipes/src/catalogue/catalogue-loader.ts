@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { checkInput, type DtoClass, type Violation } from '#libs/platform';
 import { checkAssertion } from '../assertions/check-assertion.js';
 import { serviceConfigs } from '../services/service-configs.js';
-import { BaseImageList, CategoryList, FeatureDto, ServiceList, TemplateDto } from './catalogue.dto.js';
+import { BaseImageFile, RecipeCategoryFile, RecipeFeatureDto, RecipeServiceFile, RecipeTemplateDto } from './catalogue.dto.js';
 import { Catalogue } from './catalogue.js';
 import { dataDirectory } from './data-directory.js';
 
@@ -24,16 +24,16 @@ export function loadCatalogue(dir = dataDirectory()): Catalogue {
       return entry ? [entry] : [];
     });
 
-  const features = readAll(FeatureDto, 'features');
+  const features = readAll(RecipeFeatureDto, 'features');
   for (const feature of features) {
     feature.assertions.forEach(({ type, params }, at) => complain(`features/${feature.id}.yaml`, checkAssertion(type, params, `/assertions/${at}/params`)));
   }
   const catalogue = new Catalogue({
-    bases: read(BaseImageList, 'base-images.yaml')?.base_images ?? [],
+    bases: read(BaseImageFile, 'base-images.yaml')?.base_images ?? [],
     features,
-    services: read(ServiceList, 'services.yaml')?.services ?? [],
-    categories: read(CategoryList, 'categories.yaml')?.categories ?? [],
-    templates: readAll(TemplateDto, 'templates'),
+    services: read(RecipeServiceFile, 'services.yaml')?.services ?? [],
+    categories: read(RecipeCategoryFile, 'categories.yaml')?.categories ?? [],
+    templates: readAll(RecipeTemplateDto, 'templates'),
   });
   problems.push(...brokenReferences(catalogue));
   if (problems.length) throw new Error(`The recipe catalogue is broken:\n${problems.join('\n')}`);

@@ -8,24 +8,24 @@ const id = { required: true };
 const title = { required: true, maxLength: 100 };
 const prose = { required: true, maxLength: 1000 };
 
-export class CatalogueKernels {
+export class BaseImageKernels {
   @Text(packageName, 'Package of the generic kernel.', { required: true }) generic: string;
   @Text(packageName, 'Package of the smaller kernel for virtual machines.', { required: true }) cloud: string;
 }
 
-export class CatalogueKernelsByArchitecture {
-  @Part(() => CatalogueKernels, 'Kernels on amd64.', { required: true }) amd64: CatalogueKernels;
-  @Part(() => CatalogueKernels, 'Kernels on arm64.', { required: true }) arm64: CatalogueKernels;
+export class BaseImageKernelsByArchitecture {
+  @Part(() => BaseImageKernels, 'Kernels on amd64.', { required: true }) amd64: BaseImageKernels;
+  @Part(() => BaseImageKernels, 'Kernels on arm64.', { required: true }) arm64: BaseImageKernels;
 }
 
 /** Where the packages of a base come from and what every image of it holds. */
-export class CatalogueArchive {
+export class BaseImageArchive {
   @OneOf(['debian', 'ubuntu'], 'Whose mirror (setting) is used.', { required: true }) mirror: 'debian' | 'ubuntu';
   @Text(suiteName, 'Suite.', { required: true }) suite: string;
   @Text(suiteName, 'Suite of updates.', { required: true }) updates_suite: string;
   @Text(suiteName, 'Suite of security updates.', { required: true }) security_suite: string;
   @Texts(componentName, 'Components.', { required: true }) components: string[];
-  @Part(() => CatalogueKernelsByArchitecture, 'Kernel packages.', { required: true }) kernels: CatalogueKernelsByArchitecture;
+  @Part(() => BaseImageKernelsByArchitecture, 'Kernel packages.', { required: true }) kernels: BaseImageKernelsByArchitecture;
   @Texts(packageName, 'Packages that every image holds beside the essential ones and the kernel.', { required: true }) packages: string[];
   @Texts(packageName, 'Groups that exist in every image of the base (base-passwd and systemd).', { required: true }) groups: string[];
 }
@@ -39,14 +39,14 @@ export class BaseImageDto {
   @Flag('Whether this factory can build it.') available: boolean;
   @Text(oneLine, 'Why it cannot be built.') unavailable_reason?: string;
   @Text(catalogueId, 'What to use instead.') nearest?: string;
-  @Part(() => CatalogueArchive, 'Archive; every available base has one.') archive?: CatalogueArchive;
+  @Part(() => BaseImageArchive, 'Archive; every available base has one.') archive?: BaseImageArchive;
 }
 
-export class BaseImageList {
+export class BaseImageFile {
   @Parts(() => BaseImageDto, 'Base images.', { required: true }) base_images: BaseImageDto[];
 }
 
-export class FeatureDifference {
+export class RecipeFeatureDifference {
   @Text(catalogueId, 'Base that it is for.', { required: true }) base: string;
   @Texts(packageName, 'Packages added on that base.', { default: [] }) add_packages: string[] = [];
   @Texts(packageName, 'Packages left out on that base.', { default: [] }) remove_packages: string[] = [];
@@ -54,7 +54,7 @@ export class FeatureDifference {
   @Texts(unitName, 'Units left out on that base.', { default: [] }) remove_services: string[] = [];
 }
 
-export class FeatureDto {
+export class RecipeFeatureDto {
   @Text(catalogueId, 'Id, as recipes name it.', id) id: string;
   @Texts(catalogueId, 'Other names that recipes may use.', { default: [] }) aliases: string[] = [];
   @Text(oneLine, 'Name for people.', title) title: string;
@@ -65,33 +65,33 @@ export class FeatureDto {
   @Texts(catalogueId, 'Features that it needs.', { default: [] }) requires: string[] = [];
   @Texts(catalogueId, 'Features that it cannot be with.', { default: [] }) conflicts: string[] = [];
   @Texts(packageName, 'Groups that its packages make.', { default: [] }) groups: string[] = [];
-  @Parts(() => FeatureDifference, 'What is different on one base.', { default: [] }) differences: FeatureDifference[] = [];
+  @Parts(() => RecipeFeatureDifference, 'What is different on one base.', { default: [] }) differences: RecipeFeatureDifference[] = [];
   @Parts(() => RecipeFile, 'Files that it puts into the image.', { default: [] }) files: RecipeFile[] = [];
   @Parts(() => RecipeAssertion, 'What must hold in the image.', { default: [] }) assertions: RecipeAssertion[] = [];
 }
 
-export class ServiceDto {
+export class RecipeServiceDto {
   @Text(catalogueId, 'Id, as recipes name it.', id) id: string;
   @Text(oneLine, 'Name for people.', title) title: string;
   @Text(anyText, 'What it configures.', prose) description: string;
   @Text(catalogueId, 'Feature that it needs.', { required: true }) feature: string;
 }
 
-export class ServiceList {
-  @Parts(() => ServiceDto, 'Services.', { required: true }) services: ServiceDto[];
+export class RecipeServiceFile {
+  @Parts(() => RecipeServiceDto, 'Services.', { required: true }) services: RecipeServiceDto[];
 }
 
-export class CategoryDto {
+export class RecipeCategoryDto {
   @Text(catalogueId, 'Id.', id) id: string;
   @Text(oneLine, 'Name for people.', title) title: string;
   @Text(anyText, 'What its templates are for.', prose) description: string;
 }
 
-export class CategoryList {
-  @Parts(() => CategoryDto, 'Categories.', { required: true }) categories: CategoryDto[];
+export class RecipeCategoryFile {
+  @Parts(() => RecipeCategoryDto, 'Categories.', { required: true }) categories: RecipeCategoryDto[];
 }
 
-export class TemplateDto {
+export class RecipeTemplateDto {
   @Text(catalogueId, 'Id.', id) id: string;
   @Text(oneLine, 'Name for people.', title) title: string;
   @Text(anyText, 'What it is for.', prose) description: string;

@@ -4,7 +4,7 @@ import { PackageIndex } from '../packages/package-index.port.js';
 import type { BaseImageSummary, RecipeServiceSummary } from '../recipes.dto.js';
 import { isServiceId, serviceConfigs } from '../services/service-configs.js';
 import { Catalogue } from './catalogue.js';
-import type { FeatureDto } from './catalogue.dto.js';
+import type { RecipeFeatureDto } from './catalogue.dto.js';
 
 /** The catalogues as people look at them. */
 @Injectable()
@@ -23,7 +23,7 @@ export class CatalogueService {
     );
   }
 
-  features(): readonly FeatureDto[] {
+  features(): readonly RecipeFeatureDto[] {
     return this.catalogue.features;
   }
 

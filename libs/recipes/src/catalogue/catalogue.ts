@@ -1,24 +1,24 @@
-import type { BaseImageDto, CatalogueArchive, CategoryDto, FeatureDto, ServiceDto, TemplateDto } from './catalogue.dto.js';
+import type { BaseImageDto, BaseImageArchive, RecipeCategoryDto, RecipeFeatureDto, RecipeServiceDto, RecipeTemplateDto } from './catalogue.dto.js';
 
-export type AvailableBase = BaseImageDto & { archive: CatalogueArchive };
+export type AvailableBase = BaseImageDto & { archive: BaseImageArchive };
 
 interface Entries {
   bases: BaseImageDto[];
-  features: FeatureDto[];
-  services: ServiceDto[];
-  categories: CategoryDto[];
-  templates: TemplateDto[];
+  features: RecipeFeatureDto[];
+  services: RecipeServiceDto[];
+  categories: RecipeCategoryDto[];
+  templates: RecipeTemplateDto[];
 }
 
 /** What recipes may name: base images, features, services, and the templates to start from. Loaded once, never changed. */
 export class Catalogue {
   readonly bases: readonly BaseImageDto[];
-  readonly features: readonly FeatureDto[];
-  readonly services: readonly ServiceDto[];
-  readonly categories: readonly CategoryDto[];
-  readonly templates: readonly TemplateDto[];
+  readonly features: readonly RecipeFeatureDto[];
+  readonly services: readonly RecipeServiceDto[];
+  readonly categories: readonly RecipeCategoryDto[];
+  readonly templates: readonly RecipeTemplateDto[];
   private readonly basesByName: Map<string, BaseImageDto>;
-  private readonly featuresByName: Map<string, FeatureDto>;
+  private readonly featuresByName: Map<string, RecipeFeatureDto>;
 
   constructor(entries: Entries) {
     this.bases = entries.bases;
@@ -34,19 +34,19 @@ export class Catalogue {
     return this.basesByName.get(name);
   }
 
-  findFeature(name: string): FeatureDto | undefined {
+  findFeature(name: string): RecipeFeatureDto | undefined {
     return this.featuresByName.get(name);
   }
 
-  findService(id: string): ServiceDto | undefined {
+  findService(id: string): RecipeServiceDto | undefined {
     return this.services.find((service) => service.id === id);
   }
 
-  findCategory(id: string): CategoryDto | undefined {
+  findCategory(id: string): RecipeCategoryDto | undefined {
     return this.categories.find((category) => category.id === id);
   }
 
-  findTemplate(id: string): TemplateDto | undefined {
+  findTemplate(id: string): RecipeTemplateDto | undefined {
     return this.templates.find((template) => template.id === id);
   }
 
@@ -78,7 +78,7 @@ function repeated(names: string[]): string[] {
 }
 
 /** Packages and units of a feature on one base. */
-export function featureOn(feature: FeatureDto, baseId: string): { packages: string[]; services: string[] } {
+export function featureOn(feature: RecipeFeatureDto, baseId: string): { packages: string[]; services: string[] } {
   const difference = feature.differences.find(({ base }) => base === baseId);
   const merge = (list: string[], add: string[] = [], remove: string[] = []) => [...list, ...add].filter((item) => !remove.includes(item));
   return {

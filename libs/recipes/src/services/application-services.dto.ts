@@ -13,7 +13,7 @@ export class DockerServiceConfig {
   @Text(absolutePath, 'Where images and volumes are kept.', { default: '/var/lib/docker' }) data_root: string = '/var/lib/docker';
 }
 
-export class NginxSite {
+export class NginxServiceSite {
   @Text(serverName, 'Host name of the site; "_" takes every other request.', { required: true }) server_name: string;
   @Text(absolutePath, 'Directory that is served. Give this or proxy_pass.') root?: string;
   @Text(oneLine, 'http or https URL that requests are passed to. Give this or root.', { maxLength: 2048 }) proxy_pass?: string;
@@ -28,7 +28,7 @@ export class NginxServiceConfig {
   @Text(workerCount, 'Worker processes: "auto" or a number.', { default: 'auto' })
   worker_processes: string = 'auto';
   @Whole(16, 1_000_000, 'Connections of one worker.', { default: 768 }) worker_connections: number = 768;
-  @Parts(() => NginxSite, 'Sites; the default page of the distribution without any.', { maxItems: 100, default: [] }) sites: NginxSite[] = [];
+  @Parts(() => NginxServiceSite, 'Sites; the default page of the distribution without any.', { maxItems: 100, default: [] }) sites: NginxServiceSite[] = [];
 }
 
 export class PostgresqlServiceConfig {

@@ -47,7 +47,7 @@ export class DhcpServiceConfig {
   @Whole(60, 31_536_000, 'Seconds that an address is given for.', { default: 86_400 }) lease_seconds: number = 86_400;
 }
 
-export class VpnPeer {
+export class VpnServicePeer {
   @Text(wireguardKey, 'Public key of the peer.', { required: true }) public_key: string;
   @Texts(cidrAddress, 'Networks reached through the peer.', { required: true, maxItems: 100 }) allowed_ips: string[];
   @Text(endpoint, 'host:port of the peer, if it has a fixed one.') endpoint?: string;
@@ -59,5 +59,5 @@ export class VpnServiceConfig {
   @Port('UDP port to listen on.', { default: 51_820 }) listen_port: number = 51_820;
   @Texts(cidrAddress, 'Addresses of this host inside the VPN.', { maxItems: 10, default: [] }) addresses: string[] = [];
   @Text(absolutePath, 'Where the private key is kept in the image; made at the first boot if it is missing.', { default: '/etc/wireguard/private.key' }) private_key_file: string = '/etc/wireguard/private.key';
-  @Parts(() => VpnPeer, 'Peers.', { maxItems: 200, default: [] }) peers: VpnPeer[] = [];
+  @Parts(() => VpnServicePeer, 'Peers.', { maxItems: 200, default: [] }) peers: VpnServicePeer[] = [];
 }

@@ -1,4 +1,4 @@
-import type { BaseImageDto, FeatureDto } from '../catalogue/catalogue.dto.js';
+import type { BaseImageDto, RecipeFeatureDto } from '../catalogue/catalogue.dto.js';
 import type { ServiceId } from '../services/service-configs.js';
 
 /** A service with its whole config: defaults filled in, checked by its class. */
@@ -12,7 +12,7 @@ export interface ResolvedService {
 /** What a recipe comes to on its base. */
 export interface Resolution {
   base: BaseImageDto;
-  features: FeatureDto[];
+  features: RecipeFeatureDto[];
   /** Packages to install on top of the base's own, `name` or `name=version`; dependencies are apt's business. */
   packages: string[];
   /** Packages that must not be in the image. */

@@ -1,6 +1,6 @@
 import { nearestName } from '#libs/platform';
 import type { Catalogue } from '../catalogue/catalogue.js';
-import type { FeatureDto } from '../catalogue/catalogue.dto.js';
+import type { RecipeFeatureDto } from '../catalogue/catalogue.dto.js';
 import { part, texts, type Draft } from './draft.js';
 import type { Findings } from './findings.js';
 import type { ResolvedService } from './resolution.js';
@@ -13,10 +13,10 @@ interface Wanted {
 }
 
 /** Features that the recipe names, those that its other fields need, and all that these require. Reports what was added and what cannot be together. */
-export function resolveFeatures(draft: Draft, services: readonly ResolvedService[], catalogue: Catalogue, findings: Findings): FeatureDto[] {
+export function resolveFeatures(draft: Draft, services: readonly ResolvedService[], catalogue: Catalogue, findings: Findings): RecipeFeatureDto[] {
   const named = namedFeatures(draft, catalogue, findings);
   const implied = impliedFeatures(draft, services, catalogue);
-  const chosen = new Map<string, FeatureDto>();
+  const chosen = new Map<string, RecipeFeatureDto>();
   const queue = [...named, ...implied];
   for (let next = queue.shift(); next; next = queue.shift()) {
     const feature = catalogue.findFeature(next.id);
@@ -59,7 +59,7 @@ function impliedFeatures(draft: Draft, services: readonly ResolvedService[], cat
   return wanted;
 }
 
-function reportConflicts(features: FeatureDto[], catalogue: Catalogue, findings: Findings): void {
+function reportConflicts(features: RecipeFeatureDto[], catalogue: Catalogue, findings: Findings): void {
   const told = new Set<string>();
   for (const { id, conflicts } of features) {
     for (const name of conflicts) {

@@ -1,15 +1,15 @@
 import { featureOn } from '../catalogue/catalogue.js';
-import type { BaseImageDto, FeatureDto } from '../catalogue/catalogue.dto.js';
+import type { BaseImageDto, RecipeFeatureDto } from '../catalogue/catalogue.dto.js';
 import { splitSpec, type NamedPackage } from './check-packages.js';
 import { objects, part, text, texts, type Draft } from './draft.js';
 
 /** Packages of features and of other fields, for the look-up. */
-export function packagesOfFeatures(features: readonly FeatureDto[], base: BaseImageDto): NamedPackage[] {
+export function packagesOfFeatures(features: readonly RecipeFeatureDto[], base: BaseImageDto): NamedPackage[] {
   return features.flatMap((feature) => featureOn(feature, base.id).packages.map((name) => ({ name, path: '/features', feature: feature.id })));
 }
 
 /** What is installed on top of the base: features, packages, what other fields need; then the overrides. */
-export function resolvePackages(draft: Draft, features: readonly FeatureDto[], base: BaseImageDto): { packages: string[]; removed: string[] } {
+export function resolvePackages(draft: Draft, features: readonly RecipeFeatureDto[], base: BaseImageDto): { packages: string[]; removed: string[] } {
   const requested = texts(draft, 'packages').map(({ value }) => value);
   const chosen = new Map<string, string>();
   for (const spec of [...packagesOfFeatures(features, base).map(({ name }) => name), ...packagesOfFields(draft), ...requested]) chosen.set(splitSpec(spec).name, spec);
@@ -39,6 +39,6 @@ function packagesOfFields(draft: Draft): string[] {
   ];
 }
 
-export function unitsOf(features: readonly FeatureDto[], base: BaseImageDto): string[] {
+export function unitsOf(features: readonly RecipeFeatureDto[], base: BaseImageDto): string[] {
   return [...new Set(features.flatMap((feature) => featureOn(feature, base.id).services))].sort();
 }
