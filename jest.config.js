@@ -20,6 +20,8 @@ const tier = (displayName, testMatch, more = {}) => ({
 const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', globalTeardown: '<rootDir>/test/support/global-teardown.mjs' };
 
 export default {
+  // These machines are slow and noisy; a hang still ends.
+  testTimeout: 30_000,
   projects: [
     tier('unit', ['<rootDir>/{apps,libs,migrations}/**/*.spec.ts', '!**/*.medium.spec.ts']),
     tier('arch', ['<rootDir>/test/arch/**/*.spec.ts']),

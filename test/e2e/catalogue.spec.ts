@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { PUBLIC_ROUTE, QueueService, schemaOf, type JsonSchema } from '#libs/platform';
 import { ToolCatalogue, toolListing } from '#libs/mcp';
+import { gatewayOptions } from '../../apps/api/src/gateway.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 
 /** The 40 tools of the two specified systems; the product's catalogue is a part of these, and in the end all of them. */
@@ -35,6 +36,13 @@ describe('every tool', () => {
       expect([name, title]).toEqual([name, expect.stringMatching(/^[A-Z][\w ,-]{3,60}$/)]);
       expect([name, description.length > 120 && description.length < 2_000]).toEqual([name, true]);
     }
+  });
+
+  it('sends a model only to tools that are there', () => {
+    const there = tools().map(({ name }) => name);
+    const missing = Object.values(specified).flat().filter((name) => !there.includes(name));
+    const texts = [gatewayOptions.instructions, ...tools().map((tool) => JSON.stringify(toolListing(tool)))];
+    expect(missing.filter((name) => texts.some((text) => new RegExp(`\\b${name}\\b`).test(text)))).toEqual([]);
   });
 
   it('has annotations that agree with each other', () => {

@@ -3,12 +3,11 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres, keepSecret, runProgram, unprivilegedAccount, type Account } from '#libs/platform';
+import { EmbeddedPostgres, keepSecret, runProgram, unprivilegedAccount, type Account, embeddedPostgresVersion } from '#libs/platform';
 import { checkManifest, newManifest } from '../../apps/cli/src/backup/manifest.js';
 import { ArchiveWriter } from '../../apps/cli/src/backup/archive-writer.js';
 import { restoreBackup } from '../../apps/cli/src/backup/restore-backup.js';
 import { takeBackup } from '../../apps/cli/src/backup/take-backup.js';
-import { embeddedPostgresVersion } from '../../apps/cli/src/installation.js';
 
 jest.setTimeout(120_000); // Real servers and real disks, on a machine that may be busy.
 
@@ -232,7 +231,7 @@ describe('an archive that does not fit', () => {
 
   it('is refused for another PostgreSQL, processor or format', async () => {
     await expect(restore(await archiveOf('old.tar.zst', newManifest({ ...facts, postgresql_version: '17.2' })))).rejects.toThrow('holds a PostgreSQL 17 database, but this OpenFactory brings PostgreSQL 18');
-    const host = { postgresVersion: embeddedPostgresVersion(), architecture: 'pdp11' };
+    const host = { postgresVersion: (await embeddedPostgresVersion()), architecture: 'pdp11' };
     expect(() => checkManifest(newManifest(facts), host)).toThrow(`taken on ${process.arch}`);
     await expect(restore(await archiveOf('format.tar.zst', { ...newManifest(facts), format: 9 }))).rejects.toThrow('format 9');
     await expect(restore(await archiveOf('empty.tar.zst', {}))).rejects.toThrow('no readable manifest');

@@ -73,7 +73,7 @@ describe('the KVM probe', () => {
   });
 
   // Skipped, and named as skipped in the totals, where no QEMU is installed.
-  (hasQemu ? it : it.skip)('sees a guest run its code on emulation', async () => {
+  (hasQemu ? it : it.skip)(`sees a guest run its code on emulation${hasQemu ? '' : ' (skipped: qemu-system-x86_64 is not installed)'}`, async () => {
     expect(await runGuest('qemu-system-x86_64', 'tcg')).toBeUndefined();
   });
 });

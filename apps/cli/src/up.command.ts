@@ -40,10 +40,11 @@ export function registerUpCommand(program: Command): void {
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      let seen = false;
+      let seenAt: number | undefined;
       process.on(signal, () => {
-        if (seen) process.exit(1);
-        seen = true;
+        // A terminal and a parent that dies may both send the first one; only a person sends another a second later.
+        if (seenAt !== undefined && Date.now() - seenAt > 1_000) process.exit(1);
+        seenAt ??= Date.now();
         resolve(signal);
       });
     }

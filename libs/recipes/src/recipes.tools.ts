@@ -45,7 +45,7 @@ export class RecipesTools {
   @Tool({
     name: 'get_recipe',
     title: 'Get a recipe',
-    description: 'Gives a whole recipe, a template or one of your own: base image, features, packages, services, users, tests and the rest. Use it before changing or building a recipe; then call validate_recipe, create_recipe_from_template or create_build.',
+    description: 'Gives a whole recipe, a template or one of your own: base image, features, packages, services, users, tests and the rest. Use it before changing or building a recipe; then call validate_recipe or create_recipe_from_template.',
     toolset: 'recipes',
     input: GetRecipeInput,
     output: RecipeDetails,
@@ -62,7 +62,7 @@ export class RecipesTools {
     name: 'validate_recipe',
     title: 'Validate a recipe',
     description:
-      'Checks a recipe without building or storing anything: fields, base image, features and what they require, packages in the real archive of the base, services, users, tests. Use it before create_build, and again after each correction. Returns valid, all errors at once with path and suggestion, warnings, and what the recipe comes to with estimated size and time. If it is valid, call create_build.',
+      'Checks a recipe without building or storing anything: fields, base image, features and what they require, packages in the real archive of the base, services, users, tests. Use it before you rely on a recipe, and again after each correction. Returns valid, all errors at once with path and suggestion, warnings, and what the recipe comes to with estimated size and time. Correct every error, then validate again.',
     toolset: 'recipes',
     input: ValidateRecipeInput,
     output: RecipeValidationOutput,
@@ -79,7 +79,7 @@ export class RecipesTools {
     name: 'create_recipe_from_template',
     title: 'Create a recipe from a template',
     description:
-      'Makes a recipe of your own from a template (or from another recipe of yours) under a new name, with modifications, and stores it. Use it when a template is nearly what is wanted. The result must be valid, else nothing is stored and every error is told. Returns the recipe with its id and validation; call create_build with that recipe next.',
+      'Makes a recipe of your own from a template (or from another recipe of yours) under a new name, with modifications, and stores it. Use it when a template is nearly what is wanted. The result must be valid, else nothing is stored and every error is told. Returns the recipe with its id and validation; get_recipe shows it again.',
     toolset: 'recipes',
     input: CreateRecipeInput,
     output: CreatedRecipe,

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { EmbeddedPostgres, ProgramError, runProgram, unprivilegedAccount } from '#libs/platform';
-import { embeddedPostgresVersion } from '../installation.js';
+import { EmbeddedPostgres, ProgramError, runProgram, unprivilegedAccount, embeddedPostgresVersion } from '#libs/platform';
 import { readManifest, unpack } from './archive-reader.js';
 import { checkSeal } from './archive-seal.js';
 import { checkManifest, manifestName, refusal, type BackupManifest } from './manifest.js';
@@ -30,7 +29,7 @@ export async function restoreBackup({ dataDir, file, force, signal }: RestoreOpt
   if (!existsSync(file)) throw refusal(`There is no file ${file}.`, 'Name an archive that "openfactory backup" made.');
   await checkSeal(file);
   const manifest = await readManifest(file);
-  checkManifest(manifest, { postgresVersion: embeddedPostgresVersion(), architecture: process.arch });
+  checkManifest(manifest, { postgresVersion: await embeddedPostgresVersion(), architecture: process.arch });
   const account = await unprivilegedAccount();
   const occupied = await checkDataDir(dataDir, force);
   const restoring = `${dataDir}.restoring`;

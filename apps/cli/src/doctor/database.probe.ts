@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres, databaseUnreachable, type Settings } from '#libs/platform';
-import { embeddedPostgresVersion } from '../installation.js';
+import { EmbeddedPostgres, databaseUnreachable, type Settings, embeddedPostgresVersion } from '#libs/platform';
 import { fail, ok, type Check } from './check.js';
 
 const name = 'PostgreSQL';
@@ -24,7 +23,7 @@ async function probeServer(url: string): Promise<Check> {
 }
 
 async function probeEmbedded(dataDir: string): Promise<Check> {
-  const installed = embeddedPostgresVersion();
+  const installed = await embeddedPostgresVersion();
   if (!installed) return fail(name, 'the embedded PostgreSQL is not installed for this machine', 'Run "npm run setup", or set DATABASE_URL to a PostgreSQL server.');
   const cluster = await readFile(path.join(dataDir, 'database/PG_VERSION'), 'utf8').then(
     (text) => text.trim(),

@@ -1,6 +1,6 @@
+import { productRoot } from '#libs/platform';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { installationRoot } from '../installation.js';
 import { fail, ok, warn, type Check } from './check.js';
 import { setupRules } from './setup-rules.js';
 
@@ -19,7 +19,7 @@ export function probeNode(): Promise<Check[]> {
 
 export async function probePackages(): Promise<Check[]> {
   const { readPackageList, missingPackages } = await setupRules();
-  const wanted = readPackageList(path.join(installationRoot(), 'debian-packages.txt'));
+  const wanted = readPackageList(path.join(productRoot, 'debian-packages.txt'));
   const missing = await missingPackages(wanted);
   if (missing.length === 0) return [ok('Debian packages', `all ${wanted.length} installed`)];
   return [fail('Debian packages', `missing: ${missing.join(', ')}`, `Run "npm run setup", or as root "apt-get install ${missing.join(' ')}".`)];

@@ -1,7 +1,7 @@
+import { productRoot } from '#libs/platform';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Account } from '#libs/platform';
-import { installationRoot } from '../installation.js';
 
 interface SetupRules {
   readonly judgeDistribution: (osRelease: string) => { level: 'supported' | 'best-effort' | 'unsupported'; name: string; remedy?: string };
@@ -14,7 +14,7 @@ interface SetupRules {
 
 /** What `npm run setup` sees to and what the doctor checks is one piece of code: the scripts', which run before anything is built. */
 export async function setupRules(): Promise<SetupRules> {
-  const load = async (name: string) => (await import(pathToFileURL(path.join(installationRoot(), 'scripts/setup', name)).href)) as object;
+  const load = async (name: string) => (await import(pathToFileURL(path.join(productRoot, 'scripts/setup', name)).href)) as object;
   const modules = await Promise.all(['host.mjs', 'packages.mjs', 'accounts.mjs', 'namespaces.mjs'].map(load));
   return Object.assign({}, ...modules) as SetupRules;
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { AppError } from '../errors/app-error.js';
-import { ProgramError, runProgram, spawnProgram, type Account } from '../process/index.js';
+import { ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
 import { installPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 
 export interface EmbeddedPostgresOptions {
@@ -51,10 +51,16 @@ export class EmbeddedPostgres {
     await this.initialise(binaries);
     await this.checkMajorVersion(binaries);
     await this.waitForPredecessor();
-    await this.makeSocketDir();
-    this.spawnServer(binaries);
-    await this.untilReady();
-    await this.ensureDatabase();
+    try {
+      await this.makeSocketDir();
+      this.spawnServer(binaries);
+      await this.untilReady();
+      await this.ensureDatabase();
+    } catch (error) {
+      await this.stop();
+      await rm(this.socketDir, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Whether some server already runs on this cluster (another factory, or `openfactory up` while a backup is taken). */
@@ -88,7 +94,6 @@ export class EmbeddedPostgres {
     const partial = `${this.clusterDir}.partial`;
     await rm(partial, { recursive: true, force: true });
     await this.makeOwnDir(partial);
-    const osUser = this.options.account ? 'root' : userInfo().username;
     try {
       await runProgram(
         path.join(dir, 'bin/initdb'),
@@ -98,8 +103,7 @@ export class EmbeddedPostgres {
     } catch (error) {
       throw this.cannotStart('could not be initialised', error);
     }
-    // The peer map lets the factory (root, or the account that made the cluster) and the server's own account in, nobody else.
-    await appendFile(path.join(partial, 'pg_ident.conf'), `of "${osUser}" ${databaseUser}\n${this.options.account ? `of openfactory ${databaseUser}\n` : ''}`);
+    await appendFile(path.join(partial, 'pg_ident.conf'), `${peerMap(this.options.account).join('\n')}\n`);
     await appendFile(path.join(partial, 'pg_hba.conf.new'), `local all ${databaseUser} peer map=of\nlocal replication ${databaseUser} peer map=of\n`, { mode: 0o600 });
     if (this.options.account) await chown(path.join(partial, 'pg_hba.conf.new'), this.options.account.uid, this.options.account.gid);
     await rename(path.join(partial, 'pg_hba.conf.new'), path.join(partial, 'pg_hba.conf'));
@@ -188,7 +192,6 @@ export class EmbeddedPostgres {
         await sleep(20);
       }
     }
-    await this.stop();
     throw this.cannotStart(`was not ready within ${readyWithinMs / 1000} s`, last);
   }
 
@@ -222,6 +225,11 @@ export class EmbeddedPostgres {
       : 'Set DATABASE_URL to use another PostgreSQL server, or run "openfactory doctor".';
     return new AppError({ kind: 'unavailable', reason: 'embedded_postgres_failed', message: `The embedded PostgreSQL ${what}: ${words || 'it printed nothing'}.`, hint, cause });
   }
+}
+
+/** Lines of pg_ident.conf that let the factory (root, or the account that runs it) and the server's own account in, and nobody else. */
+export function peerMap(account: Account | undefined): string[] {
+  return account ? [`of "root" ${databaseUser}`, `of "${serviceAccountName}" ${databaseUser}`] : [`of "${userInfo().username}" ${databaseUser}`];
 }
 
 /** Longest socket path (unix(7), sun_path) less the name that PostgreSQL gives its socket's lock file. */

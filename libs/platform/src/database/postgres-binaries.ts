@@ -38,6 +38,14 @@ export async function installPostgresBinaries(dataDir: string): Promise<Postgres
   return binaries;
 }
 
+/** The version of the embedded PostgreSQL, such as 18.4; undefined where none is installed for this machine. */
+export async function embeddedPostgresVersion(): Promise<string | undefined> {
+  return await locatePackage().then(
+    ({ version }) => version.split('.', 2).join('.'),
+    () => undefined,
+  );
+}
+
 async function locatePackage(): Promise<{ native: string; version: string }> {
   const name = packages[process.arch];
   const require = createRequire(import.meta.url);

@@ -3,6 +3,9 @@ import { getMetadataStorage, validateSync, type ValidationError } from 'class-va
 import { closest, distance } from 'fastest-levenshtein';
 import { clip, invalidArguments, type Violation } from '../errors/app-error.js';
 import { schemaOf, type DtoClass, type JsonSchema } from './json-schema.js';
+import { rememberValidationRules } from './metadata-cache.js';
+
+rememberValidationRules();
 
 const maxDepth = 32;
 const maxNodes = 100_000;

@@ -1,4 +1,5 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import { getMetadataStorage } from 'class-validator';
 import { JSONSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
 
 export type JsonSchema = Record<string, unknown> & {
@@ -15,6 +16,7 @@ export const Doc = (description: string, more: Record<string, unknown> = {}): Pr
 const refPrefix = '#/components/schemas/';
 const options = { classTransformerMetadataStorage: defaultMetadataStorage, refPointerPrefix: refPrefix };
 const inlined = new Map<DtoClass, JsonSchema>();
+let named: { size: number; schemas: Record<string, JsonSchema> } | undefined;
 
 /**
  * The self-contained JSON Schema of a DTO class, derived from its class-validator decorators; objects are closed
@@ -32,8 +34,13 @@ export function schemaOf(dto: DtoClass): JsonSchema {
 
 /** Every DTO by class name, with references between them: the `components.schemas` of OpenAPI. */
 export function namedSchemas(): Record<string, JsonSchema> {
-  const all = validationMetadatasToSchemas(options) as Record<string, JsonSchema>;
-  return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, close(schema)]));
+  // DTO classes are only ever added, while modules load.
+  const { size } = (getMetadataStorage() as unknown as { validationMetadatas: Map<unknown, unknown> }).validationMetadatas;
+  if (named?.size !== size) {
+    const all = validationMetadatasToSchemas(options) as Record<string, JsonSchema>;
+    named = { size, schemas: Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, close(schema)])) };
+  }
+  return named.schemas;
 }
 
 /** Closes an object, and takes from `required` what has a default. */
@@ -54,5 +61,5 @@ function resolve<T>(node: T, all: Record<string, JsonSchema>, path: string[]): T
     if (!target || path.includes(name)) throw new Error(`The schema of ${name} is missing or refers to itself.`);
     return resolve({ ...target, ...rest }, all, [...path, name]) as T;
   }
-  return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, resolve(value, all, path)])) as T;
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value as unknown, all, path)])) as T;
 }
