@@ -29,7 +29,7 @@ async function jest(args) {
   const reportFile = path.join(dir, 'report.json');
   try {
     const node = path.join(root, 'node_modules/.bin/node');
-    const options = ['--experimental-vm-modules', '--no-warnings', path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--json', `--outputFile=${reportFile}`];
+    const options = ['--experimental-vm-modules', '--no-warnings', path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--ci', '--json', `--outputFile=${reportFile}`];
     const { code } = await run(node, [...options, ...args], { cwd: root, env: environment, inherit: true, tied: true });
     return jestRows(readReport(reportFile), code, root);
   } finally {
