@@ -75,6 +75,19 @@ describe('openfactory up', () => {
     await factory!.kill('SIGTERM');
   }, 120_000);
 
+  it('logs requests with their id, and no secret', async () => {
+    const url = await start({ OPENFACTORY_LOG_LEVEL: 'debug' }).ready();
+    const client = await connect(url);
+    await client.callTool({ name: 'validate_recipe', arguments: { recipe: { name: 'secret-recipe', base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'hunter2-in-recipe' }] } } });
+    await send(`${url}/api/recipes?search=x`, { headers: { 'x-request-id': 'trace-me-12345', authorization: 'Bearer hunter2-as-key', cookie: 'hunter2-cookie' } });
+    await send(`${url}/api/recipes?token=hunter2-in-query`, { headers: { 'x-request-id': 'trace-me-67890' } });
+    await client.close();
+    await factory!.kill('SIGTERM');
+    expect(factory!.output).toContain('trace-me-12345');
+    expect(factory!.output).toContain('trace-me-67890');
+    expect(factory!.output).not.toContain('hunter2');
+  }, 60_000);
+
   it('brings its database back when that is killed', async () => {
     const url = await start().ready();
     const pid = Number((await readFile(path.join(data.dir, 'database/postmaster.pid'), 'utf8')).split('\n', 1)[0]);

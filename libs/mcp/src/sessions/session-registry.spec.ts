@@ -30,7 +30,7 @@ let registry: SessionRegistry;
 let keeper: StreamKeeper;
 
 beforeEach(() => {
-  keeper = new StreamKeeper();
+  keeper = new StreamKeeper(new Metrics());
   const factory = {
     make: (caller: McpSession['caller'], _: unknown, transport: FakeTransport) => ({
       id: transport.sessionId,

@@ -12,6 +12,8 @@ const maxAgeMs = 24 * 3_600_000;
 /** Old sessions end at moments spread over an hour, so that their clients do not all come back at once. */
 const ageJitterMs = 3_600_000;
 
+type EndReason = 'client' | 'evicted' | 'idle' | 'aged' | 'shutdown' | 'revoked';
+
 export const RESOURCE_UPDATED = 'mcp.resource_updated';
 export const LIST_CHANGED = 'mcp.list_changed';
 
@@ -21,6 +23,7 @@ export class SessionRegistry implements OnModuleInit {
   private readonly log = new Logger('McpSessions');
   private readonly sessions = new Map<string, McpSession>();
   private readonly byPrincipal = new Map<string, Set<McpSession>>();
+  private readonly endReasons = new WeakMap<McpSession, EndReason>();
   private readonly closed;
 
   constructor(
@@ -76,9 +79,9 @@ export class SessionRegistry implements OnModuleInit {
     return session;
   }
 
-  async end(session: McpSession, reason: 'client' | 'evicted' | 'idle' | 'aged' | 'shutdown' | 'revoked'): Promise<void> {
+  async end(session: McpSession, reason: EndReason): Promise<void> {
     if (!this.sessions.has(session.id)) return;
-    this.closed.inc({ reason });
+    this.endReasons.set(session, reason);
     await session.close();
   }
 
@@ -91,6 +94,8 @@ export class SessionRegistry implements OnModuleInit {
 
   private forget(session: McpSession): void {
     if (!this.sessions.delete(session.id)) return;
+    // Nobody here ended it: its client went away, or read so slowly that its stream was given up.
+    this.closed.inc({ reason: this.endReasons.get(session) ?? 'disconnected' });
     const { principalId } = session.caller;
     const own = this.byPrincipal.get(principalId);
     own?.delete(session);

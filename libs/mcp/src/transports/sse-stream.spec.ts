@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
+import { Metrics } from '#libs/platform';
 import { maxUnreadBytes, SseStream } from './sse-stream.js';
 import { StreamKeeper } from './stream-keeper.js';
 
@@ -60,7 +61,7 @@ describe('SseStream', () => {
 
 describe('StreamKeeper', () => {
   it('keeps streams alive, drops those that read nothing for 30 s, and forgets the closed', () => {
-    const keeper = new StreamKeeper();
+    const keeper = new StreamKeeper(new Metrics());
     const [alive, stalled, recovered, closed] = [open(), open(), open(), open()];
     for (const { stream } of [alive, stalled, recovered, closed]) keeper.add(stream);
     stalled.response.reads = recovered.response.reads = false;

@@ -13,6 +13,8 @@ export class SseStream {
   private ended = false;
   /** Called once, however the stream ends. */
   onClose: () => void = () => undefined;
+  /** Called before the stream is given up because its reader is too slow. */
+  onTooSlow: () => void = () => undefined;
 
   constructor(private readonly response: ServerResponse, headers: Record<string, string> = {}) {
     response.writeHead(200, {
@@ -46,7 +48,7 @@ export class SseStream {
 
   /** A comment, to keep proxies and clients from counting the connection as idle; doubles as a probe for dead peers. */
   keepAlive(now: number): void {
-    if (this.stalledSince !== undefined && now - this.stalledSince > maxStallMs) this.destroy();
+    if (this.stalledSince !== undefined && now - this.stalledSince > maxStallMs) this.giveUp();
     else this.write(': ka\n\n');
   }
 
@@ -60,10 +62,15 @@ export class SseStream {
     this.response.destroy();
   }
 
+  private giveUp(): void {
+    this.onTooSlow();
+    this.destroy();
+  }
+
   private write(frame: string): boolean {
     if (!this.open) return false;
     if (!this.response.write(frame)) this.stalledSince ??= Date.now();
-    if (this.response.writableLength > maxUnreadBytes) this.destroy();
+    if (this.response.writableLength > maxUnreadBytes) this.giveUp();
     return this.open;
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Metrics } from '#libs/platform';
 import type { SseStream } from './sse-stream.js';
 
 const everyMs = 15_000;
@@ -10,7 +11,15 @@ export class StreamKeeper implements OnApplicationShutdown {
   private readonly chores = new Set<(now: number) => void>();
   private readonly timer = setInterval(() => this.tick(Date.now()), everyMs).unref();
 
+  private readonly dropped;
+
+  constructor(metrics: Metrics) {
+    metrics.gauge('openfactory_mcp_streams', 'Open MCP event streams', () => this.streams.size);
+    this.dropped = metrics.counter('openfactory_mcp_slow_streams_total', 'Event streams given up because their client did not read them');
+  }
+
   add(stream: SseStream): void {
+    stream.onTooSlow = () => this.dropped.inc();
     this.streams.add(stream);
   }
 

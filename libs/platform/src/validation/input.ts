@@ -33,10 +33,11 @@ export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): 
     const violations = Object.keys(value).map((key) => ({ path: pointer('', key), code: 'whitelistValidation', message: `unknown field "${clip(key)}"; there are none` }));
     return violations.length ? { violations: violations.slice(0, maxViolations) } : { instance: new dto(), violations };
   }
+  const schema = schemaOf(dto);
   // class-transformer and class-validator break on some hostile shapes that pass every check; a break is a bad input, not a fault.
   try {
-    const read = readJsonStrings(schemaOf(dto), value);
-    const misplaced = misplacedArrays(schemaOf(dto), read, '');
+    const read = readJsonStrings(schema, value);
+    const misplaced = misplacedArrays(schema, read, '');
     const instance = plainToInstance(dto, read, { exposeDefaultValues: true });
     const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, validationError: { target: true, value: false } });
     const found = errors.flatMap((error) => flatten(error, ''));
