@@ -28,3 +28,8 @@ export async function findAccount(name: string): Promise<Account> {
 export async function unprivilegedAccount(): Promise<Account | undefined> {
   return process.getuid?.() === 0 ? await findAccount(serviceAccountName) : undefined;
 }
+
+/** As root, the account that builds and guests run under; otherwise undefined: our own. */
+export async function buildAccount(): Promise<Account | undefined> {
+  return process.getuid?.() === 0 ? await findAccount(buildAccountName) : undefined;
+}

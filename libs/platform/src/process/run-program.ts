@@ -13,6 +13,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** Run under this account (needs root). */
   account?: Account;
+  /** Lets the program gain privileges by a setuid bit; only newuidmap(1) needs it, to make a user namespace. */
+  allowSetuid?: boolean;
 }
 
 export interface RunOptions extends ProgramOptions {
@@ -73,7 +75,7 @@ export function killGroup(child: ChildProcess, graceMs = killGraceMs): void {
 export function spawnProgram(program: string, args: readonly string[], options: ProgramOptions & { deathSignal?: 'KILL' | 'INT' } = {}): ChildProcess {
   const drop = options.account ? [`--reuid=${options.account.uid}`, `--regid=${options.account.gid}`, '--clear-groups'] : [];
   const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env;
-  return spawn('setpriv', [...drop, '--no-new-privs', `--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', program, ...args], {
+  return spawn('setpriv', [...drop, ...(options.allowSetuid ? [] : ['--no-new-privs']), `--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', program, ...args], {
     cwd: options.cwd ?? '/',
     env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
