@@ -14,6 +14,7 @@ export { PackageIndexRefreshService } from './packages/package-index-refresh.ser
 export { AptPackageSource } from './packages/apt/apt-package-source.js';
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';
 export { RecipeDto } from './schema/recipe.dto.js';
+export { outlineOf } from './schema/recipe-schema.js';
 export type { RecipeFile, RecipeStartupScript } from './schema/files.dto.js';
 export type { RecipeNetworking } from './schema/networking.dto.js';
 export type { RecipeUser } from './schema/users.dto.js';

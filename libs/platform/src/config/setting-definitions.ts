@@ -161,6 +161,30 @@ export const settingDefinitions = {
     shownDefault: '6',
     parse: integer(1, 720, 6),
   }),
+  buildConcurrency: define({
+    name: 'OPENFACTORY_BUILD_CONCURRENCY',
+    meaning: 'Builds that one worker process runs at once.',
+    shownDefault: '1',
+    parse: integer(1, 64, 1),
+  }),
+  buildMaxQueuedPerCaller: define({
+    name: 'OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER',
+    meaning: 'Builds of one caller that may wait or run at once; further ones are refused.',
+    shownDefault: '10',
+    parse: integer(1, 10_000, 10),
+  }),
+  artifactRetentionDays: define({
+    name: 'OPENFACTORY_ARTIFACT_RETENTION_DAYS',
+    meaning: 'Days after its end that the files of a build are kept; the record of the build stays.',
+    shownDefault: '90',
+    parse: integer(1, 36_500, 90),
+  }),
+  downloadUrlMinutes: define({
+    name: 'OPENFACTORY_DOWNLOAD_URL_MINUTES',
+    meaning: 'Minutes that a signed download URL is valid.',
+    shownDefault: '15',
+    parse: integer(1, 10_080, 15),
+  }),
 } as const;
 
 /** Read by the clients of a factory (`openfactory mcp`, `openfactory demo`), not by the factory itself. */

@@ -27,6 +27,10 @@ export class Settings {
   readonly debianMirror: string | undefined;
   readonly ubuntuMirror: string | undefined;
   readonly packageIndexRefreshHours: number;
+  readonly buildConcurrency: number;
+  readonly buildMaxQueuedPerCaller: number;
+  readonly artifactRetentionDays: number;
+  readonly downloadUrlMinutes: number;
   private readonly configuredPublicUrl: URL | undefined;
   private listeningPort: number | undefined;
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModu
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { PgBoss } from 'pg-boss';
 import type { EntityManager } from 'typeorm';
+import { Settings } from '../config/settings.js';
 import { DATABASE_URL } from '../events/event-bus.js';
 import { JOB_METADATA, type JobDefinition, type JobHandler } from './job.decorator.js';
 
@@ -27,6 +28,7 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     @Inject(DATABASE_URL) url: string,
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly settings: Settings,
   ) {
     this.boss = new PgBoss({ connectionString: url, max: 4, application_name: 'openfactory-queue', useListenNotify: true, monitorIntervalSeconds: 10 });
     this.boss.on('error', (error) => this.log.warn(`The queue met an error and goes on: ${error.message}`));
@@ -60,7 +62,8 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
   async work(): Promise<void> {
     for (const { definition, run } of this.jobs) {
       const { queue, concurrency = 1, schedule } = definition;
-      await this.boss.work<object>(queue, { localConcurrency: concurrency, pollingIntervalSeconds: 2 }, async ([job]) => {
+      const localConcurrency = typeof concurrency === 'function' ? concurrency(this.settings) : concurrency;
+      await this.boss.work<object>(queue, { localConcurrency, pollingIntervalSeconds: 2 }, async ([job]) => {
         if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
       });
       if (schedule) await this.boss.schedule(queue, schedule, {}, { tz: 'UTC' });
@@ -75,8 +78,8 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     return await this.boss.send(queue, data, db ? { db } : {});
   }
 
-  private async ensureQueue({ queue, expireInSeconds = 900, retryLimit = 3, single }: JobDefinition): Promise<void> {
-    const options = { expireInSeconds, retryLimit, retryBackoff: true, retryDelay: 5, notify: true };
+  private async ensureQueue({ queue, expireInSeconds = 900, retryLimit = 3, heartbeatSeconds, single }: JobDefinition): Promise<void> {
+    const options = { expireInSeconds, retryLimit, retryBackoff: true, retryDelay: 5, retryDelayMax: 60, notify: true, ...(heartbeatSeconds && { heartbeatSeconds }) };
     await this.boss.createQueue(queue, { ...options, ...(single && { policy: 'short' as const }) });
     await this.boss.updateQueue(queue, options);
   }
