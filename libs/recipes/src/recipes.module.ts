@@ -22,7 +22,8 @@ import { RecipeValidator } from './validation/recipe-validator.js';
     { provide: Catalogue, useFactory: () => loadCatalogue() },
     PostgresPackageIndex,
     { provide: PackageIndex, useExisting: PostgresPackageIndex },
-    { provide: PackageSource, useClass: AptPackageSource },
+    AptPackageSource,
+    { provide: PackageSource, useExisting: AptPackageSource },
     PackageIndexRefreshService,
     CatalogueService,
     RecipeValidator,
@@ -33,6 +34,6 @@ import { RecipeValidator } from './validation/recipe-validator.js';
     RecipeService,
     RecipesTools,
   ],
-  exports: [RecipeReader, Catalogue, PackageIndex],
+  exports: [RecipeReader, AptPackageSource, Catalogue, PackageIndex],
 })
 export class RecipesModule {}

@@ -1,0 +1,82 @@
+import type { RecipeDto, Resolution } from '#libs/recipes';
+import type { ImagePlan } from './image-plan.js';
+
+type Config = Record<string, unknown>;
+
+/** The services that this version configures; the rest are refused before (effective-fields.ts) if the recipe asks for options of theirs. */
+export function renderServices(plan: ImagePlan, recipe: RecipeDto, { services }: Resolution): void {
+  const configOf = (name: string) => services.find((service) => service.name === name)?.config;
+  const ssh = configOf('ssh');
+  if (ssh) renderSsh(plan, recipe, ssh);
+  const docker = configOf('docker');
+  if (docker) renderDocker(plan, docker);
+  const nginx = configOf('nginx');
+  if (nginx) renderNginx(plan, nginx);
+  const monitoring = configOf('monitoring');
+  if (monitoring) renderMonitoring(plan, monitoring);
+}
+
+/** sshd_config(5): the first value wins, so a drop-in that sorts first rules. */
+function renderSsh(plan: ImagePlan, { security }: RecipeDto, config: Config): void {
+  const yes = (value: unknown) => (value ? 'yes' : 'no');
+  const rootLogin = config.allow_root && !security.disable_root ? (config.disable_password_auth ? 'prohibit-password' : 'yes') : 'no';
+  const lines = [`Port ${Number(config.port)}`, `PermitRootLogin ${rootLogin}`, `PasswordAuthentication ${yes(!config.disable_password_auth)}`, `KbdInteractiveAuthentication ${yes(!config.disable_password_auth)}`, `ClientAliveInterval ${Number(config.client_alive_interval)}`, `MaxAuthTries ${Number(config.max_auth_tries)}`, `PermitEmptyPasswords ${yes(config.permit_empty_passwords)}`];
+  if (config.timeout !== undefined) lines.push(`LoginGraceTime ${Number(config.timeout)}`);
+  plan.file({ path: '/etc/ssh/sshd_config.d/10-openfactory.conf', content: `${lines.join('\n')}\n` });
+}
+
+function renderDocker(plan: ImagePlan, config: Config): void {
+  const logOptions = config.log_driver === 'journald' ? {} : { 'log-opts': { 'max-size': `${Number(config.log_max_size_mb)}m`, 'max-file': String(Number(config.log_max_files)) } };
+  const daemon = {
+    'registry-mirrors': config.registry_mirrors,
+    'log-driver': config.log_driver,
+    ...logOptions,
+    'live-restore': config.live_restore,
+    'data-root': config.data_root,
+    ...((config.dns as string[]).length && { dns: config.dns }),
+  };
+  plan.file({ path: '/etc/docker/daemon.json', content: `${JSON.stringify(daemon, null, 2)}\n` });
+}
+
+function renderMonitoring(plan: ImagePlan, config: Config): void {
+  const collectors = (config.collectors as string[]).map((name) => ` --collector.${name}`).join('');
+  plan.file({ path: '/etc/default/prometheus-node-exporter', content: `ARGS="--web.listen-address=${typeof config.listen_address === 'string' ? config.listen_address : ''}:${Number(config.port)}${collectors}"\n` });
+}
+
+interface NginxSite {
+  server_name: string;
+  root?: string;
+  proxy_pass?: string;
+  port?: number;
+  ssl?: boolean;
+  certificate?: string;
+  certificate_key?: string;
+}
+
+function renderNginx(plan: ImagePlan, config: Config): void {
+  plan.run(['sed', '-i', '-E', `s/^worker_processes .*;/worker_processes ${String(config.worker_processes)};/`, '/etc/nginx/nginx.conf']);
+  if (config.worker_connections !== undefined) plan.run(['sed', '-i', '-E', `s/worker_connections [0-9]+;/worker_connections ${Number(config.worker_connections)};/`, '/etc/nginx/nginx.conf']);
+  const sites = config.sites as NginxSite[];
+  if (sites.length) plan.run(['rm', '-f', '/etc/nginx/sites-enabled/default']);
+  sites.forEach((site, index) => {
+    const file = `/etc/nginx/sites-available/openfactory-${index}`;
+    plan.file({ path: file, content: renderSite(site) });
+    plan.run(['ln', '-sf', file, `/etc/nginx/sites-enabled/openfactory-${index}`]);
+    if (site.root) plan.run(['install', '-d', '-m', '0755', '--', site.root]);
+  });
+  if (sites.length) plan.run(['nginx', '-t', '-q']);
+}
+
+function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, certificate_key }: NginxSite): string {
+  const listen = port ?? (ssl ? 443 : 80);
+  return [
+    'server {',
+    `  listen ${listen}${ssl ? ' ssl' : ''};`,
+    `  listen [::]:${listen}${ssl ? ' ssl' : ''};`,
+    `  server_name ${server_name};`,
+    ...(ssl && certificate && certificate_key ? [`  ssl_certificate ${certificate};`, `  ssl_certificate_key ${certificate_key};`] : []),
+    ...(proxy_pass ? ['  location / {', `    proxy_pass ${proxy_pass};`, '    proxy_set_header Host $host;', '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;', '  }'] : [`  root ${root ?? '/var/www/html'};`, '  index index.html;']),
+    '}',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,37 @@
+import type { RecipeDto } from '#libs/recipes';
+import type { ImagePlan } from './image-plan.js';
+
+/** Startup scripts run at boot in the recipe's order, one after the other, each as a unit of its own. Their names never become file names. */
+export function renderStartup(plan: ImagePlan, { startup_scripts }: RecipeDto): void {
+  const ordered = startup_scripts.map((script, index) => ({ ...script, index })).sort((a, b) => a.order - b.order || a.index - b.index);
+  let previous: string | undefined;
+  for (const [position, { name, script, run_once, timeout_seconds }] of ordered.entries()) {
+    const unit = `of-startup-${position}.service`;
+    const file = `/usr/local/lib/openfactory/startup-${position}`;
+    const done = `/var/lib/openfactory/startup-${position}.done`;
+    plan.file({ path: file, content: script.endsWith('\n') ? script : `${script}\n`, mode: '0755' });
+    plan.file({
+      path: `/etc/systemd/system/${unit}`,
+      content: [
+        '[Unit]',
+        `Description=Startup script ${name.replace(/[%\\]/g, '')}`,
+        'After=multi-user.target network.target',
+        ...(previous ? [`After=${previous}`] : []),
+        ...(run_once ? [`ConditionPathExists=!${done}`] : []),
+        '',
+        '[Service]',
+        'Type=oneshot',
+        'RemainAfterExit=yes',
+        `TimeoutStartSec=${timeout_seconds}`,
+        `ExecStart=${file}`,
+        ...(run_once ? ['ExecStartPost=/usr/bin/install -d /var/lib/openfactory', `ExecStartPost=/usr/bin/touch ${done}`] : []),
+        '',
+        '[Install]',
+        'WantedBy=default.target',
+        '',
+      ].join('\n'),
+    });
+    plan.enable(unit);
+    previous = unit;
+  }
+}

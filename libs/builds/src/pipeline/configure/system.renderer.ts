@@ -1,0 +1,31 @@
+import type { RecipeDto } from '#libs/recipes';
+import type { ImagePlan } from './image-plan.js';
+
+/** Identity, time, language, keyboard; and what every image needs to become a machine of its own at its first boot. */
+export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
+  const { system, networking, name } = recipe;
+  const hostname = networking?.hostname ?? name;
+  const full = networking?.domain ? `${hostname}.${networking.domain} ${hostname}` : hostname;
+  plan.file({ path: '/etc/hostname', content: `${hostname}\n` });
+  const hosts = (networking?.hosts ?? []).map(({ ip, names }) => `${ip} ${names.join(' ')}\n`);
+  plan.file({ path: '/etc/hosts', content: `127.0.0.1 localhost\n127.0.1.1 ${full}\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n${hosts.join('')}` });
+  plan.run(['ln', '-sf', `/usr/share/zoneinfo/${system.timezone}`, '/etc/localtime']);
+  plan.file({ path: '/etc/timezone', content: `${system.timezone}\n` });
+  if (!['C.UTF-8', 'C', 'POSIX'].includes(system.locale)) {
+    plan.file({ path: '/etc/locale.gen', content: `${system.locale} ${system.locale.includes('UTF-8') ? 'UTF-8' : 'ISO-8859-1'}\n` });
+    plan.run(['locale-gen']);
+  }
+  plan.file({ path: '/etc/default/locale', content: `LANG=${system.locale}\n` });
+  plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${system.keyboard}"\nXKBVARIANT=""\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
+  plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\n` });
+  renderFirstBoot(plan);
+}
+
+/** SSH host keys are made by each machine for itself. live-boot's root is always writable, so an empty machine-id fills itself (machine-id(5)). */
+function renderFirstBoot(plan: ImagePlan): void {
+  plan.file({
+    path: '/etc/systemd/system/of-ssh-host-keys.service',
+    content: ['[Unit]', 'Description=Make SSH host keys for this machine', 'ConditionPathExists=/usr/bin/ssh-keygen', 'ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key', 'Before=ssh.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', 'ExecStart=/usr/bin/ssh-keygen -A', '', '[Install]', 'WantedBy=multi-user.target', ''].join('\n'),
+  });
+  plan.enable('of-ssh-host-keys.service');
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, link, mkdir, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { AppError, clip, errorMessage } from '#libs/platform';
+import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
+import { fileSha256 } from './file-hash.js';
+import type { RecipeResolver } from './recipe-resolver.js';
+import type { BuildStage, PipelineState, StageContext } from './stage.js';
+import type { StageCache } from './stage-cache.js';
+import { removeTree } from './tree/owned-dir.js';
+
+const leastFreeBytes = 6 * 2 ** 30;
+const keptLogLines = 20;
+
+export interface PipelineParts {
+  /** In order; evidence is the runner's own. */
+  stages: BuildStage[];
+  cache: StageCache;
+  recipes: RecipeResolver;
+  /** Scratch directories of running builds. */
+  workDir: string;
+}
+
+/** The runner: order, look-up by hash, timing, log, cancellation, clean-up, and whose fault a failure was. */
+export class LayeredBuildPipeline extends BuildPipeline {
+  constructor(private readonly parts: PipelineParts) {
+    super();
+  }
+
+  async run(input: PipelineInput, listener: PipelineListener, signal: AbortSignal): Promise<PipelineOutcome> {
+    const workDir = path.join(this.parts.workDir, `${input.buildId}-${randomBytes(4).toString('hex')}`);
+    await mkdir(workDir, { recursive: true, mode: 0o755 });
+    const log: string[] = [];
+    try {
+      await this.checkDisk();
+      const { recipe, resolution } = await this.parts.recipes.resolve(input);
+      const state: PipelineState = { input, recipe, resolution, layers: [], squashfs: [] };
+      for (const stage of this.parts.stages) await this.runStage(stage, state, { workDir, listener, log, signal });
+      return await this.evidence(state, { workDir, listener, log, signal });
+    } finally {
+      // The artifacts of a success were handed over as files of their own directory.
+      await removeTree(workDir);
+    }
+  }
+
+  /** After a crash: what was half-made is of no use to anybody. To be called before the first build. */
+  async removeLeftOvers(): Promise<void> {
+    await this.parts.cache.removePartial();
+    for (const name of await readdir(this.parts.workDir).catch(() => [])) if (!name.startsWith('out-')) await removeTree(path.join(this.parts.workDir, name));
+  }
+
+  private async runStage(stage: BuildStage, state: PipelineState, run: RunContext): Promise<void> {
+    const { listener, log, signal, workDir } = run;
+    signal.throwIfAborted();
+    await listener.onStageStarted(stage.name);
+    const began = performance.now();
+    const context: StageContext = {
+      workDir,
+      signal,
+      progress: (fraction) => listener.onStageProgress(stage.name, fraction),
+      log: (line) => {
+        const clean = clip(line, 2_000);
+        log.push(clean);
+        if (log.length > keptLogLines) log.shift();
+        listener.onLog(clean);
+      },
+    };
+    try {
+      const fromCache = await this.obtain(stage, state, context);
+      await listener.onStageFinished(stage.name, { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw await this.asFailure(stage.name, error, state, log);
+    }
+  }
+
+  private async obtain(stage: BuildStage, state: PipelineState, context: StageContext): Promise<boolean> {
+    const inputs = stage.inputs(state);
+    if (inputs !== undefined) {
+      const { dir, key, hit } = await this.parts.cache.obtain(stage.name, stage.version, inputs, (outDir) => stage.make(state, outDir, context), context.signal);
+      await stage.take(state, dir, key);
+      return hit;
+    }
+    const outDir = path.join(context.workDir, stage.name);
+    await mkdir(outDir, { mode: 0o755 });
+    await stage.make(state, outDir, context);
+    await stage.take(state, outDir, '');
+    return false;
+  }
+
+  /** A failed boot keeps its image: it was written, it is only not verified. */
+  private async asFailure(stage: StageName, error: unknown, state: PipelineState, log: string[]): Promise<BuildFailure> {
+    const artifacts = stage === 'boot' && state.image ? [await this.artifact(`${state.recipe.name}.iso`, state.image.path, 'application/x-iso9660-image', state.input.buildId)] : [];
+    if (error instanceof BuildFailure) {
+      const { reason, message, hint, retryable, cause } = error;
+      return new BuildFailure(stage, error.whose, { reason, message, hint, retryable, cause }, error.lastLines.length ? error.lastLines : log.slice(-keptLogLines), artifacts);
+    }
+    if (error instanceof AppError) return new BuildFailure(stage, error.fault, { reason: error.reason, message: error.message, hint: error.hint, retryable: error.retryable, cause: error }, log.slice(-keptLogLines), artifacts);
+    return new BuildFailure(stage, 'system', { reason: 'stage_failed', message: `The stage ${stage} failed: ${clip(errorMessage(error), 500)}`, hint: 'Retry the build; if it stays, tell your operator the build id.', retryable: true, cause: error }, log.slice(-keptLogLines), artifacts);
+  }
+
+  private async evidence(state: PipelineState, { workDir, listener }: RunContext): Promise<PipelineOutcome> {
+    const { image, bootReport, lock, recipe, input } = state;
+    if (!image || !lock || !bootReport) throw new Error('evidence needs a booted image');
+    await listener.onStageStarted('evidence');
+    const began = performance.now();
+    const written = async (name: string, value: unknown) => {
+      const file = path.join(workDir, name);
+      await writeFile(file, typeof value === 'string' ? value : `${JSON.stringify(value, null, 2)}\n`);
+      return file;
+    };
+    const add = (name: string, file: string, mediaType: string) => this.artifact(name, file, mediaType, input.buildId);
+    const artifacts = [
+      await add(`${recipe.name}.iso`, image.path, 'application/x-iso9660-image'),
+      await add('recipe.json', await written('recipe.json', input.recipe), 'application/json'),
+      await add('lock.json', await written('lock.json', lock), 'application/json'),
+      await add('boot.json', bootReport.jsonPath, 'application/json'),
+      await add('serial.log', bootReport.serialPath, 'text/plain'),
+      await add('screenshot.png', bootReport.screenshotPath, 'image/png'),
+    ];
+    artifacts.push(await add('SHA256SUMS', await written('SHA256SUMS', artifacts.map(({ sha256, name }) => `${sha256}  ${name}\n`).join('')), 'text/plain'));
+    await listener.onStageFinished('evidence', { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache: false });
+    return { artifacts, imageSha256: image.sha256 };
+  }
+
+  /** A file of its own for whoever takes it over: a link where the disk allows, so that an image of a gigabyte is not copied. */
+  private async artifact(name: string, from: string, mediaType: string, buildId: string): Promise<BuiltArtifact> {
+    const dir = path.join(this.parts.workDir, `out-${buildId}`);
+    await mkdir(dir, { recursive: true, mode: 0o755 });
+    const file = path.join(dir, randomBytes(8).toString('hex'));
+    await rm(file, { force: true });
+    await link(from, file).catch(() => copyFile(from, file));
+    return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: await fileSha256(file) };
+  }
+
+  private async checkDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.parts.workDir);
+    if (bavail * bsize >= leastFreeBytes) return;
+    throw new BuildFailure('resolve', 'system', { reason: 'disk_full', message: `The disk has ${Math.floor((bavail * bsize) / 2 ** 30)} GiB free; a build needs ${leastFreeBytes / 2 ** 30} GiB.`, hint: 'Free some space, then retry the build.', retryable: true });
+  }
+}
+
+interface RunContext {
+  workDir: string;
+  listener: PipelineListener;
+  log: string[];
+  signal: AbortSignal;
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '#libs/platform';
+
+/** One package of an image, as the archive describes it. */
+export interface LockedPackage {
+  name: string;
+  version: string;
+  architecture: string;
+  sha256: string;
+  sizeBytes: number;
+  /** Path below the archive's root; says nothing about the mirror. */
+  poolPath: string;
+}
+
+/** Exactly what an image is made of: the same lock and recipe give the same image. */
+export interface PackageLock {
+  baseImage: string;
+  suite: string;
+  architecture: string;
+  /** SOURCE_DATE_EPOCH of everything that is made from it: the date of the suite's Release file. */
+  epochSeconds: number;
+  /** What the base layer holds. */
+  base: LockedPackage[];
+  /** What the package layer adds. */
+  added: LockedPackage[];
+  /** Names asked for, as apt takes them (`name`, `name=version`, `name-` to remove). */
+  requested: string[];
+}
+
+export function lockHash(packages: LockedPackage[]): string {
+  return createHash('sha256').update(canonicalJson(packages.map(({ name, version, architecture, sha256 }) => [name, version, architecture, sha256]))).digest('hex');
+}

@@ -1,0 +1,38 @@
+import path from 'node:path';
+import { Module } from '@nestjs/common';
+import { Settings } from '#libs/platform';
+import { AptPackageSource, RecipesModule } from '#libs/recipes';
+import { Hypervisor, HypervisorModule } from '#libs/hypervisor';
+import { BuildPipeline } from './build-pipeline.port.js';
+import { LayeredBuildPipeline } from './layered-build-pipeline.js';
+import { RecipeResolver } from './recipe-resolver.js';
+import { StageCache } from './stage-cache.js';
+import { BaseStage } from './stages/base.stage.js';
+import { BootStage } from './stages/boot.stage.js';
+import { ConfigureStage } from './stages/configure.stage.js';
+import { FetchStage } from './stages/fetch.stage.js';
+import { ImageStage } from './stages/image.stage.js';
+import { InitramfsStage } from './stages/initramfs.stage.js';
+import { PackagesStage } from './stages/packages.stage.js';
+import { ResolveStage } from './stages/resolve.stage.js';
+import { SquashfsStage } from './stages/squashfs.stage.js';
+
+@Module({
+  imports: [RecipesModule, HypervisorModule],
+  providers: [
+    RecipeResolver,
+    {
+      provide: BuildPipeline,
+      inject: [Settings, AptPackageSource, Hypervisor, RecipeResolver],
+      useFactory: (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, recipes: RecipeResolver) => {
+        const dir = path.join(settings.dataDir, 'builds');
+        const cache = new StageCache(path.join(dir, 'cache'));
+        // The order matters: each stage takes what the ones before it made.
+        const stages = [new ResolveStage(packages), new FetchStage(path.join(dir, 'pool')), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
+        return new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work') });
+      },
+    },
+  ],
+  exports: [BuildPipeline],
+})
+export class PipelineModule {}

@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { canonicalJson } from '#libs/platform';
+import { removeTree } from './tree/owned-dir.js';
+
+export interface CacheEntry {
+  dir: string;
+  key: string;
+  hit: boolean;
+}
+
+/**
+ * What stages made, by the hash of their inputs: `<dir>/<stage>/<key>/`. An entry is made beside its place and renamed into it when it is
+ * whole, so a reader never sees half of one, whatever kills us. Two builds that want the same entry in one process wait for each other; in
+ * two processes the slower one throws its own away.
+ */
+export class StageCache {
+  private readonly making = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly dir: string) {}
+
+  keyOf(stage: string, version: number, inputs: unknown): string {
+    return createHash('sha256').update(canonicalJson([stage, version, inputs])).digest('hex');
+  }
+
+  async obtain(stage: string, version: number, inputs: unknown, make: (outDir: string) => Promise<void>, signal: AbortSignal): Promise<CacheEntry> {
+    const key = this.keyOf(stage, version, inputs);
+    const dir = path.join(this.dir, stage, key);
+    for (;;) {
+      signal.throwIfAborted();
+      if (existsSync(path.join(dir, 'complete'))) {
+        const now = new Date();
+        await utimes(path.join(dir, 'complete'), now, now);
+        return { dir, key, hit: true };
+      }
+      const running = this.making.get(dir);
+      if (!running) break;
+      // Whoever makes it may fail or be cancelled; then it is our turn.
+      await running.catch(() => undefined);
+    }
+    const work = this.make(dir, make).finally(() => this.making.delete(dir));
+    this.making.set(dir, work);
+    await work;
+    return { dir, key, hit: false };
+  }
+
+  /** Removes what a killed process left half-made. To be called when no build runs. */
+  async removePartial(): Promise<void> {
+    for (const stage of await readdir(this.dir).catch(() => [])) {
+      for (const name of await readdir(path.join(this.dir, stage))) if (name.includes('.partial-')) await removeTree(path.join(this.dir, stage, name));
+    }
+  }
+
+  private async make(dir: string, fill: (outDir: string) => Promise<void>): Promise<void> {
+    const partial = `${dir}.partial-${randomBytes(6).toString('hex')}`;
+    await mkdir(partial, { recursive: true, mode: 0o755 });
+    try {
+      await fill(partial);
+      await writeFile(path.join(path.dirname(partial), `${path.basename(partial)}.complete`), '');
+      await rename(path.join(path.dirname(partial), `${path.basename(partial)}.complete`), path.join(partial, 'complete'));
+      await rename(partial, dir);
+    } catch (error) {
+      await rm(`${partial}.complete`, { force: true });
+      await removeTree(partial);
+      if (!existsSync(path.join(dir, 'complete'))) throw error;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { copyFile, readdir, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
+import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
+import { runInTree } from '../tree/tree-sandbox.js';
+
+/** Once per base: the kernel, and the initramfs that live-boot's hooks make for it. Nothing of the recipe is in it. */
+export class InitramfsStage extends BuildStage {
+  readonly name = 'initramfs';
+  readonly version = 1;
+
+  inputs({ layers }: PipelineState): unknown {
+    return { base: layers[0]?.key };
+  }
+
+  async make({ layers, lock }: PipelineState, outDir: string, { signal, log }: StageContext): Promise<void> {
+    const [base] = layers;
+    if (!base || !lock) throw new Error('initramfs needs a base');
+    const upper = path.join(outDir, 'scratch');
+    for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
+    const [kernel] = (await readdir(path.join(base.dir, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
+    if (!kernel) throw new Error('the base holds no kernel');
+    const version = kernel.slice('vmlinuz-'.length);
+    log(`Making the initramfs of Linux ${version}`);
+    await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], { lowers: [base.dir], upper, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 10 * 60_000, signal });
+    await rename(path.join(upper, 'boot/initrd.img'), path.join(outDir, 'initrd.img'));
+    await copyFile(path.join(base.dir, 'boot', kernel), path.join(outDir, 'vmlinuz'));
+    for (const dir of [upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);
+  }
+
+  take(state: PipelineState, outDir: string, key: string): Promise<void> {
+    state.boot = { key, kernelPath: path.join(outDir, 'vmlinuz'), initrdPath: path.join(outDir, 'initrd.img') };
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,88 @@
+import path from 'node:path';
+import { ProgramError } from '#libs/platform';
+import { BuildFailure } from '../build-pipeline.port.js';
+import { lockHash } from '../package-lock.js';
+import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
+import { cleanTree } from '../tree/clean-tree.js';
+import { makeOwnedDir } from '../tree/owned-dir.js';
+import { runInTree } from '../tree/tree-sandbox.js';
+import { watchSize } from '../tree/size-watch.js';
+import { lineCounter } from './base.stage.js';
+
+const withinMs = 30 * 60_000;
+const logBytes = 32 * 1024 * 1024;
+const layerBytes = 24 * 2 ** 30;
+
+/** Forbids services to start while packages are installed (Debian's policy-rc.d), then lets apt install from the shown repository only. */
+const install = [
+  'set -e; umask 022',
+  'printf "#!/bin/sh\\nexit 101\\n" > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d',
+  'printf "deb [trusted=yes] file:/mnt/repo ./\\n" > /run/of-sources.list',
+  'printf "%s\\n" \'Dir::Etc::sourcelist "/run/of-sources.list"; Dir::Etc::sourceparts "/nonexistent"; Dir::State::lists "/run/of-lists"; Dir::Cache::archives "/run/of-archives"; APT::Sandbox::User "root"; Dpkg::Use-Pty "0"; DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; };\' > /run/of-apt.conf',
+  'export APT_CONFIG=/run/of-apt.conf; mkdir -p /run/of-lists/partial /run/of-archives/partial',
+  'apt-get -q update',
+  'apt-get -q --yes --no-install-recommends --allow-remove-essential install -- "$@"',
+  'rm -f /usr/sbin/policy-rc.d',
+].join('\n');
+
+/**
+ * The package layer: what the recipe adds and removes, installed by the tree's own apt, offline. Maintainer scripts are hostile: they see
+ * the tree and nothing else, have no network, and are bounded in time, processes, disk and log.
+ */
+export class PackagesStage extends BuildStage {
+  readonly name = 'packages';
+  readonly version = 1;
+
+  inputs({ lock, layers }: PipelineState): unknown {
+    return lock && { below: layers[0]?.key, packages: lockHash(lock.added), requested: lock.requested };
+  }
+
+  async make({ lock, layers }: PipelineState, outDir: string, { workDir, signal, log, progress }: StageContext): Promise<void> {
+    if (!lock) throw new Error('packages needs a lock');
+    const upper = path.join(outDir, 'layer');
+    for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
+    if (lock.requested.length === 0) return;
+    const lowers = layers.map(({ dir }) => dir);
+    let steps = 0;
+    let bytes = 0;
+    const last: string[] = [];
+    const onStdout = lineCounter((line) => {
+      bytes += line.length + 1;
+      if (bytes > logBytes) throw new Error('it printed more than 32 MiB');
+      last.push(line);
+      if (last.length > 40) last.shift();
+      if (/^(Unpacking|Setting up) /.test(line)) progress(Math.min(++steps / (2 * Math.max(lock.added.length, 1)), 1));
+      log(line);
+    });
+    const watch = watchSize(upper, layerBytes, signal);
+    try {
+      await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...lock.requested], {
+        lowers,
+        upper,
+        shown: { '/mnt/repo': path.join(workDir, 'fetch/all') },
+        environment: { INITRD: 'No', SOURCE_DATE_EPOCH: String(lock.epochSeconds), PYTHONDONTWRITEBYTECODE: '1' },
+        deadlineMs: withinMs,
+        signal: watch.signal,
+        onStdout,
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new BuildFailure('packages', 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error }, last.filter((line) => line.trim()).slice(-15));
+    } finally {
+      watch.stop();
+    }
+    await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal });
+  }
+
+  take(state: PipelineState, outDir: string, key: string): Promise<void> {
+    state.layers = [...state.layers, { key, name: 'packages', dir: path.join(outDir, 'layer') }];
+    return Promise.resolve();
+  }
+}
+
+function whatFailed(error: unknown): string {
+  if (!(error instanceof ProgramError)) return 'Installing the packages failed.';
+  if (error.why === 'deadline') return 'Installing the packages took longer than 30 minutes.';
+  if (error.why === 'aborted') return `Installing the packages was stopped: ${error.message.replace(/^.*was stopped: /, '')}.`;
+  return 'Installing the packages failed: a maintainer script ended with an error.';
+}

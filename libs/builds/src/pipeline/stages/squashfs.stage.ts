@@ -1,0 +1,51 @@
+import path from 'node:path';
+import type { StageCache } from '../stage-cache.js';
+import { fileSha256 } from '../file-hash.js';
+import { BuildStage, type Layer, type PipelineState, type StageContext } from '../stage.js';
+import { settleOpaqueDirs } from '../tree/opaque-dirs.js';
+import { makeOwnedDir } from '../tree/owned-dir.js';
+import { runOnTree } from '../tree/tree-sandbox.js';
+
+/** zstd levels of `output.compression`; measured in research: 9 costs 5 % more bytes than 15 and a seventh of the CPU. */
+const levels = { fast: 1, balanced: 9, small: 19 } as const;
+
+/** One squashfs per layer, each cached by its layer, so that a changed recipe compresses only what it changed. */
+export class SquashfsStage extends BuildStage {
+  readonly name = 'squashfs';
+  readonly version = 1;
+
+  constructor(private readonly cache: StageCache) {
+    super();
+  }
+
+  /** The layers are looked up one by one. */
+  inputs(): undefined {
+    return undefined;
+  }
+
+  async make(state: PipelineState, _outDir: string, context: StageContext): Promise<void> {
+    const { layers, recipe, lock } = state;
+    if (!lock) throw new Error('squashfs needs a lock');
+    const level = levels[recipe.output.compression];
+    state.squashfs = [];
+    for (const [index, layer] of layers.entries()) {
+      const inputs = { layer: layer.key, level, epoch: lock.epochSeconds };
+      const { dir, hit } = await this.cache.obtain(`squashfs`, this.version, inputs, (outDir) => this.compress(layer, layers.slice(0, index), { outDir, level, epochSeconds: lock.epochSeconds }, context), context.signal);
+      const file = path.join(dir, 'layer.squashfs');
+      state.squashfs.push({ name: `${index}-${layer.name}.squashfs`, path: file, sha256: await fileSha256(file) });
+      context.log(`${layer.name} layer: ${hit ? 'from the cache' : 'compressed'}`);
+      context.progress((index + 1) / layers.length);
+    }
+  }
+
+  take(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async compress(layer: Layer, below: Layer[], { outDir, level, epochSeconds }: { outDir: string; level: number; epochSeconds: number }, { signal }: StageContext): Promise<void> {
+    await makeOwnedDir(outDir);
+    if (below.length) await settleOpaqueDirs(layer.dir, below.map(({ dir }) => dir), signal);
+    const args = [layer.dir, path.join(outDir, 'layer.squashfs'), '-comp', 'zstd', '-Xcompression-level', String(level), '-b', '262144', '-noappend', '-no-progress', '-quiet', '-no-exports', '-e', 'boot'];
+    await runOnTree('mksquashfs', args, { deadlineMs: 60 * 60_000, signal, env: { SOURCE_DATE_EPOCH: String(epochSeconds) } });
+  }
+}
