@@ -14,12 +14,14 @@ export interface TestAppOptions {
   /** Environment variables over the defaults of a test. */
   environment?: Record<string, string>;
   extraModules?: (Type | DynamicModule)[];
+  /** Instead of the product's build pipeline. */
+  pipelineModule?: Type | DynamicModule;
   /** A database of another app, for a second process on the same state. */
   database?: TestDatabase;
 }
 
 /** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
-export async function startTestApp({ environment = {}, extraModules, database: shared }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({ environment = {}, extraModules, pipelineModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
   const { settings } = loadSettings({
     OPENFACTORY_PORT: '0',
@@ -30,7 +32,7 @@ export async function startTestApp({ environment = {}, extraModules, database: s
     DATABASE_URL: database.url,
     ...environment,
   });
-  const factory = await startFactory(settings, { extraModules });
+  const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }) });
   return {
     ...factory,
     settings,

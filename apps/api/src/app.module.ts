@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { PlatformModule, type EntityClass, type Settings } from '#libs/platform';
 import { McpModule } from '#libs/mcp';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
+import { buildEntities, BuildsModule, UnconfiguredPipelineModule } from '#libs/builds';
 import { gatewayOptions } from './gateway.js';
 
 export interface AppOptions {
@@ -10,16 +11,18 @@ export interface AppOptions {
   secret: string;
   /** Further modules, for tests: fixtures that must never be in the product's catalogue. */
   extraModules?: (Type | DynamicModule)[];
+  /** Exports the BuildPipeline; tests put a quick one here. */
+  pipelineModule?: Type | DynamicModule;
 }
 
-const entities: EntityClass[] = [...recipeEntities];
+const entities: EntityClass[] = [...recipeEntities, ...buildEntities];
 
 @Module({})
 export class AppModule {
-  static forRoot({ extraModules = [], ...platform }: AppOptions): DynamicModule {
+  static forRoot({ extraModules = [], pipelineModule = UnconfiguredPipelineModule, ...platform }: AppOptions): DynamicModule {
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, ...extraModules],
+      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, BuildsModule.forRoot({ pipeline: pipelineModule }), ...extraModules],
     };
   }
 }

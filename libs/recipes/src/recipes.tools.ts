@@ -62,7 +62,7 @@ export class RecipesTools {
     name: 'validate_recipe',
     title: 'Validate a recipe',
     description:
-      'Checks a recipe without building or storing anything: fields, base image, features and what they require, packages in the real archive of the base, services, users, tests. Use it before you rely on a recipe, and again after each correction. Returns valid, all errors at once with path and suggestion, warnings, and what the recipe comes to with estimated size and time. Correct every error, then validate again.',
+      'Checks a recipe without building or storing anything: fields, base image, features and what they require, packages in the real archive of the base, services, users, tests. Use it before you rely on a recipe, and again after each correction. Returns valid, all errors at once with path and suggestion, warnings, and what the recipe comes to with estimated size and time. Correct every error, then validate again; a valid recipe is ready for create_build.',
     toolset: 'recipes',
     input: ValidateRecipeInput,
     output: RecipeValidationOutput,
@@ -79,7 +79,7 @@ export class RecipesTools {
     name: 'create_recipe_from_template',
     title: 'Create a recipe from a template',
     description:
-      'Makes a recipe of your own from a template (or from another recipe of yours) under a new name, with modifications, and stores it. Use it when a template is nearly what is wanted. The result must be valid, else nothing is stored and every error is told. Returns the recipe with its id and validation; get_recipe shows it again.',
+      'Makes a recipe of your own from a template (or from another recipe of yours) under a new name, with modifications, and stores it. Use it when a template is nearly what is wanted. The result must be valid, else nothing is stored and every error is told. Returns the recipe with its id and validation; create_build builds it by that id, get_recipe shows it again.',
     toolset: 'recipes',
     input: CreateRecipeInput,
     output: CreatedRecipe,

@@ -1,0 +1,41 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { QueueService } from '#libs/platform';
+import { buildQueue, BuildRunRepository } from './build-run.repository.js';
+
+export interface BuildJob {
+  build_id: string;
+  ticket: string;
+}
+
+/** Sees to it that every unfinished build has one job. */
+@Injectable()
+export class BuildQueue {
+  private readonly log = new Logger('Builds');
+
+  constructor(
+    private readonly queue: QueueService,
+    private readonly runs: BuildRunRepository,
+    private readonly database: DataSource,
+  ) {}
+
+  async send(manager: EntityManager, job: BuildJob): Promise<void> {
+    await this.queue.send(buildQueue, job, manager);
+  }
+
+  /** Gives a build back to the queue, for whichever worker comes next; with an attempt, only if that is still its latest. */
+  async requeue(id: string, attempt?: number): Promise<void> {
+    await this.database.transaction(async (manager) => {
+      const ticket = await this.runs.release(manager, id, attempt);
+      if (ticket) await this.send(manager, { build_id: id, ticket });
+    });
+  }
+
+  /** Requeues builds whose job was lost (a restored database, a queue that was emptied). @returns how many */
+  async recover(): Promise<number> {
+    const lost = await this.runs.withoutJob();
+    for (const id of lost) await this.requeue(id);
+    if (lost.length) this.log.warn(`${lost.length} builds had lost their job and wait again`);
+    return lost.length;
+  }
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource, In, type EntityManager } from 'typeorm';
+import { AppError, notFound } from '#libs/platform';
+import { BuildArtifactEntity } from './build-artifact.entity.js';
+import { BuildStageEntity } from './build-stage.entity.js';
+import { unfinishedStatuses, type Build, type BuildArtifact, type BuildStageRun, type BuildStatus, type TypicalSeconds } from './build.js';
+import { BuildEntity } from './build.entity.js';
+import type { StageName } from './pipeline/build-pipeline.port.js';
+
+export interface NewBuild {
+  ownerId: string;
+  name: string;
+  recipe: Record<string, unknown>;
+  recipeId: string | null;
+  retryOf: string | null;
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** One answer for an unknown id, another's id and what is no id at all. */
+export const buildNotFound = (id: string): AppError => notFound('build', id, 'list_builds shows your builds.');
+
+/** Builds as their owners see them. Every query names the owner; what workers write is in build-run.repository.ts. */
+@Injectable()
+export class BuildRepository {
+  constructor(private readonly database: DataSource) {}
+
+  async list(ownerId: string, status: BuildStatus | undefined, limit: number): Promise<{ builds: Build[]; total: number }> {
+    const [builds, total] = await this.database.getRepository(BuildEntity).findAndCount({ where: { ownerId, ...(status && { status }) }, order: { createdAt: 'DESC', id: 'ASC' }, take: limit });
+    return { builds, total };
+  }
+
+  /** @throws AppError `build_not_found` */
+  async get(ownerId: string, id: string): Promise<Build> {
+    const found = uuid.test(id) ? await this.database.getRepository(BuildEntity).findOneBy({ ownerId, id }) : null;
+    if (!found) throw buildNotFound(id);
+    return found;
+  }
+
+  /** Until the transaction ends, nobody else changes it. @throws AppError `build_not_found` */
+  async getLocked(manager: EntityManager, ownerId: string, id: string): Promise<Build> {
+    const found = uuid.test(id) ? await manager.findOne(BuildEntity, { where: { ownerId, id }, lock: { mode: 'pessimistic_write' } }) : null;
+    if (!found) throw buildNotFound(id);
+    return found;
+  }
+
+  /**
+   * @returns the new build and the ticket that its job must show
+   * @throws AppError `build_quota`
+   */
+  async insert(manager: EntityManager, build: NewBuild, mostUnfinished: number): Promise<{ build: Build; ticket: string }> {
+    // One insert of an owner at a time, so that the count holds.
+    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`build ${build.ownerId}`]);
+    if ((await manager.countBy(BuildEntity, { ownerId: build.ownerId, status: In(unfinishedStatuses) })) >= mostUnfinished) throw quotaReached(mostUnfinished);
+    const id = randomUUID();
+    const ticket = randomUUID();
+    const now = new Date();
+    await manager.insert(BuildEntity, { ...build, id, ticket, status: 'pending', progress: 0, attempt: 0, crashes: 0, logBytes: 0, createdAt: now, updatedAt: now } as object);
+    return { build: await manager.findOneByOrFail(BuildEntity, { id }), ticket };
+  }
+
+  async cancelPending(manager: EntityManager, id: string): Promise<void> {
+    await manager.query("UPDATE build SET status = 'cancelled', cancel_requested_at = now(), finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'pending'", [id]);
+  }
+
+  async requestCancel(manager: EntityManager, id: string): Promise<void> {
+    await manager.query('UPDATE build SET cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now() WHERE id = $1', [id]);
+  }
+
+  async delete(manager: EntityManager, id: string): Promise<void> {
+    await manager.delete(BuildEntity, { id });
+  }
+
+  async stages(buildId: string): Promise<BuildStageRun[]> {
+    return await this.database.getRepository(BuildStageEntity).find({ where: { buildId }, order: { startedAt: 'ASC' } });
+  }
+
+  async artifacts(buildId: string): Promise<BuildArtifact[]> {
+    return await this.database.getRepository(BuildArtifactEntity).find({ where: { buildId }, order: { name: 'ASC' } });
+  }
+
+  /** For the holder of a signed URL, who need not be the owner. */
+  async findArtifact(buildId: string, id: string): Promise<BuildArtifact | null> {
+    return await this.database.getRepository(BuildArtifactEntity).findOneBy({ id, buildId });
+  }
+
+  /** How many builds the queue holds before this one. */
+  async queuedBefore(build: Build): Promise<number> {
+    const [row] = await this.database.query<{ count: string }[]>("SELECT count(*) FROM build WHERE status = 'pending' AND (created_at, id) < (SELECT created_at, id FROM build WHERE id = $1)", [build.id]);
+    return Number(row?.count ?? 0);
+  }
+
+  /** Median of the last runs of each stage, of all builds of the factory; what came from the cache counts as it was. */
+  async typicalSeconds(): Promise<TypicalSeconds> {
+    const rows = await this.database.query<{ stage: StageName; seconds: number }[]>(
+      `SELECT stage, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+       FROM (SELECT stage, seconds, row_number() OVER (PARTITION BY stage ORDER BY finished_at DESC) AS age FROM build_stage WHERE finished_at > now() - interval '30 days') recent
+       WHERE age <= 20 GROUP BY stage`,
+    );
+    return Object.fromEntries(rows.map(({ stage, seconds }) => [stage, Number(seconds)]));
+  }
+}
+
+function quotaReached(most: number): AppError {
+  return new AppError({ kind: 'quota', reason: 'build_quota', message: `You have ${most} builds waiting or running, which is the most.`, hint: 'Wait until one has ended (list_builds shows them), or cancel one.' });
+}
