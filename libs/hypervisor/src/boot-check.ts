@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, clip, errorMessage } from '#libs/platform';
+import type { Acceleration, ExecuteResult, Guest, GuestSpec, Hypervisor } from './hypervisor.port.js';
+import { findHopeless, hasLoginPrompt, lastLines, plainSerial } from './serial-watch.js';
+
+export interface BootCheck {
+  isoPath: string;
+  firmware: GuestSpec['firmware'];
+  memoryMb: number;
+  vcpus: number;
+  /** systemd units that must be active. */
+  services: readonly string[];
+  /** For the whole check. */
+  deadlineMs: number;
+  workDir: string;
+}
+
+export interface BootReport {
+  passed: boolean;
+  /** One sentence each, empty when passed. */
+  problems: string[];
+  /** From the start of the guest to the end of the check. */
+  seconds: number;
+  acceleration: Acceleration;
+  agentVersion?: string;
+  services: { name: string; active: boolean }[];
+  failedUnits: string[];
+  /** PNG; absent where the guest was gone before one could be taken. */
+  screenshot?: Buffer;
+  /** The last lines of the serial console, without control characters. */
+  serialTail: string;
+  serialLogPath?: string;
+}
+
+/** Pauses between looks; tests shorten them. */
+export interface Pace {
+  watchMs: number;
+  retryMs: number;
+  /** How long a service or the login prompt may come after the system says that it is up. */
+  graceMs: number;
+}
+
+const usualPace: Pace = { watchMs: 500, retryMs: 2_000, graceMs: 30_000 };
+const systemctl = '/usr/bin/systemctl';
+const callMs = 60_000;
+const tailLines = 60;
+
+/**
+ * Boots an image by its own boot loader and asks its agent how the system is. A system that does not come up is a report with problems, not an
+ * error. Leaves no guest behind, however it ends.
+ * @throws AppError `hypervisor_unavailable` where no guest could be started; the signal's reason
+ */
+export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, pace: Pace = usualPace): Promise<BootReport> {
+  const { isoPath, firmware, memoryMb, vcpus, workDir, deadlineMs } = check;
+  const acceleration = await hypervisor.acceleration();
+  const report: BootReport = { passed: false, problems: [], seconds: 0, acceleration, services: [], failedUnits: [], serialTail: '' };
+  const began = performance.now();
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const stop = AbortSignal.any([signal, deadline]);
+  const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir }, signal);
+  try {
+    await new SystemCheck(guest, check, report, stop, pace, onProgress, began).run();
+  } catch (error) {
+    signal.throwIfAborted();
+    report.problems.push(deadline.aborted ? `The system did not come up within ${Math.round(deadlineMs / 1000)} s.` : sentence(error));
+  } finally {
+    if (!signal.aborted) report.screenshot = await guest.screenshot().catch(() => undefined);
+    report.serialTail = lastLines(plainSerial(guest.serialText()), tailLines).join('\n');
+    report.serialLogPath = guest.serialLogPath;
+    await guest.quit();
+  }
+  signal.throwIfAborted();
+  report.seconds = (performance.now() - began) / 1000;
+  report.passed = report.problems.length === 0;
+  onProgress(1);
+  return report;
+}
+
+class SystemCheck {
+  constructor(
+    private readonly guest: Guest,
+    private readonly check: BootCheck,
+    private readonly report: BootReport,
+    private readonly stop: AbortSignal,
+    private readonly pace: Pace,
+    private readonly onProgress: (fraction: number) => void,
+    private readonly began: number,
+  ) {}
+
+  async run(): Promise<void> {
+    const { version } = await this.#waitForAgent();
+    this.report.agentVersion = version;
+    this.onProgress(0.8);
+    await this.#waitForSystem();
+    this.onProgress(0.9);
+    for (const name of this.check.services) await this.#checkService(name);
+    await this.#listFailedUnits();
+    this.onProgress(0.95);
+    if (!(await this.#within(this.pace.graceMs, () => hasLoginPrompt(this.#serial())))) this.report.problems.push('No login prompt appeared on the serial console.');
+  }
+
+  /** Whichever comes first: the agent, a line after which there is no hope, or the end of the guest. */
+  async #waitForAgent(): Promise<{ version: string }> {
+    const watching = new AbortController();
+    const hopeless = this.#watchSerial(watching.signal);
+    try {
+      return await Promise.race([this.guest.waitForAgent(AbortSignal.any([this.stop, watching.signal])), hopeless]);
+    } finally {
+      watching.abort();
+      hopeless.catch(() => undefined);
+    }
+  }
+
+  async #watchSerial(ended: AbortSignal): Promise<never> {
+    for (;;) {
+      await sleep(this.pace.watchMs, undefined, { signal: ended });
+      const plain = this.#serial();
+      const line = findHopeless(plain);
+      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line, 200)}`);
+      // Nobody knows how long a boot takes: half of what is left comes in each half minute.
+      this.onProgress(0.75 * (1 - 0.5 ** ((performance.now() - this.began) / 30_000)));
+    }
+  }
+
+  async #waitForSystem(): Promise<void> {
+    const { stdout } = await this.#systemctl(['is-system-running', '--wait'], Math.max(1_000, this.check.deadlineMs - (performance.now() - this.began)));
+    const state = clip(stdout.trim(), 40);
+    // `degraded` is told unit by unit.
+    if (state !== 'running' && state !== 'degraded') this.report.problems.push(`The system is ${state || 'in no known state'}, not running.`);
+  }
+
+  async #checkService(name: string): Promise<void> {
+    let state = '';
+    const active = await this.#within(this.pace.graceMs, async () => {
+      state = (await this.#systemctl(['is-active', '--', name])).stdout.trim();
+      return state === 'active';
+    });
+    this.report.services.push({ name, active });
+    if (!active) this.report.problems.push(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`);
+  }
+
+  async #listFailedUnits(): Promise<void> {
+    const { code, stdout } = await this.#systemctl(['list-units', '--failed', '--no-legend', '--plain', '--no-pager']);
+    if (code !== 0) this.report.problems.push('The system did not say which units failed.');
+    this.report.failedUnits = stdout
+      .split('\n')
+      .map((line) => clip(line.trim().split(/\s+/)[0] ?? ''))
+      .filter(Boolean)
+      .slice(0, 100);
+    if (this.report.failedUnits.length) this.report.problems.push(`Units failed: ${this.report.failedUnits.join(', ')}.`);
+  }
+
+  async #systemctl(args: readonly string[], deadlineMs = callMs): Promise<ExecuteResult> {
+    this.stop.throwIfAborted();
+    return await orStop(this.guest.execute(systemctl, args, { deadlineMs }), this.stop);
+  }
+
+  async #within(ms: number, isSo: () => boolean | Promise<boolean>): Promise<boolean> {
+    const endsAt = performance.now() + ms;
+    for (;;) {
+      if (await isSo()) return true;
+      if (performance.now() >= endsAt) return false;
+      await sleep(this.pace.retryMs, undefined, { signal: this.stop });
+    }
+  }
+
+  #serial(): string {
+    return plainSerial(this.guest.serialText());
+  }
+}
+
+/** What a system did wrong, in a sentence for its maker. */
+class BootProblem extends Error {}
+
+function sentence(error: unknown): string {
+  if (error instanceof AppError || error instanceof BootProblem) return error.message;
+  return `The check itself failed: ${errorMessage(error)}`;
+}
+
+async function orStop<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  let onAbort: () => void = () => undefined;
+  const stopped = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(stop.reason as Error);
+    stop.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    stop.removeEventListener('abort', onAbort);
+    work.catch(() => undefined);
+  }
+}

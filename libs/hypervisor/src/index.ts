@@ -1,0 +1,3 @@
+export { HypervisorModule } from './hypervisor.module.js';
+export { Guest, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestSpec } from './hypervisor.port.js';
+export { checkBoot, type BootCheck, type BootReport } from './boot-check.js';

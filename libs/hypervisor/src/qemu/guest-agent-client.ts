@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clip } from '#libs/platform';
+import { guestError } from '../guest-error.js';
+import type { ExecuteOptions, ExecuteResult } from '../hypervisor.port.js';
+import { LineSocket, parseObject } from './line-socket.js';
+
+const mark = 0xff;
+const firstPollMs = 20;
+const slowestPollMs = 500;
+
+/**
+ * The agent inside the guest (docs/interop/qemu-ga-ref of QEMU), over a virtio-serial port. Its answers carry no ids, so one call is made at a
+ * time, and after one that was not answered the two are brought in step again: guest-sync-delimited sends back our number behind a byte 0xFF
+ * that JSON never holds. Old answers may still arrive before it.
+ */
+export class GuestAgentClient {
+  readonly #line: LineSocket;
+  #waiting: ((message: Record<string, unknown>, isMarked: boolean) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
+  #closedBy: Error | undefined;
+  #inStep = false;
+  #lastSync = Math.floor(Math.random() * 1e9);
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    socket: Socket,
+    private readonly callDeadlineMs = 20_000,
+  ) {
+    this.#line = new LineSocket(socket, { peer: 'guest agent', onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+  }
+
+  /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
+  async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<{ version: string }> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await this.#inTurn(async () => {
+          await this.#synchronise(everyMs, signal);
+          const answer = (await this.#ask('guest-info', {}, this.callDeadlineMs)) as { version?: unknown } | undefined;
+          return { version: typeof answer?.version === 'string' ? clip(answer.version, 40) : 'unknown' };
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (this.#closedBy) throw error;
+      }
+    }
+  }
+
+  /** @throws AppError `guest_agent_failed` */
+  async execute(path: string, args: readonly string[], { deadlineMs, input }: ExecuteOptions): Promise<ExecuteResult> {
+    const endsAt = performance.now() + deadlineMs;
+    const command = { path, arg: args, 'capture-output': true, ...(input !== undefined && { 'input-data': Buffer.from(input).toString('base64') }) };
+    const started = await this.#call('guest-exec', command, endsAt);
+    if (!isRecord(started) || !Number.isSafeInteger(started.pid)) throw failed('answered guest-exec without a process id');
+    for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, slowestPollMs)) {
+      const status = await this.#call('guest-exec-status', { pid: started.pid }, endsAt);
+      if (!isRecord(status) || typeof status.exited !== 'boolean') throw failed('answered guest-exec-status without saying whether the program ended');
+      if (status.exited) return resultOf(status);
+      if (performance.now() + pauseMs > endsAt) throw failed(`did not see the end of ${clip(path)} within ${deadlineMs / 1000} s`);
+      await sleep(pauseMs);
+    }
+  }
+
+  close(): void {
+    this.#line.close(guestError('guest_peer_failed', 'The connection to the guest agent was closed.'));
+  }
+
+  #call(command: string, args: Record<string, unknown>, endsAt: number): Promise<unknown> {
+    return this.#inTurn(async () => {
+      const leftMs = () => Math.max(1, Math.min(this.callDeadlineMs, endsAt - performance.now()));
+      if (!this.#inStep) await this.#synchronise(leftMs());
+      return await this.#ask(command, args, leftMs());
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #synchronise(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+    const id = ++this.#lastSync;
+    this.#inStep = false;
+    const request = Buffer.concat([Buffer.of(mark), Buffer.from(`${JSON.stringify({ execute: 'guest-sync-delimited', arguments: { id } })}\n`)]);
+    await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && message.return === id, signal);
+    this.#inStep = true;
+  }
+
+  async #ask(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
+    const message = await this.#exchange(`${JSON.stringify({ execute: command, arguments: args })}\n`, deadlineMs, command, () => true);
+    if (!('error' in message)) return message.return;
+    throw failed(`refused ${command}: ${clip(isRecord(message.error) ? String(message.error.desc) : 'no reason', 200)}`);
+  }
+
+  /** @returns the first answer that is `wanted`; others are dropped */
+  #exchange(request: Buffer | string, deadlineMs: number, command: string, wanted: (message: Record<string, unknown>, isMarked: boolean) => boolean, signal?: AbortSignal): Promise<Record<string, unknown>> {
+    if (this.#closedBy) return Promise.reject(this.#closedBy);
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        this.#waiting = this.#fail = undefined;
+      };
+      this.#fail = (error) => {
+        this.#inStep = false;
+        stop();
+        reject(error);
+      };
+      const onAbort = () => this.#fail?.(failed(`was not waited for: ${command} was cancelled`));
+      const timer = setTimeout(() => this.#fail?.(failed(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)), deadlineMs);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting = (message, isMarked) => {
+        if (!wanted(message, isMarked)) return;
+        stop();
+        resolve(message);
+      };
+      this.#line.write(request);
+    });
+  }
+
+  #receive(line: Buffer): void {
+    const markAt = line.lastIndexOf(mark);
+    const text = line.subarray(markAt + 1);
+    // Out of step, half an old line may come before the mark: what cannot be read is dropped until the mark is seen.
+    if (markAt === -1 && !this.#inStep) return;
+    if (text.length > 0) this.#waiting?.(parseObject(text), markAt !== -1);
+  }
+
+  #end(error: Error): void {
+    this.#closedBy = error;
+    this.#fail?.(error);
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const failed = (what: string) => guestError('guest_agent_failed', `The guest's agent ${what}.`);
+
+function resultOf(status: Record<string, unknown>): ExecuteResult {
+  const text = (value: unknown) => (typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '');
+  const number = (value: unknown) => (Number.isSafeInteger(value) ? (value as number) : undefined);
+  const signal = number(status.signal);
+  const code = number(status.exitcode) ?? (signal === undefined ? undefined : 128 + signal);
+  if (code === undefined) throw failed('answered guest-exec-status without an exit code');
+  return { code, stdout: text(status['out-data']), stderr: text(status['err-data']) };
+}

@@ -1,0 +1,41 @@
+/** Lines after which a system does not come up any more. What GRUB says counts only before a system speaks: later, anybody may print "error:". */
+const hopeless: RegExp[] = [
+  /Kernel panic - not syncing[^\n]*/,
+  /Give root password for maintenance[^\n]*/,
+  /Cannot open access to console, the root account is locked[^\n]*/,
+  /You are in emergency mode[^\n]*/,
+  /Unable to find a (?:medium containing a )?live file system[^\n]*/,
+  /BusyBox v[^\n]*built-in shell[^\n]*/,
+  /BdsDxe: No bootable option[^\n]*/,
+  /BdsDxe: failed to load[^\n]*/,
+];
+const bootLoaderErrors: RegExp[] = [/(?<=^|\n)\s*error: (?!no suitable video mode)[^\n]*/, /(?<=^|\n)\s*grub(?: rescue)?> *(?=$|\n)/];
+const systemSpeaks = /Linux version|systemd\[|\[ +\d+\.\d{6}\]/;
+const loginPrompt = /(?:^|\n)[^\n]*login: /;
+
+/** Serial text as a reader sees it: escape sequences, carriage returns and control characters out. */
+export function plainSerial(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z])/g, '').replaceAll(/\r+/g, '\n').replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '');
+}
+
+/** @returns the line that says so */
+export function findHopeless(plain: string): string | undefined {
+  const patterns = systemSpeaks.test(plain) ? hopeless : [...hopeless, ...bootLoaderErrors];
+  for (const pattern of patterns) {
+    const found = pattern.exec(plain)?.[0].trim();
+    if (found) return found;
+  }
+  return undefined;
+}
+
+export const hasLoginPrompt = (plain: string): boolean => loginPrompt.test(plain);
+
+/** The last lines that say something. */
+export function lastLines(plain: string, count: number, maxLength = 300): string[] {
+  return plain
+    .split('\n')
+    .map((line) => line.trimEnd().slice(0, maxLength))
+    .filter((line) => line.trim() !== '')
+    .slice(-count);
+}
