@@ -116,7 +116,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
       await add('lock.json', await written('lock.json', lock), 'application/json'),
       await add('boot.json', bootReport.jsonPath, 'application/json'),
       await add('serial.log', bootReport.serialPath, 'text/plain'),
-      await add('screenshot.png', bootReport.screenshotPath, 'image/png'),
+      ...(bootReport.screenshotPath ? [await add('screenshot.png', bootReport.screenshotPath, 'image/png')] : []),
     ];
     artifacts.push(await add('SHA256SUMS', await written('SHA256SUMS', artifacts.map(({ sha256, name }) => `${sha256}  ${name}\n`).join('')), 'text/plain'));
     await listener.onStageFinished('evidence', { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache: false });

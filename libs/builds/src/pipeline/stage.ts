@@ -20,7 +20,7 @@ export interface PipelineState {
   boot?: { key: string; kernelPath: string; initrdPath: string };
   squashfs: { name: string; path: string; sha256: string }[];
   image?: { id: string; path: string; sha256: string; sizeBytes: number };
-  bootReport?: { jsonPath: string; screenshotPath: string; serialPath: string };
+  bootReport?: { jsonPath: string; screenshotPath: string | undefined; serialPath: string };
 }
 
 export interface StageContext {

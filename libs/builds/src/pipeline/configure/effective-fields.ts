@@ -1,6 +1,6 @@
 import type { RecipeDto, Resolution } from '#libs/recipes';
 
-const configured = new Set(['ssh', 'docker', 'firewall', 'nginx', 'monitoring']);
+const configured = new Set(['ssh', 'docker', 'firewall', 'nginx', 'monitoring', 'ntp']);
 
 /** The sentence that refuses a recipe with fields this version cannot carry out; undefined where there is none. */
 export function notEffectiveYet(recipe: RecipeDto, { services }: Resolution): string | undefined {

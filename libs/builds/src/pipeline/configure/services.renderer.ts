@@ -14,6 +14,19 @@ export function renderServices(plan: ImagePlan, recipe: RecipeDto, { services }:
   if (nginx) renderNginx(plan, nginx);
   const monitoring = configOf('monitoring');
   if (monitoring) renderMonitoring(plan, monitoring);
+  const ntp = configOf('ntp');
+  if (ntp) renderNtp(plan, ntp);
+}
+
+/** chrony.conf(5): with servers of its own an image asks nobody else. */
+function renderNtp(plan: ImagePlan, config: Config): void {
+  const servers = config.servers as string[];
+  if (servers.length) {
+    plan.run(['sed', '-i', '-E', 's/^(pool|server) /#&/', '/etc/chrony/chrony.conf']);
+    plan.file({ path: '/etc/chrony/sources.d/openfactory.sources', content: servers.map((server) => `server ${server} iburst\n`).join('') });
+  }
+  const allow = config.allow as string[];
+  if (allow.length) plan.file({ path: '/etc/chrony/conf.d/openfactory.conf', content: allow.map((network) => `allow ${network}\n`).join('') });
 }
 
 /** sshd_config(5): the first value wins, so a drop-in that sorts first rules. */

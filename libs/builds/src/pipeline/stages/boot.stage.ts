@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBoot, type Hypervisor } from '#libs/hypervisor';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
-import { makeOwnedDir } from '../tree/owned-dir.js';
+import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
 
 /** Under emulation a minimal image takes 25 to 90 s; a loaded host several times that. */
 const withinMs = 15 * 60_000;
@@ -27,7 +28,7 @@ export class BootStage extends BuildStage {
     const guestDir = path.join(outDir, 'guest');
     await makeOwnedDir(guestDir);
     const report = await checkBoot(this.hypervisor, { isoPath: image.path, firmware: 'bios', memoryMb: 1024, vcpus: 2, services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir }, signal, progress);
-    const { screenshot, serialTail, ...facts } = report;
+    const { screenshot, serialTail, serialLogPath: _log, ...facts } = report;
     for (const problem of report.problems) log(`Boot: ${problem}`);
     if (!report.passed) {
       throw new BuildFailure(
@@ -39,11 +40,13 @@ export class BootStage extends BuildStage {
     }
     await writeFile(path.join(outDir, 'boot.json'), `${JSON.stringify(facts, null, 2)}\n`);
     await writeFile(path.join(outDir, 'serial.log'), serialTail);
-    await writeFile(path.join(outDir, 'screenshot.png'), screenshot);
+    if (screenshot) await writeFile(path.join(outDir, 'screenshot.png'), screenshot);
+    await removeTree(guestDir);
   }
 
   take(state: PipelineState, outDir: string): Promise<void> {
-    state.bootReport = { jsonPath: path.join(outDir, 'boot.json'), screenshotPath: path.join(outDir, 'screenshot.png'), serialPath: path.join(outDir, 'serial.log') };
+    const screenshotPath = path.join(outDir, 'screenshot.png');
+    state.bootReport = { jsonPath: path.join(outDir, 'boot.json'), screenshotPath: existsSync(screenshotPath) ? screenshotPath : undefined, serialPath: path.join(outDir, 'serial.log') };
     return Promise.resolve();
   }
 }

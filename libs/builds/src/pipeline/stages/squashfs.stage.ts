@@ -12,7 +12,7 @@ const levels = { fast: 1, balanced: 9, small: 19 } as const;
 /** One squashfs per layer, each cached by its layer, so that a changed recipe compresses only what it changed. */
 export class SquashfsStage extends BuildStage {
   readonly name = 'squashfs';
-  readonly version = 1;
+  readonly version = 2;
 
   constructor(private readonly cache: StageCache) {
     super();
@@ -45,6 +45,9 @@ export class SquashfsStage extends BuildStage {
   private async compress(layer: Layer, below: Layer[], { outDir, level, epochSeconds }: { outDir: string; level: number; epochSeconds: number }, { signal }: StageContext): Promise<void> {
     await makeOwnedDir(outDir);
     if (below.length) await settleOpaqueDirs(layer.dir, below.map(({ dir }) => dir), signal);
+    // Whatever is younger than the image's date was made by this build, at a time that says nothing.
+    const date = `@${epochSeconds}`;
+    await runOnTree('find', [layer.dir, '-newermt', date, '-exec', 'touch', '--no-dereference', `--date=${date}`, '--', '{}', '+'], { deadlineMs: 5 * 60_000, signal });
     const args = [layer.dir, path.join(outDir, 'layer.squashfs'), '-comp', 'zstd', '-Xcompression-level', String(level), '-b', '262144', '-noappend', '-no-progress', '-quiet', '-no-exports', '-e', 'boot'];
     await runOnTree('mksquashfs', args, { deadlineMs: 60 * 60_000, signal, env: { SOURCE_DATE_EPOCH: String(epochSeconds) } });
   }
