@@ -17,7 +17,7 @@ export class FakeBuildPipeline extends BuildPipeline {
   atOnce = 0;
   mostAtOnce = 0;
   private readonly scripts = new Map<string, Turn>();
-  private readonly released = new Map<string, () => void>();
+  private readonly held = new Map<string, (() => void)[]>();
   private readonly directory = path.join(os.tmpdir(), `openfactory-fake-${randomUUID()}`);
 
   readonly module: DynamicModule = { module: FakePipelineModule, providers: [{ provide: BuildPipeline, useValue: this }], exports: [BuildPipeline] };
@@ -31,7 +31,7 @@ export class FakeBuildPipeline extends BuildPipeline {
   /** Lets the builds of a recipe go on that are held. */
   release(recipe: string): void {
     this.scripts.delete(recipe);
-    this.released.get(recipe)?.();
+    for (const goOn of this.held.get(recipe)?.splice(0) ?? []) goOn();
   }
 
   async run({ buildId, recipe: { name } }: PipelineInput, listener: PipelineListener, signal: AbortSignal): Promise<PipelineOutcome> {
@@ -72,7 +72,7 @@ export class FakeBuildPipeline extends BuildPipeline {
     if ('crash' in turn) throw turn.crash;
     if ('hold' in turn) {
       await new Promise<void>((resolve, reject) => {
-        this.released.set(recipe, resolve);
+        this.held.set(recipe, [...(this.held.get(recipe) ?? []), resolve]);
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
         if (signal.aborted) reject(signal.reason as Error);
       });

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ArtifactStore } from '#libs/artifacts';
-import { AppError, EventBus, IdempotencyService, invalidArguments, Settings, type Caller } from '#libs/platform';
+import { AppError, EventBus, invalidArguments, type Caller } from '#libs/platform';
 import { RecipeReader, type PreparedRecipe } from '#libs/recipes';
-import { BuildQueue } from './build-queue.service.js';
-import { nextStepOf } from './build-view.js';
+import { BuildIntake } from './build-intake.service.js';
 import { isFinal, retryableStatuses } from './build.js';
-import { BuildRepository, type NewBuild } from './build.repository.js';
+import { BuildRepository } from './build.repository.js';
 import type { CreateBuildInput, CreatedBuild, RetryBuildInput } from './builds.dto.js';
 
 /** The use cases that change builds. */
@@ -76,25 +75,6 @@ export class BuildService {
     });
     // After the commit: files without a build are swept, a build without its files would be a lie.
     await this.store.deleteGroup(deleted);
-  }
-}
-
-/** Lets a build into the queue: once per idempotency key, within the caller's limit, together with its job. */
-@Injectable()
-export class BuildIntake {
-  constructor(
-    private readonly builds: BuildRepository,
-    private readonly idempotency: IdempotencyService,
-    private readonly queue: BuildQueue,
-    private readonly settings: Settings,
-  ) {}
-
-  async take(caller: Caller, build: Omit<NewBuild, 'ownerId'>, request: { operation: string; key: string | undefined; body: unknown }, estimatedSeconds: number | null): Promise<CreatedBuild> {
-    return await this.idempotency.once(caller, request, async (manager) => {
-      const { build: made, ticket } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId }, this.settings.buildMaxQueuedPerCaller);
-      await this.queue.send(manager, { build_id: made.id, ticket });
-      return { build_id: made.id, name: made.name, status: made.status, retry_of: made.retryOf, estimated_seconds: estimatedSeconds, created_at: made.createdAt.toISOString(), next_step: nextStepOf(made) };
-    });
   }
 }
 
