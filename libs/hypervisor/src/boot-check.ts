@@ -36,7 +36,7 @@ export interface BootReport {
 export interface Pace {
   watchMs: number;
   retryMs: number;
-  /** How long a service or the login prompt may come after the system says that it is up. */
+  /** How long after the system says that it is up its services and the login prompt may still come. */
   graceMs: number;
 }
 
@@ -93,10 +93,11 @@ class SystemCheck {
     this.onProgress(0.8);
     await this.#waitForSystem();
     this.onProgress(0.9);
-    for (const name of this.check.services) await this.#checkService(name);
+    const graceEndsAt = performance.now() + this.pace.graceMs;
+    for (const name of this.check.services) await this.#checkService(name, graceEndsAt);
     await this.#listFailedUnits();
     this.onProgress(0.95);
-    if (!(await this.#within(this.pace.graceMs, () => hasLoginPrompt(this.#serial())))) this.report.problems.push('No login prompt appeared on the serial console.');
+    if (!(await this.#until(graceEndsAt, () => hasLoginPrompt(this.#serial())))) this.report.problems.push('No login prompt appeared on the serial console.');
   }
 
   /** Whichever comes first: the agent, a line after which there is no hope, or the end of the guest. */
@@ -129,9 +130,9 @@ class SystemCheck {
     if (state !== 'running' && state !== 'degraded') this.report.problems.push(`The system is ${state || 'in no known state'}, not running.`);
   }
 
-  async #checkService(name: string): Promise<void> {
+  async #checkService(name: string, graceEndsAt: number): Promise<void> {
     let state = '';
-    const active = await this.#within(this.pace.graceMs, async () => {
+    const active = await this.#until(graceEndsAt, async () => {
       state = (await this.#systemctl(['is-active', '--', name])).stdout.trim();
       return state === 'active';
     });
@@ -155,8 +156,7 @@ class SystemCheck {
     return await orStop(this.guest.execute(systemctl, args, { deadlineMs }), this.stop);
   }
 
-  async #within(ms: number, isSo: () => boolean | Promise<boolean>): Promise<boolean> {
-    const endsAt = performance.now() + ms;
+  async #until(endsAt: number, isSo: () => boolean | Promise<boolean>): Promise<boolean> {
     for (;;) {
       if (await isSo()) return true;
       if (performance.now() >= endsAt) return false;

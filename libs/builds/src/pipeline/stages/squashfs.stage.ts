@@ -12,7 +12,7 @@ const levels = { fast: 1, balanced: 9, small: 19 } as const;
 /** One squashfs per layer, each cached by its layer, so that a changed recipe compresses only what it changed. */
 export class SquashfsStage extends BuildStage {
   readonly name = 'squashfs';
-  readonly version = 2;
+  readonly version = 3;
 
   constructor(private readonly cache: StageCache) {
     super();

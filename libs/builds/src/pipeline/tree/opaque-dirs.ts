@@ -35,7 +35,7 @@ open(my $found, '-|', 'getfattr', '-R', '-h', '-P', '--absolute-names', '-m', '^
 while (<$found>) { chomp; if (/^# file: (.*)$/s) { my $name = $1; $name =~ s/\\([0-7]{3})/chr oct $1/ge; $opaque{$name} = 1; } }
 close $found;
 settle('', 0);
-for my $attribute (qw(opaque origin impure nlink redirect metacopy)) {
+for my $attribute (qw(opaque origin impure nlink redirect metacopy uuid upper protattr)) {
   open(my $list, '-|', 'getfattr', '-R', '-h', '-P', '--absolute-names', '-m', "^user\\.overlay\\.$attribute\$", '--', $upper) or die "getfattr: $!";
   while (<$list>) { chomp; if (/^# file: (.*)$/s) { my $name = $1; $name =~ s/\\([0-7]{3})/chr oct $1/ge; system('setfattr', '-h', '-x', "user.overlay.$attribute", '--', $name) == 0 or die "setfattr: $?"; } }
   close $list;
