@@ -59,7 +59,7 @@ export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal
   const stop = AbortSignal.any([signal, deadline]);
   const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir }, signal);
   try {
-    await new SystemCheck(guest, check, report, stop, pace, onProgress, began).run();
+    await new SystemCheck({ guest, check, report, stop, pace, onProgress, began }).run();
   } catch (error) {
     signal.throwIfAborted();
     report.problems.push(deadline.aborted ? `The system did not come up within ${Math.round(deadlineMs / 1000)} s.` : sentence(error));
@@ -76,28 +76,31 @@ export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal
   return report;
 }
 
+interface CheckInHand {
+  guest: Guest;
+  check: BootCheck;
+  report: BootReport;
+  stop: AbortSignal;
+  pace: Pace;
+  onProgress: (fraction: number) => void;
+  /** performance.now() at the start of the guest. */
+  began: number;
+}
+
 class SystemCheck {
-  constructor(
-    private readonly guest: Guest,
-    private readonly check: BootCheck,
-    private readonly report: BootReport,
-    private readonly stop: AbortSignal,
-    private readonly pace: Pace,
-    private readonly onProgress: (fraction: number) => void,
-    private readonly began: number,
-  ) {}
+  constructor(private readonly hand: CheckInHand) {}
 
   async run(): Promise<void> {
     const { version } = await this.#waitForAgent();
-    this.report.agentVersion = version;
-    this.onProgress(0.8);
+    this.hand.report.agentVersion = version;
+    this.hand.onProgress(0.8);
     await this.#waitForSystem();
-    this.onProgress(0.9);
-    const graceEndsAt = performance.now() + this.pace.graceMs;
-    for (const name of this.check.services) await this.#checkService(name, graceEndsAt);
+    this.hand.onProgress(0.9);
+    const graceEndsAt = performance.now() + this.hand.pace.graceMs;
+    for (const name of this.hand.check.services) await this.#checkService(name, graceEndsAt);
     await this.#listFailedUnits();
-    this.onProgress(0.95);
-    if (!(await this.#until(graceEndsAt, () => hasLoginPrompt(this.#serial())))) this.report.problems.push('No login prompt appeared on the serial console.');
+    this.hand.onProgress(0.95);
+    if (!(await this.#until(graceEndsAt, () => hasLoginPrompt(this.#serial())))) this.hand.report.problems.push('No login prompt appeared on the serial console.');
   }
 
   /** Whichever comes first: the agent, a line after which there is no hope, or the end of the guest. */
@@ -105,7 +108,7 @@ class SystemCheck {
     const watching = new AbortController();
     const hopeless = this.#watchSerial(watching.signal);
     try {
-      return await Promise.race([this.guest.waitForAgent(AbortSignal.any([this.stop, watching.signal])), hopeless]);
+      return await Promise.race([this.hand.guest.waitForAgent(AbortSignal.any([this.hand.stop, watching.signal])), hopeless]);
     } finally {
       watching.abort();
       hopeless.catch(() => undefined);
@@ -114,20 +117,20 @@ class SystemCheck {
 
   async #watchSerial(ended: AbortSignal): Promise<never> {
     for (;;) {
-      await sleep(this.pace.watchMs, undefined, { signal: ended });
+      await sleep(this.hand.pace.watchMs, undefined, { signal: ended });
       const plain = this.#serial();
       const line = findHopeless(plain);
       if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line, 200)}`);
       // Nobody knows how long a boot takes: half of what is left comes in each half minute.
-      this.onProgress(0.75 * (1 - 0.5 ** ((performance.now() - this.began) / 30_000)));
+      this.hand.onProgress(0.75 * (1 - 0.5 ** ((performance.now() - this.hand.began) / 30_000)));
     }
   }
 
   async #waitForSystem(): Promise<void> {
-    const { stdout } = await this.#systemctl(['is-system-running', '--wait'], Math.max(1_000, this.check.deadlineMs - (performance.now() - this.began)));
+    const { stdout } = await this.#systemctl(['is-system-running', '--wait'], Math.max(1_000, this.hand.check.deadlineMs - (performance.now() - this.hand.began)));
     const state = clip(stdout.trim(), 40);
     // `degraded` is told unit by unit.
-    if (state !== 'running' && state !== 'degraded') this.report.problems.push(`The system is ${state || 'in no known state'}, not running.`);
+    if (state !== 'running' && state !== 'degraded') this.hand.report.problems.push(`The system is ${state || 'in no known state'}, not running.`);
   }
 
   async #checkService(name: string, graceEndsAt: number): Promise<void> {
@@ -136,36 +139,36 @@ class SystemCheck {
       state = (await this.#systemctl(['is-active', '--', name])).stdout.trim();
       return state === 'active';
     });
-    this.report.services.push({ name, active });
-    if (!active) this.report.problems.push(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`);
+    this.hand.report.services.push({ name, active });
+    if (!active) this.hand.report.problems.push(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`);
   }
 
   async #listFailedUnits(): Promise<void> {
     const { code, stdout } = await this.#systemctl(['list-units', '--failed', '--no-legend', '--plain', '--no-pager']);
-    if (code !== 0) this.report.problems.push('The system did not say which units failed.');
-    this.report.failedUnits = stdout
+    if (code !== 0) this.hand.report.problems.push('The system did not say which units failed.');
+    this.hand.report.failedUnits = stdout
       .split('\n')
       .map((line) => clip(line.trim().split(/\s+/)[0] ?? ''))
       .filter(Boolean)
       .slice(0, 100);
-    if (this.report.failedUnits.length) this.report.problems.push(`Units failed: ${this.report.failedUnits.join(', ')}.`);
+    if (this.hand.report.failedUnits.length) this.hand.report.problems.push(`Units failed: ${this.hand.report.failedUnits.join(', ')}.`);
   }
 
   async #systemctl(args: readonly string[], deadlineMs = callMs): Promise<ExecuteResult> {
-    this.stop.throwIfAborted();
-    return await orStop(this.guest.execute(systemctl, args, { deadlineMs }), this.stop);
+    this.hand.stop.throwIfAborted();
+    return await orStop(this.hand.guest.execute(systemctl, args, { deadlineMs }), this.hand.stop);
   }
 
   async #until(endsAt: number, isSo: () => boolean | Promise<boolean>): Promise<boolean> {
     for (;;) {
       if (await isSo()) return true;
       if (performance.now() >= endsAt) return false;
-      await sleep(this.pace.retryMs, undefined, { signal: this.stop });
+      await sleep(this.hand.pace.retryMs, undefined, { signal: this.hand.stop });
     }
   }
 
   #serial(): string {
-    return plainSerial(this.guest.serialText());
+    return plainSerial(this.hand.guest.serialText());
   }
 }
 

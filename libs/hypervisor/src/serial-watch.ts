@@ -15,7 +15,6 @@ const loginPrompt = /(?:^|\n)[^\n]*login: /;
 
 /** Serial text as a reader sees it: escape sequences, carriage returns and control characters out. */
 export function plainSerial(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z])/g, '').replaceAll(/\r+/g, '\n').replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '');
 }
 

@@ -2,13 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { buildAccount, spawnProgram, type Account } from '#libs/platform';
 
-export interface ConfinedFiles {
+export interface Confinement {
   /** The one directory that may be written, seen as `guestDir`. Absent: none. */
   writableDir?: string;
   /** Host file -> where it is seen. */
   readOnly?: Record<string, string>;
   /** Whether /dev/kvm is seen. */
   kvm: boolean;
+  /** Of address space. Absent: no limit. */
+  addressBytes?: number;
 }
 
 /** Where a confined QEMU sees its directory: the host's path, and its length, are no matter. */
@@ -33,7 +35,7 @@ export async function guestAccount(): Promise<Account | undefined> {
  * bwrap(1): namespaces of its own of every kind, so no network, not even the host's loopback, and no process to see but its own; of the host's
  * files the programs in /usr and what is named. Ends with the factory: the first process of the pid namespace dies with its parent.
  */
-export function spawnConfined(program: string, args: readonly string[], files: ConfinedFiles, account: Account | undefined): ChildProcess {
+export function spawnConfined(program: string, args: readonly string[], files: Confinement, account: Account | undefined): ChildProcess {
   const places = [
     ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
@@ -43,6 +45,6 @@ export function spawnConfined(program: string, args: readonly string[], files: C
   ];
   const namespaces = ['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
   const environment = ['--clearenv', '--setenv', 'PATH', '/usr/bin', '--setenv', 'LC_ALL', 'C.UTF-8', '--setenv', 'TMPDIR', '/tmp'];
-  const limits = ['prlimit', `--fsize=${fileSizeBytes}`, '--core=0', '--nofile=1024', '--'];
+  const limits = ['prlimit', `--fsize=${fileSizeBytes}`, '--core=0', '--nofile=1024', ...(files.addressBytes === undefined ? [] : [`--as=${files.addressBytes}`]), '--'];
   return spawnProgram('bwrap', [...namespaces, ...environment, ...places, '--', ...limits, program, ...args], account ? { account } : {});
 }

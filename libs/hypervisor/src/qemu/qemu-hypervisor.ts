@@ -7,7 +7,7 @@ import { Hypervisor, type Acceleration, type Guest, type GuestSpec } from '../hy
 import { probeAcceleration } from './acceleration-probe.js';
 import { guestAccount, spawnConfined } from './confinement.js';
 import { GuestAgentClient } from './guest-agent-client.js';
-import { firmware, guestArguments, qemuProgram, seen } from './qemu-command.js';
+import { addressBytes, firmware, guestArguments, qemuProgram, seen } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess } from './qemu-process.js';
 import { QmpClient } from './qmp-client.js';
@@ -37,7 +37,8 @@ export class QemuHypervisor extends Hypervisor {
     try {
       await prepare(dir, spec, account);
       const readOnly = spec.isoPath === undefined ? {} : { [await realpath(spec.isoPath)]: seen.iso };
-      process = new QemuProcess(spawnConfined(qemuProgram, guestArguments(spec, kind), { writableDir: dir, readOnly, kvm: kind === 'kvm' }, account));
+      const confinement = { writableDir: dir, readOnly, kvm: kind === 'kvm', addressBytes: addressBytes(spec) };
+      process = new QemuProcess(spawnConfined(qemuProgram, guestArguments(spec, kind), confinement, account));
       const serial = new SerialLog(process.output, path.join(spec.workDir, `serial-${path.basename(dir).slice('guest-'.length)}.log`));
       const qmp = await QmpClient.connect(await process.connect(dir, path.basename(seen.qmp), signal), { deadlineMs: 20_000 });
       const agent = new GuestAgentClient(await process.connect(dir, path.basename(seen.agent), signal));

@@ -53,7 +53,7 @@ export async function writeIso(input: IsoInput): Promise<WrittenIso> {
     const images = await makeBootImages(dir, identity, epochSeconds, (program, args) => runProgram(program, args, options));
     const tree = path.join(dir, 'tree');
     await layOut(tree, [...files, { place: 'boot/grub/eltorito.img', link: images.biosImage }]);
-    const totalBytes = (await Promise.all(files.map(({ link }) => (link ? stat(link).then(({ size }) => size) : 0)))).reduce((sum, size) => sum + size, 0);
+    const totalBytes = await sizeOf(files);
     const args = xorrisoArguments(identity, images, files, tree);
     return await receive(outPath, totalBytes, input.onProgress, (onStdout) => runProgram('xorriso', args, { ...options, deadlineMs: 1_800_000, onStdout }));
   } finally {
@@ -72,6 +72,12 @@ function mediumFiles({ kernelPath, initrdPath, squashfsPaths, menuTitle, kernelA
     { place: 'live/filesystem.module', text: squashfsPaths.map(({ name }) => `${name}\n`).join('') },
     ...squashfsPaths.map(({ name, path: link }) => ({ place: `live/${name}`, link })),
   ];
+}
+
+async function sizeOf(files: readonly MediumFile[]): Promise<number> {
+  let bytes = 0;
+  for (const { link } of files) if (link !== undefined) bytes += (await stat(link)).size;
+  return bytes;
 }
 
 function xorrisoArguments({ volumeId, modificationDate, diskGuid }: IsoIdentity, { efiPartition }: BootImages, files: MediumFile[], tree: string): string[] {
@@ -93,6 +99,7 @@ async function receive(outPath: string, totalBytes: number, onProgress: IsoInput
   const hash: Hash = createHash('sha256');
   let sizeBytes = 0;
   try {
+    await file.chmod(0o644); // Whatever our umask: the account of guests boots it.
     await produce(async (chunk) => {
       hash.update(chunk);
       sizeBytes += chunk.length;

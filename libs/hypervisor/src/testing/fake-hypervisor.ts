@@ -1,0 +1,111 @@
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { guestError } from '../guest-error.js';
+import { Guest, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestSpec } from '../hypervisor.port.js';
+
+export interface FakeGuestScript {
+  /** What it prints, from its first moment on. */
+  serial?: string;
+  /** Absent: the agent never answers. */
+  agentVersion?: string;
+  /** Answers to a command line, its words joined by blanks; `*` for all others. Default: code 0 and no output. */
+  answers?: Record<string, Partial<ExecuteResult> | (() => Partial<ExecuteResult> | Promise<Partial<ExecuteResult>>)>;
+  /** Ends itself after so long. */
+  powersOffAfterMs?: number;
+}
+
+const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64');
+
+export class FakeHypervisor extends Hypervisor {
+  readonly guests: FakeGuest[] = [];
+
+  constructor(
+    public script: FakeGuestScript = {},
+    private readonly found: Acceleration = { kind: 'tcg', why: 'it is a fake' },
+  ) {
+    super();
+  }
+
+  acceleration(): Promise<Acceleration> {
+    return Promise.resolve(this.found);
+  }
+
+  async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
+    signal.throwIfAborted();
+    try {
+      if (spec.isoPath !== undefined) await realpath(spec.isoPath);
+      const dir = await mkdtemp(path.join(spec.workDir, 'serial-'));
+      const serialLogPath = `${dir}.log`;
+      await rm(dir, { recursive: true });
+      await writeFile(serialLogPath, this.script.serial ?? '');
+      const guest = new FakeGuest(spec, serialLogPath, this.script);
+      this.guests.push(guest);
+      return guest;
+    } catch (error) {
+      throw guestError('hypervisor_unavailable', 'The virtual machine could not be started.', { cause: error });
+    }
+  }
+
+  /** Guests that nobody ended. */
+  get running(): number {
+    return this.guests.filter(({ isRunning }) => isRunning).length;
+  }
+}
+
+export class FakeGuest extends Guest {
+  readonly commands: string[] = [];
+  readonly ended: Promise<GuestEnd>;
+  isRunning = true;
+  #finish!: (end: GuestEnd) => void;
+
+  constructor(
+    readonly spec: GuestSpec,
+    readonly serialLogPath: string,
+    private readonly script: FakeGuestScript,
+  ) {
+    super();
+    this.ended = new Promise((resolve) => (this.#finish = resolve));
+    if (script.powersOffAfterMs !== undefined) setTimeout(() => this.#stop({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
+  }
+
+  serialText(): string {
+    return this.script.serial ?? '';
+  }
+
+  async waitForAgent(signal: AbortSignal): Promise<{ version: string }> {
+    signal.throwIfAborted();
+    const { agentVersion } = this.script;
+    if (agentVersion !== undefined && this.isRunning) return { version: agentVersion };
+    const aborted = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+    return await Promise.race([aborted, this.#gone()]);
+  }
+
+  async execute(program: string, args: readonly string[], _options: ExecuteOptions): Promise<ExecuteResult> {
+    if (!this.isRunning) return await this.#gone();
+    if (this.script.agentVersion === undefined) throw guestError('guest_agent_failed', 'The guest’s agent did not answer.');
+    const command = [program, ...args].join(' ');
+    this.commands.push(command);
+    const answer = this.script.answers?.[command] ?? this.script.answers?.['*'] ?? {};
+    const result = typeof answer === 'function' ? await Promise.race([answer(), this.#gone()]) : answer;
+    return { code: 0, stdout: '', stderr: '', ...result };
+  }
+
+  async screenshot(): Promise<Buffer> {
+    return this.isRunning ? pixel : await this.#gone();
+  }
+
+  quit(): Promise<void> {
+    this.#stop({ why: 'quit', detail: 'it was ended' });
+    return Promise.resolve();
+  }
+
+  #stop(end: GuestEnd): void {
+    this.isRunning = false;
+    this.#finish(end);
+  }
+
+  async #gone(): Promise<never> {
+    const { detail } = await this.ended;
+    throw guestError('guest_ended', `The guest is gone: ${detail}.`);
+  }
+}
