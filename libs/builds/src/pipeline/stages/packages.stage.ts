@@ -9,9 +9,14 @@ import { runInTree } from '../tree/tree-sandbox.js';
 import { watchSize } from '../tree/size-watch.js';
 import { lineCounter } from './base.stage.js';
 
-const withinMs = 30 * 60_000;
-const logBytes = 32 * 1024 * 1024;
-const layerBytes = 24 * 2 ** 30;
+export interface InstallLimits {
+  withinMs: number;
+  logBytes: number;
+  layerBytes: number;
+  processes: number;
+}
+
+const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, processes: 4096 };
 
 /** Forbids services to start while packages are installed (Debian's policy-rc.d), then lets apt install from the shown repository only. */
 const install = [
@@ -33,6 +38,10 @@ export class PackagesStage extends BuildStage {
   readonly name = 'packages';
   readonly version = 1;
 
+  constructor(private readonly limits: InstallLimits = usualLimits) {
+    super();
+  }
+
   inputs({ lock, layers }: PipelineState): unknown {
     return lock && { below: layers[0]?.key, packages: lockHash(lock.added), requested: lock.requested };
   }
@@ -43,12 +52,13 @@ export class PackagesStage extends BuildStage {
     for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
     if (lock.requested.length === 0) return;
     const lowers = layers.map(({ dir }) => dir);
+    const { withinMs, logBytes, layerBytes, processes } = this.limits;
     let steps = 0;
     let bytes = 0;
     const last: string[] = [];
     const onStdout = lineCounter((line) => {
       bytes += line.length + 1;
-      if (bytes > logBytes) throw new Error('it printed more than 32 MiB');
+      if (bytes > logBytes) throw new Error(`it printed more than ${Math.round(logBytes / 2 ** 20)} MiB`);
       last.push(line);
       if (last.length > 40) last.shift();
       if (/^(Unpacking|Setting up) /.test(line)) progress(Math.min(++steps / (2 * Math.max(lock.added.length, 1)), 1));
@@ -62,12 +72,13 @@ export class PackagesStage extends BuildStage {
         shown: { '/mnt/repo': path.join(workDir, 'fetch/all') },
         environment: { INITRD: 'No', SOURCE_DATE_EPOCH: String(lock.epochSeconds), PYTHONDONTWRITEBYTECODE: '1' },
         deadlineMs: withinMs,
+        processes,
         signal: watch.signal,
         onStdout,
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new BuildFailure('packages', 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error }, last.filter((line) => line.trim()).slice(-15));
+      throw new BuildFailure('packages', 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error, withinMs), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error }, last.filter((line) => line.trim()).slice(-15));
     } finally {
       watch.stop();
     }
@@ -80,9 +91,9 @@ export class PackagesStage extends BuildStage {
   }
 }
 
-function whatFailed(error: unknown): string {
+function whatFailed(error: unknown, withinMs: number): string {
   if (!(error instanceof ProgramError)) return 'Installing the packages failed.';
-  if (error.why === 'deadline') return 'Installing the packages took longer than 30 minutes.';
+  if (error.why === 'deadline') return `Installing the packages took longer than ${Math.round(withinMs / 60_000)} minutes.`;
   if (error.why === 'aborted') return `Installing the packages was stopped: ${error.message.replace(/^.*was stopped: /, '')}.`;
   return 'Installing the packages failed: a maintainer script ended with an error.';
 }

@@ -1,7 +1,7 @@
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 
-const everyMs = 3_000;
+const everyMs = 1_000;
 const leastFreeBytes = 512 * 1024 * 1024;
 
 export interface SizeWatch {
@@ -19,7 +19,7 @@ export function watchSize(dir: string, maxBytes: number, outer: AbortSignal): Si
   const look = async () => {
     const { bavail, bsize } = await statfs(dir);
     if (bavail * bsize < leastFreeBytes) exceeded = 'The disk is nearly full, so the installation was stopped.';
-    else if ((await diskUsage(dir, maxBytes)) > maxBytes) exceeded = `The installation wrote more than ${Math.floor(maxBytes / 2 ** 30)} GiB.`;
+    else if ((await diskUsage(dir, maxBytes)) > maxBytes) exceeded = `The installation wrote more than ${Math.round(maxBytes / 2 ** 20)} MiB.`;
     if (exceeded) controller.abort();
     else schedule();
   };

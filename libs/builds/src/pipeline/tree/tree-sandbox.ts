@@ -1,6 +1,6 @@
 import { buildAccount, runInNamespaces, type NamespaceOptions, type ProgramResult } from '#libs/platform';
 
-type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes'>;
+type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes'>;
 
 export interface TreeRun extends Limits {
   /** Directories that are stacked read-only, bottom first. */
