@@ -116,6 +116,7 @@ export class GuestAgentClient {
         stop();
         resolve(message);
       };
+      if (signal?.aborted) return onAbort();
       this.#line.write(request);
     });
   }

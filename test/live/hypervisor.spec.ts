@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkBoot, type Guest } from '#libs/hypervisor';
+import { AppError, buildAccount, productRoot, runProgram } from '#libs/platform';
+import { writeIso } from '../../libs/builds/src/pipeline/iso/iso-writer.js';
+import { probeAcceleration, runProbe } from '../../libs/hypervisor/src/qemu/acceleration-probe.js';
+import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { hypervisorContract } from '../../libs/hypervisor/src/testing/hypervisor.contract.js';
+
+jest.setTimeout(180_000); // Real guests, emulated, on a machine that may be busy.
+
+const words = 'the guest speaks';
+const hypervisor = new QemuHypervisor();
+const never = new AbortController().signal;
+let base: string;
+let bootIso: string;
+
+const makeDir = async () => {
+  const dir = await mkdtemp(path.join(base, 'work-'));
+  await chmod(dir, 0o755);
+  return dir;
+};
+const spec = async () => ({ isoPath: bootIso, memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: await makeDir() }) as const;
+
+beforeAll(async () => {
+  base = await mkdtemp('/tmp/openfactory-hypervisor-');
+  await chmod(base, 0o755);
+  bootIso = await makeBootIso(path.join(base, 'cd'), words);
+});
+afterAll(() => rm(base, { recursive: true, force: true }));
+
+/** A CD whose whole system is one sector: it prints its words on the screen and on the serial port, and halts. */
+async function makeBootIso(dir: string, text: string): Promise<string> {
+  const code = [
+    ...[0x31, 0xc0, 0x8e, 0xd8, 0xfc, 0xbe, 0x00, 0x00], // ds = 0; cld; mov si, text (below)
+    ...[0xac, 0x84, 0xc0, 0x74, 0x0e], // next: lodsb; test al, al; jz done
+    ...[0x50, 0xb4, 0x0e, 0x31, 0xdb, 0xcd, 0x10, 0x58], // push ax; int 10h, function 0eh; pop ax
+    ...[0xba, 0xf8, 0x03, 0xee], // mov dx, 3f8h; out dx, al
+    ...[0xeb, 0xed], // jmp next
+    ...[0xfb, 0xf4, 0xeb, 0xfc], // done: sti; hlt; jmp done
+  ];
+  const sector = Buffer.alloc(2048);
+  Buffer.from([...code, ...Buffer.from(text), 0]).copy(sector);
+  sector.writeUInt16LE(0x7c00 + code.length, 6);
+  await mkdir(dir);
+  await writeFile(path.join(dir, 'boot.bin'), sector);
+  const iso = `${dir}.iso`;
+  await runProgram('xorriso', ['-as', 'mkisofs', '-quiet', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', dir], { deadlineMs: 30_000 });
+  await chmod(iso, 0o644);
+  return iso;
+}
+
+/** The QEMUs that have to do with a directory of this test. */
+async function qemusOf(dir: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const isOurs = async (pid: number) => {
+    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+    return command[0] === 'qemu-system-x86_64' && mounts.includes(dir.replace(/^\/tmp/, ''));
+  };
+  const ours = await Promise.all(pids.map(async (pid) => ((await isOurs(pid)) ? [pid] : [])));
+  return ours.flat();
+}
+
+async function until<T>(look: () => Promise<T | undefined> | T | undefined, withinMs = 60_000): Promise<T> {
+  const endsAt = performance.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (performance.now() > endsAt) throw new Error('it did not come');
+    await sleep(50);
+  }
+}
+
+hypervisorContract('QemuHypervisor', () => Promise.resolve({ hypervisor, spec, serialWords: words }));
+
+describe('the probe of the acceleration', () => {
+  it('says KVM only where a guest has run on it just now', async () => {
+    const { kind, why } = await hypervisor.acceleration();
+    const failure = await runProbe('kvm');
+    expect(kind).toBe(failure === undefined ? 'kvm' : 'tcg');
+    if (failure !== undefined) expect(why).toMatch(/there is no \/dev\/kvm|exists but does not work: ./);
+  });
+
+  it('sees a guest run its code on emulation, and one that had no time as failed', async () => {
+    expect(await runProbe('tcg')).toBeUndefined();
+    expect(await runProbe('tcg', 20)).toContain('did not run its code within');
+  });
+
+  it('tells a host on which no guest runs at all', async () => {
+    await expect(probeAcceleration(() => Promise.resolve('bwrap: no permissions'))).rejects.toMatchObject({ reason: 'hypervisor_unavailable', message: expect.stringContaining('bwrap: no permissions') });
+    expect((await probeAcceleration((kind) => Promise.resolve(kind === 'kvm' ? 'it hangs' : undefined))).kind).toBe('tcg');
+  });
+});
+
+describe('a running guest', () => {
+  let guest: Guest;
+  let pid: number;
+  let workDir: string;
+  const ofQemu = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8');
+
+  beforeAll(async () => {
+    const { workDir: dir, ...more } = await spec();
+    workDir = dir;
+    guest = await hypervisor.start({ ...more, workDir }, never);
+    [pid] = (await qemusOf(workDir)) as [number];
+    expect(pid).toBeGreaterThan(1);
+  });
+  afterAll(() => guest.quit());
+
+  it('runs under the build account, without privileges or a way to them, its system calls filtered', async () => {
+    const status = await ofQemu('status');
+    const uid = (await buildAccount())?.uid ?? process.getuid?.();
+    expect(status).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'));
+    for (const line of ['NoNewPrivs:\t1', 'Seccomp:\t2', 'CapEff:\t0000000000000000', 'CapPrm:\t0000000000000000', 'CapBnd:\t0000000000000000']) expect(status).toContain(`${line}\n`);
+  });
+
+  it('has namespaces of its own of every kind, and no network in them', async () => {
+    for (const kind of ['user', 'mnt', 'pid', 'net', 'ipc', 'uts']) expect(await readlink(`/proc/${pid}/ns/${kind}`)).not.toBe(await readlink(`/proc/self/ns/${kind}`));
+    const devices = (await ofQemu('net/dev')).split('\n').slice(2).filter(Boolean);
+    expect(devices.map((line) => line.trim().split(':')[0])).toEqual(['lo']);
+    expect((await ofQemu('net/route')).trim().split('\n')).toHaveLength(1);
+  });
+
+  it('sees of the host nothing but the programs, its image and its own directory', async () => {
+    expect((await readdir(`/proc/${pid}/root`)).sort()).toEqual(['bin', 'dev', 'guest', 'image.iso', 'lib', 'lib64', 'proc', 'tmp', 'usr']);
+    const mounts = (await ofQemu('mounts')).split('\n').map((line) => line.split(' '));
+    const options = (place: string) => mounts.find(([, where]) => where === place)?.[3]?.split(',');
+    for (const place of ['/usr', '/image.iso']) expect(options(place)).toContain('ro');
+    expect(options('/guest')).toContain('rw');
+    expect(await ofQemu('environ')).not.toContain('OPENFACTORY');
+  });
+
+  it('is told only names of ours', async () => {
+    expect(await ofQemu('cmdline')).not.toContain(base);
+  });
+
+  it('leaves nothing but its serial log', async () => {
+    const serialLog = path.basename(guest.serialLogPath);
+    await guest.quit();
+    expect(await qemusOf(workDir)).toEqual([]);
+    expect(await readdir(workDir)).toEqual([serialLog]);
+  });
+});
+
+describe('a guest whose start fails', () => {
+  it('leaves nothing when cancelled on the way', async () => {
+    const given = await spec();
+    const controller = new AbortController();
+    const reason = new Error('cancelled');
+    setTimeout(() => controller.abort(reason), 30);
+    await expect(hypervisor.start(given, controller.signal)).rejects.toBe(reason);
+    expect(await qemusOf(given.workDir)).toEqual([]);
+    expect((await readdir(given.workDir)).filter((name) => name.startsWith('guest-'))).toEqual([]);
+  });
+
+  it('works in a directory whose path is longer than a socket’s may be', async () => {
+    const workDir = path.join(await makeDir(), 'x'.repeat(150));
+    await mkdir(workDir, { mode: 0o755 });
+    const guest = await hypervisor.start({ ...(await spec()), workDir }, never);
+    await guest.quit();
+  });
+});
+
+describe('a factory that is killed', () => {
+  it('takes its guests with it', async () => {
+    const given = await spec();
+    const script = path.join(base, 'factory.mjs');
+    await writeFile(script, factoryScript(given));
+    const factory = spawn(process.execPath, ['--conditions=of-source', '--no-warnings', script], { cwd: productRoot, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [factory.stdout, factory.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    try {
+      await until(() => {
+        if (factory.exitCode !== null) throw new Error(output);
+        return output.includes('started');
+      });
+      expect(await qemusOf(given.workDir)).toHaveLength(1);
+    } finally {
+      factory.kill('SIGKILL');
+    }
+    await until(async () => (await qemusOf(given.workDir)).length === 0, 10_000);
+  });
+});
+
+/** Starts a guest and waits, in a process that can be killed: the sources are compiled as they are loaded. */
+function factoryScript(given: object): string {
+  const hypervisorFile = path.join(productRoot, 'libs/hypervisor/src/qemu/qemu-hypervisor.ts');
+  return `
+import { createRequire, registerHooks } from 'node:module';
+import { readFileSync } from 'node:fs';
+const require = createRequire(${JSON.stringify(path.join(productRoot, 'package.json'))});
+const { transformSync } = require('@swc/core');
+const options = { swcrc: false, ...JSON.parse(readFileSync(${JSON.stringify(path.join(productRoot, '.swcrc'))}, 'utf8')), sourceMaps: false };
+delete options.$schema;
+registerHooks({
+  resolve: (name, context, next) => next(name.startsWith('.') && context.parentURL?.endsWith('.ts') ? name.replace(/\\.js$/, '.ts') : name, context),
+  load: (url, context, next) => url.endsWith('.ts') ? { format: 'module', shortCircuit: true, source: transformSync(readFileSync(new URL(url), 'utf8'), options).code } : next(url, context),
+});
+require('reflect-metadata');
+const { QemuHypervisor } = await import(${JSON.stringify(hypervisorFile)});
+await new QemuHypervisor().start(${JSON.stringify(given)}, new AbortController().signal);
+console.log('started');
+setInterval(() => undefined, 1000);
+`;
+}
+
+describe('an image of ours', () => {
+  /** No Linux is in it: GRUB, having found its medium and read its menu from there, says that it cannot start the kernel. */
+  const contents = { kernel: randomBytes(300_000), initrd: randomBytes(100_000), base: randomBytes(700_000), added: randomBytes(50_000) };
+
+  async function write(more: { timeZone: string; umask: number; age: number }) {
+    const workDir = await makeDir();
+    const place = (name: string) => path.join(workDir, name);
+    const names = Object.keys(contents) as (keyof typeof contents)[];
+    // The files are made in another order each time, so that their inode numbers are as well.
+    for (const name of more.age % 2 ? names : [...names].reverse()) {
+      await writeFile(place(name), contents[name], { mode: 0o644 });
+      await utimes(place(name), more.age, more.age);
+    }
+    const [timeZone, umask] = [process.env.TZ, process.umask(more.umask)];
+    process.env.TZ = more.timeZone;
+    try {
+      const fractions: number[] = [];
+      const written = await writeIso({
+        ...{ kernelPath: place('kernel'), initrdPath: place('initrd'), kernelArgs: ['quiet'], menuTitle: 'A test' },
+        squashfsPaths: [{ name: 'base.squashfs', path: place('base') }, { name: 'added.squashfs', path: place('added') }],
+        ...{ imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, workDir, outPath: place('image.iso'), signal: never, onProgress: (fraction) => fractions.push(fraction) },
+      });
+      return { ...written, workDir, isoPath: place('image.iso'), fractions };
+    } finally {
+      process.umask(umask);
+      if (timeZone === undefined) delete process.env.TZ;
+      else process.env.TZ = timeZone;
+    }
+  }
+
+  it('is the same bit for bit, wherever and whenever it is written, and leaves nothing else', async () => {
+    const first = await write({ timeZone: 'Asia/Tokyo', umask: 0o022, age: 1_000_001 });
+    await sleep(2_100); // FAT counts in two seconds.
+    const second = await write({ timeZone: 'America/New_York', umask: 0o077, age: 1_500_000_000 });
+    expect(second.sha256).toBe(first.sha256);
+    const { stdout } = await runProgram('sha256sum', [first.isoPath], { deadlineMs: 10_000 });
+    expect(stdout.split(' ')[0]).toBe(first.sha256);
+    expect((await readdir(second.workDir)).sort()).toEqual(['added', 'base', 'image.iso', 'initrd', 'kernel']);
+    expect(first.fractions.at(-1)).toBe(1);
+  });
+
+  it.each([['bios'], ['uefi']] as const)('starts its own GRUB under %s, and a kernel that is none is found out early', async (firmware) => {
+    const { isoPath, workDir } = await write({ timeZone: 'UTC', umask: 0o077, age: 2 });
+    const report = await checkBoot(hypervisor, { isoPath, firmware, memoryMb: 256, vcpus: 1, services: [], deadlineMs: 150_000, workDir }, never);
+    expect(report).toMatchObject({ passed: false, problems: [expect.stringMatching(/The system did not start: error: .*(magic|kernel|signature)/i)] });
+    expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
+    expect(await qemusOf(workDir)).toEqual([]);
+  });
+
+  it('is not left in half when it is cancelled', async () => {
+    const workDir = await makeDir();
+    for (const name of ['kernel', 'initrd']) await writeFile(path.join(workDir, name), contents.kernel, { mode: 0o644 });
+    const input = { kernelPath: path.join(workDir, 'kernel'), initrdPath: path.join(workDir, 'initrd'), squashfsPaths: [], kernelArgs: [], menuTitle: '', imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, outPath: path.join(workDir, 'image.iso'), workDir };
+    const controller = new AbortController();
+    await expect(writeIso({ ...input, signal: controller.signal, onProgress: () => controller.abort() })).rejects.toMatchObject({ why: 'aborted' });
+    expect((await readdir(workDir)).sort()).toEqual(['initrd', 'kernel']);
+    await expect(writeIso({ ...input, kernelArgs: ['a;b'], signal: never })).rejects.toBeInstanceOf(AppError);
+  });
+});
