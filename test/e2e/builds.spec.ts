@@ -164,7 +164,7 @@ describe('while a build runs', () => {
     }
     const frames = text.trim().split('\n\n');
     expect(frames.at(-1)).toContain('event: end');
-    const states = frames.filter((frame) => frame.startsWith('event: status')).map((frame) => JSON.parse(frame.split('data: ')[1]!) as Json);
+    const states = frames.filter((frame) => frame.startsWith('event: status')).map((frame) => JSON.parse(frame.split('data: ')[1]!));
     expect(states.at(-1)).toMatchObject({ status: 'completed', progress: 100 });
     const progress = states.map((state) => state.progress as number);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
@@ -305,10 +305,10 @@ it('a build goes on with another worker when its own is stopped', async () => {
   first.script('moving', { at: 'squashfs', hold: true });
   const database = await cloneDatabase();
   const one = await start(first, { database });
-  const created = (await postJson(`${one.url}/api/builds`, { recipe: recipe('moving') })).json() as Json;
+  const created = (await postJson(`${one.url}/api/builds`, { recipe: recipe('moving') })).json();
   for (let tries = 0; !first.runs.length && tries < 500; tries++) await sleep(20);
   await sleep(400);
-  const before = (await send(`${one.url}/api/builds/${created.build_id}/status`)).json() as Json;
+  const before = (await send(`${one.url}/api/builds/${created.build_id}/status`)).json();
   expect(before).toMatchObject({ status: 'building', stage: 'squashfs' });
   const stopping = Date.now();
   await one.stop();

@@ -49,7 +49,10 @@ export class BuildFeedService {
         for await (const piece of this.query.logPieces(build, at)) yield { kind: 'log', text: piece.toString('utf8'), next: (at += piece.length) };
         if (shown !== JSON.stringify(state)) yield { kind: 'status', state };
         shown = JSON.stringify(state);
-        if (isFinal(build.status)) return yield { kind: 'end' };
+        if (isFinal(build.status)) {
+          yield { kind: 'end' };
+          return;
+        }
         const nap = new AbortController();
         const woken = await Promise.race([changed, quiet(AbortSignal.any([signal, nap.signal]))]);
         nap.abort();

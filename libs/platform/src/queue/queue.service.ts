@@ -60,14 +60,25 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
 
   /** Starts the handlers of every queue, and the schedules. */
   async work(): Promise<void> {
-    for (const { definition, run } of this.jobs) {
-      const { queue, concurrency = 1, schedule } = definition;
-      const localConcurrency = typeof concurrency === 'function' ? concurrency(this.settings) : concurrency;
-      await this.boss.work<object>(queue, { localConcurrency, pollingIntervalSeconds: 2 }, async ([job]) => {
-        if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
-      });
+    for (const job of this.jobs) {
+      const { queue, concurrency = 1, schedule } = job.definition;
+      const workers = typeof concurrency === 'function' ? concurrency(this.settings) : concurrency;
+      for (let started = 0; started < workers; started++) await this.startWorker(job);
       if (schedule) await this.boss.schedule(queue, schedule, {}, { tz: 'UTC' });
     }
+  }
+
+  private async startWorker({ definition, run }: FoundJob): Promise<void> {
+    const worker: { id?: string } = {};
+    // Retries are not notified, so polling finds them.
+    worker.id = await this.boss.work<object>(definition.queue, { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 }, async ([job]) => {
+      try {
+        if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
+      } finally {
+        // The next job may have waited for this one: look at once rather than at the next poll.
+        if (worker.id) this.boss.notifyWorker(worker.id);
+      }
+    });
   }
 
   /** Sends a job; with a manager, in its transaction, so that state and job are written together or not at all. */
