@@ -1,15 +1,15 @@
-/** Lines after which a system does not come up any more. What GRUB says counts only before a system speaks: later, anybody may print "error:". */
+/** Lines after which a system does not come up any more. A guest may print anything: no pattern may take more than linear time. What GRUB says counts only before a system speaks: later, anybody may print "error:". */
 const hopeless: RegExp[] = [
   /Kernel panic - not syncing[^\n]*/,
   /Give root password for maintenance[^\n]*/,
   /Cannot open access to console, the root account is locked[^\n]*/,
   /You are in emergency mode[^\n]*/,
   /Unable to find a (?:medium containing a )?live file system[^\n]*/,
-  /BusyBox v[^\n]*built-in shell[^\n]*/,
+  /BusyBox v[^\n]{0,80}built-in shell[^\n]*/,
   /BdsDxe: No bootable option[^\n]*/,
   /BdsDxe: failed to load[^\n]*/,
 ];
-const bootLoaderErrors: RegExp[] = [/(?<=^|\n)\s*error: (?!no suitable video mode)[^\n]*/, /(?<=^|\n)\s*grub(?: rescue)?> *(?=$|\n)/];
+const bootLoaderErrors: RegExp[] = [/(?<=^|\n) *error: (?!no suitable video mode)[^\n]*/, /(?<=^|\n) *grub(?: rescue)?> *(?=$|\n)/];
 const systemSpeaks = /Linux version|systemd\[|\[ +\d+\.\d{6}\]/;
 const loginPrompt = /(?:^|\n)[^\n]*login: /;
 

@@ -33,23 +33,28 @@ export class QemuHypervisor extends Hypervisor {
     const { kind } = await this.acceleration();
     const account = await guestAccount();
     const dir = await mkdtemp(path.join(spec.workDir, 'guest-'));
-    let process: QemuProcess | undefined;
+    let qemu: QemuProcess | undefined;
+    const onAbort = () => void qemu?.kill();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       await prepare(dir, spec, account);
       const readOnly = spec.isoPath === undefined ? {} : { [await realpath(spec.isoPath)]: seen.iso };
       const confinement = { writableDir: dir, readOnly, kvm: kind === 'kvm', addressBytes: addressBytes(spec) };
-      process = new QemuProcess(spawnConfined(qemuProgram, guestArguments(spec, kind), confinement, account));
-      const serial = new SerialLog(process.output, path.join(spec.workDir, `serial-${path.basename(dir).slice('guest-'.length)}.log`));
-      const qmp = await QmpClient.connect(await process.connect(dir, path.basename(seen.qmp), signal), { deadlineMs: 20_000 });
-      const agent = new GuestAgentClient(await process.connect(dir, path.basename(seen.agent), signal));
+      signal.throwIfAborted();
+      qemu = new QemuProcess(spawnConfined(qemuProgram, guestArguments(spec, kind), confinement, account));
+      const serial = new SerialLog(qemu.output, path.join(spec.workDir, `serial-${path.basename(dir).slice('guest-'.length)}.log`));
+      const qmp = await QmpClient.connect(await qemu.connect(dir, path.basename(seen.qmp), signal), { deadlineMs: 20_000 });
+      const agent = new GuestAgentClient(await qemu.connect(dir, path.basename(seen.agent), signal));
       await qmp.call('cont');
       signal.throwIfAborted();
-      return new QemuGuest({ process, qmp, agent, serial, dir });
+      return new QemuGuest({ process: qemu, qmp, agent, serial, dir });
     } catch (error) {
-      await process?.kill();
+      await qemu?.kill();
       await rm(dir, { recursive: true, force: true });
       signal.throwIfAborted();
       throw asUnavailable(error);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 }
