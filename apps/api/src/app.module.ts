@@ -2,7 +2,7 @@ import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { PlatformModule, type EntityClass, type Settings } from '#libs/platform';
 import { McpModule } from '#libs/mcp';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
-import { buildEntities, BuildsModule, UnconfiguredPipelineModule } from '#libs/builds';
+import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
 import { gatewayOptions } from './gateway.js';
 
 export interface AppOptions {
@@ -19,7 +19,7 @@ const entities: EntityClass[] = [...recipeEntities, ...buildEntities];
 
 @Module({})
 export class AppModule {
-  static forRoot({ extraModules = [], pipelineModule = UnconfiguredPipelineModule, ...platform }: AppOptions): DynamicModule {
+  static forRoot({ extraModules = [], pipelineModule = PipelineModule, ...platform }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, BuildsModule.forRoot({ pipeline: pipelineModule }), ...extraModules],

@@ -70,6 +70,11 @@ describe('a build in the queue', () => {
     expect(await app.get(BuildQueue).recover()).toBe(0);
   });
 
+  it('goes to another worker when its own is not heard of for half a minute, however often', async () => {
+    const [queue] = await database.query("SELECT heartbeat_seconds, retry_limit, expire_seconds FROM pgboss.queue WHERE name = 'build.run'");
+    expect(queue).toEqual({ heartbeat_seconds: 30, retry_limit: 1_000, expire_seconds: 21_600 });
+  });
+
   it('is found again when its job was lost, waiting or in the middle', async () => {
     const waiting = await create('lost-1');
     const running = await create('lost-2');

@@ -5,7 +5,7 @@ import { BuildStageEntity } from './build-stage.entity.js';
 import { BuildEntity } from './build.entity.js';
 
 export { BuildsModule, type BuildsModuleOptions } from './builds.module.js';
-export { UnconfiguredPipelineModule } from './unconfigured-pipeline.module.js';
+export { PipelineModule } from './pipeline/pipeline.module.js';
 export { BuildReader } from './build.reader.js';
 export type { Build, BuildArtifact, BuildStatus } from './build.js';
 export { BuildFailure, BuildPipeline, stageNames, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './pipeline/build-pipeline.port.js';
