@@ -42,6 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client?.close();
   await app?.stop();
+  await pipeline.dispose();
   await rm(dataDir, { recursive: true, force: true });
 });
 
@@ -327,5 +328,29 @@ it('a build goes on with another worker when its own is stopped', async () => {
   } finally {
     await two.stop();
     await database.drop();
+    await second.dispose();
   }
 }, 60_000);
+
+it('a build goes on with another worker when its own died', async () => {
+  const database = await cloneDatabase();
+  const fake = new FakeBuildPipeline();
+  const api = await start(fake, { database, environment: { OPENFACTORY_ROLES: 'api' } });
+  const { build_id: id } = (await postJson(`${api.url}/api/builds`, { recipe: recipe('orphan') })).json() as Json;
+  await api.stop();
+  // What a worker leaves behind that was killed half a minute ago.
+  await database.query("UPDATE build SET status = 'building', stage = 'squashfs', progress = 70, attempt = 1 WHERE id = $1", [id]);
+  await database.query("UPDATE pgboss.job SET state = 'active', started_on = now() - interval '1 minute', heartbeat_on = now() - interval '31 seconds' WHERE name = 'build.run'");
+  const worker = await start(fake, { database });
+  try {
+    let state: Json;
+    for (const since = Date.now(); Date.now() - since < 50_000 && state?.status !== 'completed'; await sleep(100)) state = (await send(`${worker.url}/api/builds/${id}/status`)).json();
+    expect(state).toMatchObject({ status: 'completed', progress: 100 });
+    expect(fake.runs).toHaveLength(1);
+    expect(await database.query('SELECT attempt, crashes FROM build')).toEqual([{ attempt: 2, crashes: 1 }]);
+  } finally {
+    await worker.stop();
+    await database.drop();
+    await fake.dispose();
+  }
+}, 90_000);

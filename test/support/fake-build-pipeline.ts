@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
@@ -32,6 +32,11 @@ export class FakeBuildPipeline extends BuildPipeline {
   release(recipe: string): void {
     this.scripts.delete(recipe);
     for (const goOn of this.held.get(recipe)?.splice(0) ?? []) goOn();
+  }
+
+  /** Removes what it made and nobody took. */
+  async dispose(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
   }
 
   async run({ buildId, recipe: { name } }: PipelineInput, listener: PipelineListener, signal: AbortSignal): Promise<PipelineOutcome> {

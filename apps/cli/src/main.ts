@@ -7,6 +7,9 @@ import { registerMcpCommand } from './mcp.command.js';
 import { registerRestoreCommand } from './restore.command.js';
 import { registerUpCommand } from './up.command.js';
 
+// Other accounts have to reach what the factory makes; what is secret gets its own mode.
+process.umask(0o022);
+
 const program = new Command('openfactory').description('A factory for operating-system images').version(productVersion);
 registerUpCommand(program);
 registerMcpCommand(program);

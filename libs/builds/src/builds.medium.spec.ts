@@ -44,6 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.close();
   await database?.drop();
+  await pipeline.dispose();
   await rm(dataDir, { recursive: true, force: true });
 });
 

@@ -46,7 +46,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
   /** After a crash: what was half-made is of no use to anybody. To be called before the first build. */
   async removeLeftOvers(): Promise<void> {
     await this.parts.cache.removePartial();
-    for (const name of await readdir(this.parts.workDir).catch(() => [])) if (!name.startsWith('out-')) await removeTree(path.join(this.parts.workDir, name));
+    for (const name of await readdir(this.parts.workDir).catch(() => [])) await removeTree(path.join(this.parts.workDir, name));
   }
 
   private async runStage(stage: BuildStage, state: PipelineState, run: RunContext): Promise<void> {

@@ -24,12 +24,15 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
     {
       provide: BuildPipeline,
       inject: [Settings, AptPackageSource, Hypervisor, RecipeResolver],
-      useFactory: (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, recipes: RecipeResolver) => {
+      useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, recipes: RecipeResolver) => {
         const dir = path.join(settings.dataDir, 'builds');
         const cache = new StageCache(path.join(dir, 'cache'));
         // The order matters: each stage takes what the ones before it made.
         const stages = [new ResolveStage(packages), new FetchStage(path.join(dir, 'pool')), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
-        return new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work') });
+        const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work') });
+        // Only the worker of this data directory writes there, and it runs no build yet.
+        if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();
+        return pipeline;
       },
     },
   ],

@@ -30,7 +30,7 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     private readonly scanner: MetadataScanner,
     private readonly settings: Settings,
   ) {
-    this.boss = new PgBoss({ connectionString: url, max: 4, application_name: 'openfactory-queue', useListenNotify: true, monitorIntervalSeconds: 10 });
+    this.boss = new PgBoss({ connectionString: url, max: 4, application_name: 'openfactory-queue', useListenNotify: true, monitorIntervalSeconds: 10, superviseIntervalSeconds: 10 });
     this.boss.on('error', (error) => this.log.warn(`The queue met an error and goes on: ${error.message}`));
   }
 

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, ProgramError } from '#libs/platform';
 import type { AptPackageSource, AptRoot, AvailableBase, RecipeDto, Resolution } from '#libs/recipes';
 import { BuildFailure } from '../build-pipeline.port.js';
@@ -8,6 +9,7 @@ import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { notEffectiveYet } from '../configure/effective-fields.js';
 
 const resolveWithinMs = 120_000;
+const listsWithinMs = 10 * 60_000;
 
 /** Where the packages of a lock come from; kept beside the lock, because a mirror's address may hold a password. */
 export interface PackageSources {
@@ -42,7 +44,9 @@ export class ResolveStage extends BuildStage {
     const kernel = kernels[architecture as 'amd64' | 'arm64'][recipe.system.kernel];
     const baseNames = ['?essential', '?priority(required)', ...packages, kernel];
     const requested = requestedNames(recipe, resolution);
+    const missing = (closure: Resolved[]) => [...packages, kernel].filter((name) => !closure.some((one) => one.name === name));
     const inBase = await this.closure(root, baseNames, context);
+    if (missing(inBase).length) throw new Error(`apt left packages of the base out: ${missing(inBase).join(', ')}`);
     const whole = requested.length ? await this.closure(root, [...baseNames, ...requested], context) : inBase;
     const known = new Set(inBase.map(({ sha256 }) => sha256));
     const strip = ({ url: _url, stanza: _stanza, ...locked }: Resolved): LockedPackage => locked;
@@ -66,11 +70,21 @@ export class ResolveStage extends BuildStage {
     state.lock = JSON.parse(await readFile(path.join(outDir, 'lock.json'), 'utf8')) as PackageLock;
   }
 
-  private async ensureLists(root: AptRoot, context: StageContext): Promise<void> {
-    const lists = await readdir(root.listsDir);
-    if (lists.some((name) => name.endsWith('_Packages'))) return;
-    context.log('The package index of the base is not there yet; fetching it');
-    await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], { deadlineMs: 10 * 60_000, signal: context.signal });
+  /** The lists of every archive of the base. Where the refresh job is fetching them just now, apt's lock is held; then its result is waited for. */
+  private async ensureLists(root: AptRoot, { log, signal }: StageContext): Promise<void> {
+    const archives = (await readFile(path.join(root.dir, 'etc/apt/sources.list'), 'utf8')).trim().split('\n').length;
+    const present = async () => (await readdir(root.listsDir)).filter((name) => name.endsWith('_Packages')).length >= archives;
+    if (await present()) return;
+    log('The package index of the base is not there yet; fetching it');
+    const deadline = Date.now() + listsWithinMs;
+    while (!(await present())) {
+      try {
+        await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], { deadlineMs: listsWithinMs, signal });
+      } catch (error) {
+        if (!(error instanceof ProgramError) || !/Could not get lock/.test(error.message) || Date.now() > deadline) throw error;
+        await sleep(1_000, undefined, { signal });
+      }
+    }
   }
 
   private async closure(root: AptRoot, names: string[], { signal }: StageContext): Promise<Resolved[]> {
