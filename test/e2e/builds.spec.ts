@@ -336,7 +336,7 @@ it('a build goes on with another worker when its own died', async () => {
   const database = await cloneDatabase();
   const fake = new FakeBuildPipeline();
   const api = await start(fake, { database, environment: { OPENFACTORY_ROLES: 'api' } });
-  const { build_id: id } = (await postJson(`${api.url}/api/builds`, { recipe: recipe('orphan') })).json() as Json;
+  const { build_id: id } = (await postJson(`${api.url}/api/builds`, { recipe: recipe('orphan') })).json();
   await api.stop();
   // What a worker leaves behind that was killed half a minute ago.
   await database.query("UPDATE build SET status = 'building', stage = 'squashfs', progress = 70, attempt = 1 WHERE id = $1", [id]);
