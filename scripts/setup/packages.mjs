@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { SetupProblem } from './problem.mjs';
 import { find, lastLines, run } from './programs.mjs';
 
-/** @returns the names in a package list: one per line, `#` begins a comment */
-export function readPackageList(file) {
-  return readFileSync(file, 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim()).filter(Boolean);
+const debianArchitectures = { x64: 'amd64', arm64: 'arm64' };
+
+/** @returns the names in a package list: one per line, `[amd64]` behind those of one architecture only, `#` begins a comment */
+export function readPackageList(file, architecture = debianArchitectures[process.arch]) {
+  const entries = readFileSync(file, 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim()).filter(Boolean);
+  return entries.map((entry) => entry.split(/\s+/)).filter(([, only]) => !only || only === `[${architecture}]`).map(([name]) => name);
 }
 
 /** @returns those of the packages that dpkg does not call installed */

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { buildAccount } from '#libs/platform';
+import { BuildFailure } from '#libs/builds';
+import { createServer } from 'node:net';
 import { checkBoot } from '#libs/hypervisor';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { installHostile, type HostileRun } from '../support/hostile-package.js';
 import { FactoryProcess, leftOvers, makeDataDir, untilNothingIsLeft } from '../support/factory-process.js';
 
 /** Boots under emulation on a loaded machine take minutes; the whole file shares one factory and one base. */
@@ -132,4 +135,74 @@ describe('a build that cannot be', () => {
     expect((await leftOvers(data.dir)).filter((line) => line.includes('/builds/work/'))).toEqual([]);
     expect((await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(data.dir))).toEqual([]);
   }, 10 * minutes);
+});
+
+describe('a package that means harm', () => {
+  let run: HostileRun | undefined;
+  const install = async (...args: Parameters<typeof installHostile> extends [string, ...infer Rest] ? Rest : never) => (run = await installHostile(data.dir, ...args));
+  afterEach(async () => {
+    await run?.remove();
+    run = undefined;
+    expect((await leftOvers(data.dir)).filter((line) => line.includes('hostile-'))).toEqual([]);
+  });
+
+  it('sees nothing of the host, reaches nobody, and leaves nothing running', async () => {
+    const marker = path.join(data.dir, 'marker');
+    await writeFile(marker, 'of the host', { mode: 0o644 });
+    let connections = 0;
+    const listener = createServer(() => connections++).listen(0, '127.0.0.1');
+    await new Promise((resolve) => listener.once('listening', resolve));
+    const { port } = listener.address() as { port: number };
+    const hostname = await readFile('/proc/sys/kernel/hostname', 'utf8');
+    const { error, layerDir } = await install(`
+      exec > /opt/report 2>&1
+      for place in ${marker} /proc/1/root${marker} /../..${marker} /proc/self/root${marker}; do cat $place && echo "READ $place"; done
+      chroot_escape() { mkdir -p /e; perl -e 'chroot("/e"); chdir("../../../../../../../..") for 1..20; chroot("."); open(F, "<", "${marker}") and print "READ by escape\n"'; }; chroot_escape
+      (echo x > /dev/tcp/127.0.0.1/${port}) && echo CONNECTED
+      mknod /opt/disk b 254 0 && dd if=/opt/disk of=/dev/null count=1 && echo "READ THE DISK"
+      mount -t tmpfs none /srv; echo "mount: $?"
+      hostname pwned; echo 1 > /proc/sys/kernel/panic && echo "SET A SYSCTL"
+      kill -9 1; ls /proc | grep -c '^[0-9]*$' | sed 's/^/processes: /'
+      ln -sfn ${data.dir} /etc/skel/link; ln -sf ${marker} /etc/hostname.new
+      setsid sleep 4242 > /dev/null 2>&1 < /dev/null &
+      true`);
+    listener.close();
+    expect(error).toBeUndefined();
+    const report = await readFile(path.join(layerDir, 'opt/report'), 'utf8');
+    for (const harm of ['READ', 'CONNECTED', 'SET A SYSCTL', 'of the host']) expect(report).not.toContain(harm);
+    expect(Number(/processes: (\d+)/.exec(report)?.[1])).toBeLessThan(25);
+    expect(connections).toBe(0);
+    expect(await readFile(marker, 'utf8')).toBe('of the host');
+    expect(await readFile('/proc/sys/kernel/hostname', 'utf8')).toBe(hostname);
+    expect((await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes('/srv') || line.includes(data.dir))).toEqual([]);
+    const running = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+    expect(running.filter((line) => line.includes('4242'))).toEqual([]);
+  }, 2 * minutes);
+
+  it.each([
+    ['forks without end', 'bomb() { bomb | bomb & }; bomb; sleep 3600', { withinMs: 15_000 }, /took longer than|ended with an error/],
+    ['fills the disk', 'dd if=/dev/zero of=/opt/fill bs=1M count=100000', {}, /wrote more than 256 MiB/],
+    ['prints without end', 'yes "a line that nobody wants to read, again and again and again"', {}, /printed more than 4 MiB/],
+    ['never ends', 'sleep 3600', { withinMs: 4_000 }, /took longer than/],
+    ['fails', 'echo "no thanks"; exit 7', {}, /a maintainer script ended with an error/],
+  ])('that %s is stopped, with a reason, and the caller is at fault', async (_, postinst, limits, message) => {
+    const { error } = await install(postinst, limits);
+    expect(error).toBeInstanceOf(BuildFailure);
+    expect(error).toMatchObject({ stage: 'packages', whose: 'caller', message: expect.stringMatching(message) });
+  }, 3 * minutes);
+
+  it('that plants a link where the factory writes later gets its write inside the tree', async () => {
+    const target = path.join(data.dir, 'target');
+    await writeFile(target, 'untouched');
+    const { error, layerDir } = await install(`rm -f /etc/machine-id; ln -s ${target} /etc/machine-id; rm -rf /var/log; ln -s ${data.dir} /var/log`);
+    expect(error).toBeUndefined();
+    expect(await readFile(target, 'utf8')).toBe('untouched');
+    expect(await readdir(data.dir)).toEqual(expect.arrayContaining(['builds', 'database', 'secret', 'target']));
+    expect((await lstat(path.join(layerDir, 'etc/machine-id'))).isFile()).toBe(true);
+  }, 2 * minutes);
+
+  it('does no harm to the next build', async () => {
+    const { build_id: buildId } = await call('create_build', { recipe: (await call('get_build', { build_id: server.buildId })).recipe });
+    expect(await completed(buildId)).toMatchObject({ verified: true });
+  }, 5 * minutes);
 });

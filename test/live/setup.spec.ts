@@ -73,7 +73,14 @@ describe('the packages', () => {
     const names = packages.readPackageList(file);
     expect(names).toEqual(expect.arrayContaining(['tar', 'zstd', 'uidmap', 'util-linux']));
     const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line && !line.startsWith('#'));
-    for (const line of lines) expect(line).toMatch(/^[a-z0-9.+-]+ +# \S/);
+    for (const line of lines) expect(line).toMatch(/^[a-z0-9.+-]+( \[amd64\])? +# \S/);
+  });
+
+  it('leave out what another processor has', () => {
+    const file = path.join(root, 'debian-packages.txt');
+    expect(packages.readPackageList(file, 'amd64')).toContain('grub-pc-bin');
+    expect(packages.readPackageList(file, 'arm64')).not.toContain('grub-pc-bin');
+    expect(packages.readPackageList(file, 'arm64')).toContain('zstd');
   });
 
   it('count as missing when removed, half-installed or unknown', async () => {

@@ -27,8 +27,8 @@ export interface StageContext {
   /** Scratch directory of this run; gone afterwards. */
   readonly workDir: string;
   readonly signal: AbortSignal;
-  progress(fraction: number): void;
-  log(line: string): void;
+  readonly progress: (fraction: number) => void;
+  readonly log: (line: string) => void;
 }
 
 /**

@@ -14,8 +14,8 @@ const unwanted = [
 const script = [
   'day=$1; shift',
   'for pattern in "$@"; do for found in $pattern; do [ -e "$found" ] || [ -L "$found" ] || continue; rm -rf -- "$found"; done; done',
-  ': > /etc/machine-id',
-  'if [ -f /etc/shadow ]; then sed -i -E "s/^([^:]*:[^:]*):[0-9]+:/\\1:$day:/" /etc/shadow; rm -f /etc/shadow-; fi',
+  'rm -rf /etc/machine-id; : > /etc/machine-id',
+  'if [ -f /etc/shadow ] && [ ! -L /etc/shadow ]; then sed -i -E "s/^([^:]*:[^:]*):[0-9]+:/\\1:$day:/" /etc/shadow; rm -f /etc/shadow-; fi',
 ].join('\n');
 
 export interface CleanOptions {

@@ -1,0 +1,108 @@
+// Two builds of one lock, each from an empty cache, the second in other surroundings: is the ISO the same? `npm run bench -- reproducibility`
+// docs/benchmarks.md says what is compared; the figures there come from here. `--keep` keeps the directory with everything that was made.
+import { spawn, spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { removeTree } from '../dist/libs/builds/src/pipeline/tree/owned-dir.js';
+import { takeLock } from './reproducibility/take-lock.mjs';
+
+const recipe = {
+  name: 'reproducible',
+  base_image: 'debian-bookworm',
+  features: ['ssh'],
+  packages: ['htop'],
+  users: [{ username: 'ada', password_hash: '$6$reproducible$ut515DsBYEJ0fzuTDVYkjMUudXS8aJlmxkNxPjX8BGbACyNXSDkKtqjHCp/6iihRPqUXzhnqAgqqYJ8kZxKlr/' }],
+  output: { compression: 'fast' },
+};
+const isRoot = process.getuid() === 0;
+const surroundings = [
+  { name: 'first', umask: '022', env: { TZ: 'UTC', LC_ALL: 'C.UTF-8', LANG: 'C.UTF-8' } },
+  { name: 'second', umask: '077', env: { TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8', LANG: 'tr_TR.UTF-8' }, hostname: isRoot ? 'elsewhere' : undefined },
+];
+const stop = new AbortController();
+
+/** One build in a process of its own; its report. */
+async function build({ name, umask, env, hostname }, scratch, shared) {
+  const dir = path.join(scratch, name);
+  const cwd = path.join(dir, 'cwd');
+  await mkdir(cwd, { recursive: true, mode: 0o755 });
+  const order = path.join(dir, 'order.json');
+  await writeFile(order, JSON.stringify({ dir, ...shared }));
+  const script = 'umask "$1"; if [ -n "$2" ]; then hostname "$2" || exit; fi; shift 2; exec "$@"';
+  const command = ['sh', '-c', script, 'sh', umask, hostname ?? '', process.execPath, path.join(import.meta.dirname, 'reproducibility/build-image.mjs'), order];
+  const [program, ...args] = hostname ? ['unshare', '--uts', '--', ...command] : command;
+  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
+  const pass = () => child.kill('SIGTERM');
+  stop.signal.addEventListener('abort', pass, { once: true });
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve));
+  stop.signal.removeEventListener('abort', pass);
+  stop.signal.throwIfAborted();
+  if (code !== 0) throw new Error(`The ${name} build failed.`);
+  return JSON.parse(await readFile(path.join(dir, 'report.json'), 'utf8'));
+}
+
+function printSeconds(reports) {
+  const total = (seconds) => Object.values(seconds).reduce((sum, one) => sum + one, 0);
+  const row = (of) => Object.fromEntries(reports.map(({ seconds }, index) => [`${surroundings[index].name} s`, Number(of(seconds).toFixed(1))]));
+  // What stands in for the boot, and the checksums of what it hands over, say nothing.
+  const stages = Object.keys(reports[0].seconds).filter((stage) => !['resolve', 'boot', 'evidence'].includes(stage));
+  const only = (seconds) => Object.fromEntries(stages.map((stage) => [stage, seconds[stage]]));
+  console.table({ ...Object.fromEntries(stages.map((stage) => [stage, row((seconds) => seconds[stage])])), all: row((seconds) => total(only(seconds))) });
+}
+
+/** A layer differs because of its tree, or equal trees were compressed differently: then it is the squashfs stage. */
+function lookInto([one, two], scratch) {
+  const unpacked = [one, two].map(({ file }, index) => {
+    const dir = path.join(scratch, `unpacked-${index}`);
+    spawnSync('unsquashfs', ['-quiet', '-no-progress', '-force', '-dest', dir, file]);
+    return dir;
+  });
+  const list = (file) => spawnSync('unsquashfs', ['-llnumeric', '-UTC', file], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout.split('\n');
+  const [left, right] = [list(one.file), list(two.file)].map((lines) => new Set(lines));
+  const listed = [...[...left].filter((line) => !right.has(line)).map((line) => `first:  ${line}`), ...[...right].filter((line) => !left.has(line)).map((line) => `second: ${line}`)];
+  const contents = spawnSync('diff', ['--recursive', '--brief', '--no-dereference', ...unpacked], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout.split('\n').filter(Boolean);
+  return [...listed, ...contents.map((line) => line.replaceAll(`${scratch}/`, ''))];
+}
+
+function compare(reports, scratch) {
+  const [first, second] = reports.map(({ parts }) => parts);
+  for (const [index, { part, sha256 }] of first.entries()) console.log(`${part}: ${sha256} ${second[index]?.sha256 === sha256 ? 'equal' : `against ${second[index]?.sha256}`}`);
+  const differing = first.findIndex(({ sha256 }, index) => second[index]?.sha256 !== sha256);
+  console.log(`equal: ${differing === -1 ? 'yes' : 'no'}`);
+  if (differing === -1) return;
+  const pair = [first[differing], second[differing]];
+  const lines = pair[0].isLayer ? lookInto(pair, scratch) : [];
+  const stage = pair[0].isLayer && !lines.length ? 'squashfs' : pair[0].stage;
+  console.log(`first stage that differs: ${stage} (${pair[0].part})`);
+  for (const line of lines.slice(0, 20)) console.log(`  ${line}`);
+  if (lines.length > 20) console.log(`  and ${lines.length - 20} more`);
+}
+
+process.umask(0o022);
+const keep = process.argv.includes('--keep');
+// Overlays need a real file system, which /tmp may not be.
+const scratch = await mkdtemp('/var/tmp/openfactory-bench-');
+// The build account and PostgreSQL's have to pass through.
+await chmod(scratch, 0o755);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
+try {
+  console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}${isRoot ? '' : '; not root, so both builds have the same host name'}`);
+  const shared = await takeLock(recipe, scratch, { signal: stop.signal, log: (line) => console.log(line) });
+  const reports = [];
+  for (const one of surroundings) {
+    reports.push(await build(one, scratch, shared));
+    console.log(`${one.name}: ${reports.at(-1).inherited.replace(`${scratch}/`, '…/')}`);
+  }
+  printSeconds(reports);
+  console.log(`ISO: ${(reports[0].parts.at(-1).sizeBytes / 2 ** 20).toFixed(0)} MiB`);
+  compare(reports, scratch);
+  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.error('Stopped.');
+  process.exitCode = 1;
+} finally {
+  if (keep) console.log(`Kept: ${scratch}`);
+  else await removeTree(scratch);
+}
