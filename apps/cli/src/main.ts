@@ -2,6 +2,8 @@ import 'reflect-metadata';
 import { Command } from 'commander';
 import { AppError, productVersion } from '#libs/platform';
 import { registerBackupCommand } from './backup.command.js';
+import { registerDemoCommand } from './demo.command.js';
+import { registerCacheCommand } from './cache.command.js';
 import { registerDoctorCommand } from './doctor.command.js';
 import { registerMcpCommand } from './mcp.command.js';
 import { registerRestoreCommand } from './restore.command.js';
@@ -13,8 +15,10 @@ process.umask(0o022);
 const program = new Command('openfactory').description('A factory for operating-system images').version(productVersion);
 registerUpCommand(program);
 registerMcpCommand(program);
+registerDemoCommand(program);
 registerDoctorCommand(program);
 registerBackupCommand(program);
+registerCacheCommand(program);
 registerRestoreCommand(program);
 
 try {

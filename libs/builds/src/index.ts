@@ -5,6 +5,7 @@ import { BuildStageEntity } from './build-stage.entity.js';
 import { BuildEntity } from './build.entity.js';
 
 export { BuildsModule, type BuildsModuleOptions } from './builds.module.js';
+export { measureCache, pruneCache } from './pipeline/prune-cache.js';
 export { PipelineModule } from './pipeline/pipeline.module.js';
 export { BuildReader } from './build.reader.js';
 export type { Build, BuildArtifact, BuildStatus } from './build.js';

@@ -19,10 +19,14 @@ export interface PipelineParts {
   recipes: RecipeResolver;
   /** Scratch directories of running builds. */
   workDir: string;
+  /** Called when no build runs any more. */
+  tidy: () => Promise<void>;
 }
 
 /** The runner: order, look-up by hash, timing, log, cancellation, clean-up, and whose fault a failure was. */
 export class LayeredBuildPipeline extends BuildPipeline {
+  private running = 0;
+
   constructor(private readonly parts: PipelineParts) {
     super();
   }
@@ -31,6 +35,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
     const workDir = path.join(this.parts.workDir, `${input.buildId}-${randomBytes(4).toString('hex')}`);
     await mkdir(workDir, { recursive: true, mode: 0o755 });
     const log: string[] = [];
+    this.running++;
     try {
       await this.checkDisk();
       const { recipe, resolution } = await this.parts.recipes.resolve(input);
@@ -40,6 +45,8 @@ export class LayeredBuildPipeline extends BuildPipeline {
     } finally {
       // The artifacts of a success were handed over as files of their own directory.
       await removeTree(workDir);
+      // A cache that cannot be tidied is no reason to fail a build that is done; the next one tries again.
+      if (--this.running === 0) await this.parts.tidy().catch((error: unknown) => listener.onLog(`The cache could not be tidied: ${errorMessage(error)}`));
     }
   }
 

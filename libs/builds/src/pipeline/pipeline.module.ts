@@ -5,6 +5,7 @@ import { AptPackageSource, RecipesModule } from '#libs/recipes';
 import { Hypervisor, HypervisorModule } from '#libs/hypervisor';
 import { BuildPipeline } from './build-pipeline.port.js';
 import { LayeredBuildPipeline } from './layered-build-pipeline.js';
+import { pruneCache } from './prune-cache.js';
 import { RecipeResolver } from './recipe-resolver.js';
 import { StageCache } from './stage-cache.js';
 import { BaseStage } from './stages/base.stage.js';
@@ -26,10 +27,11 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
       inject: [Settings, AptPackageSource, Hypervisor, RecipeResolver],
       useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, recipes: RecipeResolver) => {
         const dir = path.join(settings.dataDir, 'builds');
-        const cache = new StageCache(path.join(dir, 'cache'));
+        const dirs = { cacheDir: path.join(dir, 'cache'), poolDir: path.join(dir, 'pool') };
+        const cache = new StageCache(dirs.cacheDir);
         // The order matters: each stage takes what the ones before it made.
-        const stages = [new ResolveStage(packages), new FetchStage(path.join(dir, 'pool')), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
-        const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work') });
+        const stages = [new ResolveStage(packages), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
+        const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
         // Only the worker of this data directory writes there, and it runs no build yet.
         if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();
         return pipeline;

@@ -155,6 +155,12 @@ export const settingDefinitions = {
     secret: true,
     parse: mirror,
   }),
+  cacheMaxGb: define({
+    name: 'OPENFACTORY_CACHE_MAX_GB',
+    meaning: 'GiB that the build cache (stage results and fetched packages) may take; what was used least recently goes first.',
+    shownDefault: '50',
+    parse: integer(1, 100_000, 50),
+  }),
   packageIndexRefreshHours: define({
     name: 'OPENFACTORY_PACKAGE_INDEX_REFRESH_HOURS',
     meaning: 'Hours between two refreshes of the package indices.',

@@ -26,6 +26,7 @@ export class Settings {
   readonly mcpMaxInFlight: number;
   readonly debianMirror: string | undefined;
   readonly ubuntuMirror: string | undefined;
+  readonly cacheMaxGb: number;
   readonly packageIndexRefreshHours: number;
   readonly buildConcurrency: number;
   readonly buildMaxQueuedPerCaller: number;

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -54,7 +54,12 @@ export class FetchStage extends BuildStage {
   /** @returns whether it had to be fetched */
   private async obtain(wanted: LockedPackage, url: string, signal: AbortSignal): Promise<boolean> {
     const file = this.fileOf(wanted.sha256);
-    if ((await stat(file).catch(() => undefined))?.size === wanted.sizeBytes) return false;
+    if ((await stat(file).catch(() => undefined))?.size === wanted.sizeBytes) {
+      // The time of last use, which pruning goes by.
+      const now = new Date();
+      await utimes(file, now, now);
+      return false;
+    }
     await mkdir(path.dirname(file), { recursive: true, mode: 0o755 });
     for (let attempt = 1; ; attempt++) {
       try {
