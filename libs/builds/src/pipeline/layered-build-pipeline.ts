@@ -39,7 +39,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
     try {
       await this.checkDisk();
       const { recipe, resolution } = await this.parts.recipes.resolve(input);
-      const state: PipelineState = { input, recipe, resolution, layers: [], squashfs: [] };
+      const state: PipelineState = { input, recipe, resolution, aptSources: [], layers: [], squashfs: [] };
       for (const stage of this.parts.stages) await this.runStage(stage, state, { workDir, listener, log, signal });
       return await this.evidence(state, { workDir, listener, log, signal });
     } finally {

@@ -1,4 +1,4 @@
-import type { RecipeDto, Resolution } from '#libs/recipes';
+import type { AptSource, RecipeDto, Resolution } from '#libs/recipes';
 import type { PackageLock } from './package-lock.js';
 import type { PipelineInput, StageName } from './build-pipeline.port.js';
 
@@ -15,6 +15,8 @@ export interface PipelineState {
   readonly recipe: RecipeDto;
   readonly resolution: Resolution;
   lock?: PackageLock;
+  /** What the image's own apt fetches from. */
+  aptSources: AptSource[];
   /** Bottom first. */
   layers: Layer[];
   boot?: { key: string; kernelPath: string; initrdPath: string };

@@ -9,7 +9,7 @@ import { controlsOf } from './security.renderer.js';
 const recipe = (more: object = {}) => parseInput(RecipeDto, { name: 'web-1', base_image: 'debian-bookworm', ...more });
 const resolution = (more: Partial<Resolution> = {}): Resolution => ({ base: {} as never, features: [], packages: [], removedPackages: [], services: [], units: [], ...more });
 const plan = (more: object = {}, resolved: Partial<Resolution> = {}) => {
-  const { steps } = planImage(recipe(more), resolution(resolved));
+  const { steps } = planImage(recipe(more), resolution(resolved), [{ uri: 'http://mirror.example/debian', suite: 'bookworm', components: ['main'] }]);
   const files = Object.fromEntries(steps.filter((step): step is PlannedFile => 'path' in step).map((file) => [file.path, file]));
   const commands = steps.flatMap((step) => ('argv' in step ? [step] : []));
   return { files, commands, text: (path: string) => String(files[path]?.content ?? '') };
@@ -23,6 +23,12 @@ describe('planImage', () => {
     expect(text('/etc/hosts')).toContain('127.0.1.1 edge.example.org edge\n');
     expect(text('/etc/hosts')).toContain('10.0.0.9 db db.example.org\n');
     expect(plan().text('/etc/hostname')).toBe('web-1\n');
+  });
+
+  it('gives the image apt sources of its own, not those it was built from', () => {
+    expect(plan().text('/etc/apt/sources.list')).toBe('deb http://mirror.example/debian bookworm main\n');
+    const without = planImage(recipe(), resolution(), []).steps.find((step) => 'path' in step && step.path === '/etc/apt/sources.list');
+    expect(without).toMatchObject({ content: expect.stringMatching(/^# No mirror was configured/) });
   });
 
   it('asks for addresses on every wired interface, unless the recipe names some', () => {
@@ -74,7 +80,7 @@ describe('planImage', () => {
   });
 
   it('puts the recipe’s own files last, so that they win', () => {
-    const { steps } = planImage(recipe({ files: [{ path: '/etc/hostname', content: 'mine\n', mode: '0600' }, { path: '/opt/x', content_base64: 'AAE=' }] }), resolution());
+    const { steps } = planImage(recipe({ files: [{ path: '/etc/hostname', content: 'mine\n', mode: '0600' }, { path: '/opt/x', content_base64: 'AAE=' }] }), resolution(), []);
     const writes = steps.filter((step): step is PlannedFile => 'path' in step);
     expect(writes.findLast(({ path }) => path === '/etc/hostname')).toMatchObject({ content: 'mine\n', mode: '0600' });
     expect(writes.find(({ path }) => path === '/opt/x')?.content).toEqual(Buffer.from([0, 1]));

@@ -1,17 +1,18 @@
-import type { RecipeDto, Resolution } from '#libs/recipes';
+import type { AptSource, RecipeDto, Resolution } from '#libs/recipes';
 import { renderFirewall } from './firewall.renderer.js';
 import { ImagePlan } from './image-plan.js';
 import { renderNetwork } from './network.renderer.js';
 import { renderSecurity } from './security.renderer.js';
 import { renderServices } from './services.renderer.js';
 import { renderStartup } from './startup.renderer.js';
-import { renderSystem } from './system.renderer.js';
+import { renderAptSources, renderSystem } from './system.renderer.js';
 import { renderUsers } from './users.renderer.js';
 
 /** Everything that a recipe says beyond packages, in an order in which later steps may rely on earlier ones. The recipe's own files come last and win. */
-export function planImage(recipe: RecipeDto, resolution: Resolution): ImagePlan {
+export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources: AptSource[]): ImagePlan {
   const plan = new ImagePlan();
   renderSystem(plan, recipe);
+  renderAptSources(plan, aptSources);
   renderNetwork(plan, recipe);
   renderUsers(plan, recipe);
   renderServices(plan, recipe, resolution);

@@ -1,4 +1,4 @@
-import type { RecipeDto } from '#libs/recipes';
+import type { AptSource, RecipeDto } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
 
 /** Identity, time, language, keyboard; and what every image needs to become a machine of its own at its first boot. */
@@ -19,6 +19,12 @@ export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
   plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${system.keyboard}"\nXKBVARIANT=""\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
   plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\n` });
   renderFirstBoot(plan);
+}
+
+/** sources.list(5). The base was installed from a repository that exists only while building. */
+export function renderAptSources(plan: ImagePlan, sources: AptSource[]): void {
+  const lines = sources.map(({ uri, suite, components }) => `deb ${uri} ${suite} ${components.join(' ')}\n`);
+  plan.file({ path: '/etc/apt/sources.list', content: lines.length ? lines.join('') : '# No mirror was configured where this image was built (OPENFACTORY_DEBIAN_MIRROR).\n' });
 }
 
 /** SSH host keys are made by each machine for itself. live-boot's root is always writable, so an empty machine-id fills itself (machine-id(5)). */

@@ -14,7 +14,7 @@ const withinMs = 20 * 60_000;
  */
 export class BaseStage extends BuildStage {
   readonly name = 'base';
-  readonly version = 1;
+  readonly version = 2;
 
   inputs({ lock }: PipelineState): unknown {
     return lock && { packages: lockHash(lock.base), epoch: lock.epochSeconds, suite: lock.suite };

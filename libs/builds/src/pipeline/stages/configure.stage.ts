@@ -33,16 +33,16 @@ export class ConfigureStage extends BuildStage {
   readonly name = 'configure';
   readonly version = 1;
 
-  inputs({ layers, recipe, resolution }: PipelineState): unknown {
-    return { below: layers.map(({ key }) => key), plan: planImage(recipe, resolution).steps.map((step) => ('path' in step ? { ...step, content: step.content.toString('base64') } : step)) };
+  inputs({ layers, recipe, resolution, aptSources }: PipelineState): unknown {
+    return { below: layers.map(({ key }) => key), plan: planImage(recipe, resolution, aptSources).steps.map((step) => ('path' in step ? { ...step, content: step.content.toString('base64') } : step)) };
   }
 
-  async make({ layers, recipe, resolution, lock }: PipelineState, outDir: string, { workDir, signal, log }: StageContext): Promise<void> {
+  async make({ layers, recipe, resolution, lock, aptSources }: PipelineState, outDir: string, { workDir, signal, log }: StageContext): Promise<void> {
     if (!lock) throw new Error('configure needs a lock');
     const upper = path.join(outDir, 'layer');
     for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
     const planDir = path.join(workDir, 'plan');
-    await writePlan(planImage(recipe, resolution), planDir);
+    await writePlan(planImage(recipe, resolution, aptSources), planDir);
     const lowers = layers.map(({ dir }) => dir);
     try {
       const { stdout } = await runInTree('perl', ['-e', runner], { lowers, upper, shown: { '/mnt/plan': planDir }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 5 * 60_000, signal });

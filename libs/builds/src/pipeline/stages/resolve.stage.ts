@@ -68,6 +68,7 @@ export class ResolveStage extends BuildStage {
 
   async take(state: PipelineState, outDir: string): Promise<void> {
     state.lock = JSON.parse(await readFile(path.join(outDir, 'lock.json'), 'utf8')) as PackageLock;
+    state.aptSources = await this.source.imageSources(state.resolution.base as AvailableBase);
   }
 
   /** The lists of every archive of the base. Where the refresh job is fetching them just now, apt's lock is held; then its result is waited for. */

@@ -108,9 +108,30 @@ async function fetchedTargets(account: Account | undefined): Promise<HostTarget[
   }
 }
 
-/** debootstrap is the distribution's own installer and carries its default mirror; there is no other place on a host that does. */
+/** What an image names in its own apt sources: the configured mirror, else the distribution's default; never a mirror that is only this host's. */
+export async function findImageMirrors(distribution: Distribution, configured: string | undefined): Promise<MirrorChoice | undefined> {
+  const mirror = configured === undefined ? await defaultMirror(distribution) : withoutUserInfo(configured);
+  return mirror === undefined ? undefined : siblings(mirror);
+}
+
+function withoutUserInfo(url: string): string {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return bare.href.replace(/\/$/, '');
+}
+
+/** The distribution's own installers carry its default mirror; there is no other place on a host that does. */
+const installers = [
+  { file: '/usr/sbin/debootstrap', mirror: /^\s*DEF_MIRROR="?(https?:\/\/[^"\s]+)"?/m },
+  { file: '/usr/bin/mmdebstrap', mirror: /^\s*my \$mirror\s*=\s*'(https?:\/\/[^']+)';/m },
+];
+
 async function defaultMirror(distribution: Distribution): Promise<string | undefined> {
   if (distribution !== 'debian') return undefined;
-  const script = await readFile('/usr/sbin/debootstrap', 'utf8').catch(() => '');
-  return /^\s*DEF_MIRROR="?(https?:\/\/[^"\s]+)"?/m.exec(script)?.[1];
+  for (const { file, mirror } of installers) {
+    const found = mirror.exec(await readFile(file, 'utf8').catch(() => ''))?.[1];
+    if (found) return found;
+  }
+  return undefined;
 }

@@ -5,8 +5,8 @@ import { Injectable } from '@nestjs/common';
 import { AppError, errorMessage, Settings } from '#libs/platform';
 import type { AvailableBase } from '../../catalogue/catalogue.js';
 import { PackageSource, type FetchedIndex } from '../package-source.port.js';
-import { findMirrors, sourcesOf } from './apt-mirrors.js';
-import { AptRoot } from './apt-root.js';
+import { findImageMirrors, findMirrors, sourcesOf } from './apt-mirrors.js';
+import { AptRoot, type AptSource } from './apt-root.js';
 import { StanzaReader, type Stanza } from './control-stanzas.js';
 import { readPackage, recordFields, settleDependencies, type RawPackage } from './package-records.js';
 
@@ -39,6 +39,13 @@ export class AptPackageSource extends PackageSource {
         cause: error,
       });
     }
+  }
+
+  /** The apt sources of an image of this base; none where neither the configuration nor the distribution's tools name a mirror. */
+  async imageSources(base: AvailableBase): Promise<AptSource[]> {
+    const { mirror } = base.archive;
+    const mirrors = await findImageMirrors(mirror, mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror);
+    return mirrors ? sourcesOf(base, mirrors) : [];
   }
 
   /** The root in which apt works for a base; its sources are written anew each time, so a changed setting takes effect. */
