@@ -1,10 +1,11 @@
 // Two builds of one lock, each from an empty cache, the second in other surroundings: is the ISO the same? `npm run bench -- reproducibility`
 // docs/benchmarks.md says what is compared; the figures there come from here. `--keep` keeps the directory with everything that was made.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { removeTree } from '../dist/libs/builds/src/pipeline/tree/owned-dir.js';
+import { compare } from './reproducibility/compare.mjs';
 import { takeLock } from './reproducibility/take-lock.mjs';
 
 const recipe = {
@@ -51,34 +52,6 @@ function printSeconds(reports) {
   console.table({ ...Object.fromEntries(stages.map((stage) => [stage, row((seconds) => seconds[stage])])), all: row((seconds) => total(only(seconds))) });
 }
 
-/** A layer differs because of its tree, or equal trees were compressed differently: then it is the squashfs stage. */
-function lookInto([one, two], scratch) {
-  const unpacked = [one, two].map(({ file }, index) => {
-    const dir = path.join(scratch, `unpacked-${index}`);
-    spawnSync('unsquashfs', ['-quiet', '-no-progress', '-force', '-dest', dir, file]);
-    return dir;
-  });
-  const list = (file) => spawnSync('unsquashfs', ['-llnumeric', '-UTC', file], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout.split('\n');
-  const [left, right] = [list(one.file), list(two.file)].map((lines) => new Set(lines));
-  const listed = [...[...left].filter((line) => !right.has(line)).map((line) => `first:  ${line}`), ...[...right].filter((line) => !left.has(line)).map((line) => `second: ${line}`)];
-  const contents = spawnSync('diff', ['--recursive', '--brief', '--no-dereference', ...unpacked], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout.split('\n').filter(Boolean);
-  return [...listed, ...contents.map((line) => line.replaceAll(`${scratch}/`, ''))];
-}
-
-function compare(reports, scratch) {
-  const [first, second] = reports.map(({ parts }) => parts);
-  for (const [index, { part, sha256 }] of first.entries()) console.log(`${part}: ${sha256} ${second[index]?.sha256 === sha256 ? 'equal' : `against ${second[index]?.sha256}`}`);
-  const differing = first.findIndex(({ sha256 }, index) => second[index]?.sha256 !== sha256);
-  console.log(`equal: ${differing === -1 ? 'yes' : 'no'}`);
-  if (differing === -1) return;
-  const pair = [first[differing], second[differing]];
-  const lines = pair[0].isLayer ? lookInto(pair, scratch) : [];
-  const stage = pair[0].isLayer && !lines.length ? 'squashfs' : pair[0].stage;
-  console.log(`first stage that differs: ${stage} (${pair[0].part})`);
-  for (const line of lines.slice(0, 20)) console.log(`  ${line}`);
-  if (lines.length > 20) console.log(`  and ${lines.length - 20} more`);
-}
-
 process.umask(0o022);
 const keep = process.argv.includes('--keep');
 // Overlays need a real file system, which /tmp may not be.
@@ -96,7 +69,7 @@ try {
   }
   printSeconds(reports);
   console.log(`ISO: ${(reports[0].parts.at(-1).sizeBytes / 2 ** 20).toFixed(0)} MiB`);
-  compare(reports, scratch);
+  for (const line of compare(reports.map(({ parts }) => parts), scratch)) console.log(line);
   console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
 } catch (error) {
   if (!stop.signal.aborted) throw error;
