@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { loadSettings, type Settings } from '#libs/platform';
 import { startFactory, type RunningFactory } from '../../apps/cli/src/factory/start-factory.js';
@@ -23,11 +24,12 @@ export interface TestAppOptions {
 /** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
 export async function startTestApp({ environment = {}, extraModules, pipelineModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
+  const dataDir = environment.OPENFACTORY_DATA_DIR ?? (await makeDataDir());
   const { settings } = loadSettings({
     OPENFACTORY_PORT: '0',
     OPENFACTORY_ROLES: 'api',
     OPENFACTORY_LOG_LEVEL: 'silent',
-    OPENFACTORY_DATA_DIR: '/tmp/openfactory-test-data',
+    OPENFACTORY_DATA_DIR: dataDir,
     OPENFACTORY_SECRET: randomBytes(32).toString('hex'),
     DATABASE_URL: database.url,
     ...environment,
@@ -41,6 +43,13 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     stop: async () => {
       await factory.stop();
       if (!shared) await database.drop();
+      if (!environment.OPENFACTORY_DATA_DIR) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function makeDataDir(): Promise<string> {
+  const dir = await mkdtemp('/tmp/openfactory-app-');
+  await chmod(dir, 0o755);
+  return dir;
 }
