@@ -21,7 +21,7 @@ import { PackagesStage } from '../../dist/libs/builds/src/pipeline/stages/packag
 import { SquashfsStage } from '../../dist/libs/builds/src/pipeline/stages/squashfs.stage.js';
 
 const { dir, poolDir, lockDir, preparedFile } = JSON.parse(await readFile(process.argv[2], 'utf8'));
-const { document, resolution } = deserialize(await readFile(preparedFile));
+const { document, resolution, aptSources } = deserialize(await readFile(preparedFile));
 const inherited = `TZ ${process.env.TZ}, LC_ALL ${process.env.LC_ALL}, umask ${process.umask().toString(8).padStart(3, '0')}, cwd ${process.cwd()}, hostname ${os.hostname()}`;
 // As the product's command line does (apps/cli/src/main.ts).
 process.umask(0o022);
@@ -36,6 +36,7 @@ const sharedLock = {
   },
   take: async (state, outDir) => {
     state.lock = JSON.parse(await readFile(path.join(outDir, 'lock.json'), 'utf8'));
+    state.aptSources = aptSources;
   },
 };
 
@@ -91,7 +92,7 @@ const listener = {
   onLog: () => undefined,
 };
 try {
-  await new LayeredBuildPipeline({ stages, cache, recipes, workDir }).run({ buildId: 'reproducibility', ownerId: 'bench', recipe: document }, listener, stop.signal);
+  await new LayeredBuildPipeline({ stages, cache, recipes, workDir, tidy: () => Promise.resolve() }).run({ buildId: 'reproducibility', ownerId: 'bench', recipe: document }, listener, stop.signal);
   const kept = [];
   for (const one of parts) {
     const file = path.join(dir, one.part);

@@ -20,7 +20,7 @@ export async function takeLock(recipe, dir, { signal, log }) {
     const { document, resolution } = prepared;
     const workDir = path.join(dir, 'shared');
     const [poolDir, lockDir, preparedFile] = [path.join(dir, 'pool'), path.join(workDir, 'resolve'), path.join(dir, 'prepared')];
-    const state = { input: { buildId: 'lock', ownerId: caller.ownerId, recipe: document }, recipe: parseInput(RecipeDto, document), resolution, layers: [], squashfs: [] };
+    const state = { input: { buildId: 'lock', ownerId: caller.ownerId, recipe: document }, recipe: parseInput(RecipeDto, document), resolution, aptSources: [], layers: [], squashfs: [] };
     const context = { workDir, signal, progress: () => undefined, log };
     for (const stage of [new ResolveStage(factory.app.get(AptPackageSource, { strict: false })), new FetchStage(poolDir)]) {
       const outDir = path.join(workDir, stage.name);
@@ -28,7 +28,7 @@ export async function takeLock(recipe, dir, { signal, log }) {
       await stage.make(state, outDir, context);
       await stage.take(state, outDir, '');
     }
-    await writeFile(preparedFile, serialize({ document: JSON.parse(JSON.stringify(document)), resolution }));
+    await writeFile(preparedFile, serialize({ document: JSON.parse(JSON.stringify(document)), resolution, aptSources: state.aptSources }));
     return { poolDir, lockDir, preparedFile };
   } finally {
     await factory.stop();
