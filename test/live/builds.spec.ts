@@ -10,7 +10,7 @@ import { buildAccount } from '#libs/platform';
 import { BuildFailure } from '#libs/builds';
 import { controlsOf } from '../../libs/builds/src/pipeline/configure/security.renderer.js';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
-import { installHostile, type HostileRun } from '../support/hostile-package.js';
+import { installHostile, type HostileRun } from './hostile-package.js';
 import { FactoryProcess, leftOvers, makeDataDir, untilNothingIsLeft } from '../support/factory-process.js';
 
 /** Boots under emulation on a loaded machine take minutes; the whole file shares one factory and one base. */
