@@ -30,14 +30,12 @@ const write = async (name: string, content: string) => {
 };
 
 describe('setup', () => {
-  it('is quiet and quick when nothing is to be done', async () => {
+  it('is quiet when nothing is to be done', async () => {
     const lines: string[] = [];
     await setup({ report: (line: string) => lines.push(line) }); // npm test has just run it; this one makes sure.
     lines.length = 0;
-    const began = performance.now();
     await setup({ report: (line: string) => lines.push(line) });
     expect(lines).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(1_000);
   }, 300_000);
 
   it('runs as a script of its own', async () => {

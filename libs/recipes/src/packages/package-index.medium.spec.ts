@@ -59,11 +59,9 @@ describe('PostgresPackageIndex', () => {
     expect(await index.state('one')).toMatchObject({ packageCount: 1 });
   });
 
-  it('takes 65,000 packages in a few seconds', async () => {
+  it('takes 65,000 packages', async () => {
     const packages = Array.from({ length: 65_000 }, (_, at) => packageRecord(`package-${at}`, { depends: at ? [`package-${at - 1}`] : [] }));
-    const start = performance.now();
     await load('one', packages);
-    expect(performance.now() - start).toBeLessThan(20_000);
     expect((await index.closure('one', ['package-500'])).names).toHaveLength(501);
   }, 60_000);
 

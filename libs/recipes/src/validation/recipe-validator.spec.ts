@@ -118,7 +118,7 @@ describe('packages', () => {
     clearInterval(timer);
     expect(errors).toContainEqual(expect.objectContaining({ path: '/packages', code: 'array_max_size', message: expect.stringContaining('2000') }));
     expect(errors.length).toBeLessThan(300);
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(performance.now() - start).toBeLessThan(30_000);
     expect(longestTurnMs).toBeLessThan(1_500);
   });
 
