@@ -65,8 +65,8 @@ describe('planImage', () => {
     const count = (level: 'minimal' | 'standard' | 'strict') => controlsOf(level).length;
     expect(count('minimal')).toBeLessThan(count('standard'));
     expect(count('standard')).toBeLessThan(count('strict'));
-    expect(Object.keys(plan({ security: { hardening_level: 'strict' } }).files)).toContain('/etc/modprobe.d/openfactory-usb-storage.conf');
-    expect(Object.keys(plan({ security: { hardening_level: 'standard' } }).files)).not.toContain('/etc/modprobe.d/openfactory-usb-storage.conf');
+    expect(Object.keys(plan({ security: { hardening_level: 'strict' } }).files)).toContain('/etc/modprobe.d/openfactory-dccp.conf');
+    expect(Object.keys(plan({ security: { hardening_level: 'standard' } }).files)).not.toContain('/etc/modprobe.d/openfactory-dccp.conf');
     expect(plan({ security: { audit_logging: true } }).text('/etc/audit/rules.d/60-openfactory.rules')).toContain('/etc/shadow');
   });
 

@@ -41,7 +41,8 @@ export const hardeningControls: HardeningControl[] = [
   sysctl('martians', 'Impossible addresses are logged', 'standard', 'net.ipv4.conf.all.log_martians', '1'),
   sysctl('syncookies', 'SYN floods are answered with cookies', 'standard', 'net.ipv4.tcp_syncookies', '1'),
   ...['cramfs', 'freevxfs', 'jffs2', 'hfs', 'hfsplus', 'udf'].map((name) => noModule(name, 'standard')),
-  ...['usb-storage', 'dccp', 'sctp', 'rds', 'tipc'].map((name) => noModule(name, 'strict')),
+  // Not usb-storage: a live image that comes on a USB stick could not read itself.
+  ...['dccp', 'sctp', 'rds', 'tipc'].map((name) => noModule(name, 'strict')),
   sysctl('bpf', 'Only root may load BPF programs', 'strict', 'kernel.unprivileged_bpf_disabled', '1'),
   sysctl('send-redirects', 'No ICMP redirects are sent', 'strict', 'net.ipv4.conf.all.send_redirects', '0'),
   {
