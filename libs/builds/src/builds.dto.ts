@@ -1,16 +1,10 @@
 import { Type } from 'class-transformer';
-import { Allow, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { Doc, schemaOf } from '#libs/platform';
+import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { Doc, Out, schemaOf, schemaRef } from '#libs/platform';
 import { outlineOf, RecipeDto } from '#libs/recipes';
 import { buildStatuses, type BuildError, type BuildStatus } from './build.js';
 import { stageNames, type StageName } from './pipeline/build-pipeline.port.js';
 
-/** A property of an answer: never validated, only described. */
-const Out = (description: string, schema: Record<string, unknown>): PropertyDecorator => (target, key) => {
-  Allow()(target, key);
-  Doc(description, schema)(target, key);
-};
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: object) => ({ type: 'array', items });
 const orNull = (type: string, more: object = {}) => ({ type: [type, 'null'], ...more });
 const time = { type: 'string', format: 'date-time' };
@@ -64,7 +58,7 @@ export class BuildSummary {
 }
 
 export class BuildList {
-  @Out('Builds, the newest first.', listOf(ref('BuildSummary'))) builds: BuildSummary[];
+  @Out('Builds, the newest first.', listOf(schemaRef('BuildSummary'))) builds: BuildSummary[];
   @Out('How many there are, beyond the limit too.', integer) total: number;
 }
 
@@ -77,7 +71,7 @@ export class BuildFault {
   @Out('The last meaningful lines of the log.', listOf(text)) last_lines: string[];
   @Out('What an operator finds the fault by.', orNull('string')) request_id: string | null;
 }
-const fault = { anyOf: [ref('BuildFault'), { type: 'null' }] };
+const fault = { anyOf: [schemaRef('BuildFault'), { type: 'null' }] };
 
 export class BuildStageState {
   @Out('Stage.', { type: 'string', enum: [...stageNames] }) stage: StageName;
@@ -92,7 +86,7 @@ export class BuildState {
   @Out('pending, building, testing (the image is booted), completed, failed or cancelled.', status) status: BuildStatus;
   @Out('Stage that runs, or that ran last.', stage) stage: StageName | null;
   @Out('Percent done; only grows.', integer) progress: number;
-  @Out('Stages so far, in order.', listOf(ref('BuildStageState'))) stages: BuildStageState[];
+  @Out('Stages so far, in order.', listOf(schemaRef('BuildStageState'))) stages: BuildStageState[];
   @Out('Builds that wait in front of this one; null once it runs.', orNull('integer')) queue_position: number | null;
   @Out('Seconds until it is done, from what earlier builds took; null while unknown and at the end.', orNull('integer')) estimated_seconds_left: number | null;
   @Out('Whether somebody asked to cancel it.', { type: 'boolean' }) cancel_requested: boolean;
@@ -110,7 +104,7 @@ export class BuildArtifactDetails {
 }
 
 export class BuildArtifactList {
-  @Out('Files that the build made.', listOf(ref('BuildArtifactDetails'))) artifacts: BuildArtifactDetails[];
+  @Out('Files that the build made.', listOf(schemaRef('BuildArtifactDetails'))) artifacts: BuildArtifactDetails[];
 }
 
 export class BuildDetails {
@@ -122,8 +116,8 @@ export class BuildDetails {
   @Out('The whole recipe; passwords are hashes.', { type: 'object', additionalProperties: true }) recipe: Record<string, unknown>;
   @Out('The template or recipe it was made from.', orNull('string')) recipe_id: string | null;
   @Out('The build that this one repeats.', orNull('string')) retry_of: string | null;
-  @Out('Stages so far, in order.', listOf(ref('BuildStageState'))) stages: BuildStageState[];
-  @Out('Files that the build made; empty once they are deleted for their age.', listOf(ref('BuildArtifactDetails'))) artifacts: BuildArtifactDetails[];
+  @Out('Stages so far, in order.', listOf(schemaRef('BuildStageState'))) stages: BuildStageState[];
+  @Out('Files that the build made; empty once they are deleted for their age.', listOf(schemaRef('BuildArtifactDetails'))) artifacts: BuildArtifactDetails[];
   @Out('sha256 of the image, hex.', orNull('string')) image_sha256: string | null;
   @Out('Whether the image passed its boot; null while there is no image.', orNull('boolean')) verified: boolean | null;
   @Out('Why it failed.', fault) error: BuildFault | null;

@@ -17,7 +17,7 @@ export { canonicalJson } from './idempotency/canonical-json.js';
 export { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 export { IdempotencyService } from './idempotency/idempotency.service.js';
 export { checkInput, nearestName, parseInput, pointer } from './validation/input.js';
-export { Doc, namedSchemas, schemaOf, type DtoClass, type JsonSchema } from './validation/json-schema.js';
+export { Doc, namedSchemas, Out, schemaOf, schemaRef, type DtoClass, type JsonSchema } from './validation/json-schema.js';
 export { CurrentCaller, PUBLIC_ROUTE, PublicRoute } from './http/current-caller.decorator.js';
 export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';

@@ -1,17 +1,11 @@
-import { Allow, IsDefined, IsObject, IsOptional } from 'class-validator';
-import { Doc, schemaOf } from '#libs/platform';
+import { IsDefined, IsObject, IsOptional } from 'class-validator';
+import { Doc, Out, schemaOf, schemaRef } from '#libs/platform';
 import { listChanges } from './modify/list-changes.js';
 import { Text } from './schema/field.decorators.js';
 import { outlineOf } from './schema/recipe-schema.js';
 import { RecipeDto } from './schema/recipe.dto.js';
 import { catalogueId, oneLine, recipeName } from './schema/text-rules.js';
 
-/** A property of an answer: never validated, only described. */
-const Out = (description: string, schema: Record<string, unknown>): PropertyDecorator => (target, key) => {
-  Allow()(target, key);
-  Doc(description, schema)(target, key);
-};
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: object) => ({ type: 'array', items });
 const words = listOf({ type: 'string' });
 const orNull = (type: string, more: object = {}) => ({ type: [type, 'null'], ...more });
@@ -67,7 +61,7 @@ export class RecipeSummary {
 }
 
 export class RecipeList {
-  @Out('Templates first, then your own recipes, the newest first.', listOf(ref('RecipeSummary'))) recipes: RecipeSummary[];
+  @Out('Templates first, then your own recipes, the newest first.', listOf(schemaRef('RecipeSummary'))) recipes: RecipeSummary[];
   @Out('How many there are.', { type: 'integer' }) total: number;
 }
 
@@ -79,7 +73,7 @@ export class RecipeCategory {
 }
 
 export class RecipeCategoryList {
-  @Out('Categories.', listOf(ref('RecipeCategory'))) categories: RecipeCategory[];
+  @Out('Categories.', listOf(schemaRef('RecipeCategory'))) categories: RecipeCategory[];
 }
 
 export class RecipeDetails {
@@ -113,16 +107,16 @@ export class ResolvedRecipeOutput {
   @Out('Id of the base image.', text) base_image: string;
   @Out('All features, required ones included.', words) features: string[];
   @Out('Packages installed on top of the base, without their dependencies.', words) packages: string[];
-  @Out('Services with their whole configuration.', listOf(ref('ResolvedRecipeService'))) services: ResolvedRecipeService[];
+  @Out('Services with their whole configuration.', listOf(schemaRef('ResolvedRecipeService'))) services: ResolvedRecipeService[];
   @Out('Estimated size of the ISO; null while the package index is not loaded.', orNull('integer')) estimated_size_bytes: number | null;
   @Out('Estimated time to build and test; null while the package index is not loaded.', orNull('integer')) estimated_seconds: number | null;
 }
 
 export class RecipeValidationOutput {
   @Out('Whether the recipe can be built.', { type: 'boolean' }) valid: boolean;
-  @Out('Everything that must be corrected.', listOf(ref('RecipeFinding'))) errors: RecipeFinding[];
-  @Out('Worth knowing: features that were added, fields without effect yet, nobody can log in.', listOf(ref('RecipeFinding'))) warnings: RecipeFinding[];
-  @Out('What the recipe comes to; null where the base image is not known.', { anyOf: [ref('ResolvedRecipeOutput'), { type: 'null' }] }) resolved: ResolvedRecipeOutput | null;
+  @Out('Everything that must be corrected.', listOf(schemaRef('RecipeFinding'))) errors: RecipeFinding[];
+  @Out('Worth knowing: features that were added, fields without effect yet, nobody can log in.', listOf(schemaRef('RecipeFinding'))) warnings: RecipeFinding[];
+  @Out('What the recipe comes to; null where the base image is not known.', { anyOf: [schemaRef('ResolvedRecipeOutput'), { type: 'null' }] }) resolved: ResolvedRecipeOutput | null;
 }
 
 export class CreatedRecipe {
@@ -130,7 +124,7 @@ export class CreatedRecipe {
   @Out('Name.', text) name: string;
   @Out('What it was made from.', text) template_id: string;
   @Out('The whole recipe; passwords are hashes.', object) recipe: Record<string, unknown>;
-  @Out('Its validation.', ref('RecipeValidationOutput')) validation: RecipeValidationOutput;
+  @Out('Its validation.', schemaRef('RecipeValidationOutput')) validation: RecipeValidationOutput;
   @Out('When it was made.', { type: 'string', format: 'date-time' }) created_at: string;
 }
 
@@ -148,11 +142,11 @@ export class BaseImageSummary {
 }
 
 export class BaseImageSummaryList {
-  @Out('Base images.', listOf(ref('BaseImageSummary'))) base_images: BaseImageSummary[];
+  @Out('Base images.', listOf(schemaRef('BaseImageSummary'))) base_images: BaseImageSummary[];
 }
 
 export class RecipeFeatureList {
-  @Out('Features.', listOf(ref('RecipeFeatureDto'))) features: object[];
+  @Out('Features.', listOf(schemaRef('RecipeFeatureDto'))) features: object[];
 }
 
 export class RecipeServiceSummary {
@@ -164,5 +158,5 @@ export class RecipeServiceSummary {
 }
 
 export class RecipeServiceList {
-  @Out('Services.', listOf(ref('RecipeServiceSummary'))) services: RecipeServiceSummary[];
+  @Out('Services.', listOf(schemaRef('RecipeServiceSummary'))) services: RecipeServiceSummary[];
 }

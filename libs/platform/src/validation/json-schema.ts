@@ -1,5 +1,5 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
-import { getMetadataStorage } from 'class-validator';
+import { Allow, getMetadataStorage } from 'class-validator';
 import { JSONSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
 
 export type JsonSchema = Record<string, unknown> & {
@@ -14,6 +14,16 @@ export type DtoClass<T extends object = object> = new () => T;
 export const Doc = (description: string, more: Record<string, unknown> = {}): PropertyDecorator => JSONSchema({ description, ...more }) as PropertyDecorator;
 
 const refPrefix = '#/components/schemas/';
+
+/** A property of an answer: never validated, only described. */
+export const Out = (description: string, schema: Record<string, unknown>): PropertyDecorator => (target, key) => {
+  Allow()(target, key);
+  Doc(description, schema)(target, key);
+};
+
+/** Refers to another DTO by its class name. */
+export const schemaRef = (name: string): { $ref: string } => ({ $ref: `${refPrefix}${name}` });
+
 const options = { classTransformerMetadataStorage: defaultMetadataStorage, refPointerPrefix: refPrefix };
 const inlined = new Map<DtoClass, JsonSchema>();
 let named: { size: number; schemas: Record<string, JsonSchema> } | undefined;
