@@ -12,6 +12,7 @@ const failed = '/usr/bin/systemctl list-units --failed --no-legend --plain --no-
 const good: FakeGuestScript = {
   serial: '[    0.000000] Linux version 6.1\r\nDebian GNU/Linux 12 localhost ttyS0\r\n\r\nlocalhost login: ',
   agentVersion: '7.2.22',
+  systemStates: ['running'],
   answers: { [ready]: { stdout: 'running\n' }, [active('ssh.service')]: { stdout: 'active\n' } },
 };
 
@@ -19,11 +20,11 @@ let workDir: string;
 beforeAll(async () => void (workDir = await mkdtemp(path.join(tmpdir(), 'openfactory-boot-'))));
 afterAll(() => rm(workDir, { recursive: true, force: true }));
 
-async function check(script: FakeGuestScript, { services = ['ssh.service'], deadlineMs = 5_000, signal = new AbortController().signal } = {}) {
+async function check(script: FakeGuestScript, { services = ['ssh.service'], voices = { agent: true, helper: true }, deadlineMs = 5_000, signal = new AbortController().signal } = {}) {
   const hypervisor = new FakeHypervisor(script);
   const progress: number[] = [];
   try {
-    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, services, deadlineMs, workDir }, signal, (fraction) => progress.push(fraction), pace);
+    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices, services, deadlineMs, workDir }, signal, (fraction) => progress.push(fraction), pace);
     return { report, hypervisor, progress };
   } finally {
     expect(hypervisor.running).toBe(0);
@@ -33,7 +34,7 @@ async function check(script: FakeGuestScript, { services = ['ssh.service'], dead
 describe('checkBoot', () => {
   it('passes a system that is up, with its services, its prompt and a picture', async () => {
     const { report, progress, hypervisor } = await check(good);
-    expect(report).toMatchObject({ passed: true, problems: [], agentVersion: '7.2.22', services: [{ name: 'ssh.service', active: true }], failedUnits: [], acceleration: { kind: 'tcg' } });
+    expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'agent', agentVersion: '7.2.22', helperVersion: '1', services: [{ name: 'ssh.service', active: true }], failedUnits: [], acceleration: { kind: 'tcg' } });
     expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
     expect(report.serialTail).toContain('localhost login:');
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
@@ -65,6 +66,34 @@ describe('checkBoot', () => {
   it('tells an agent that never answers', async () => {
     const { report } = await check({ serial: 'nothing much' }, { deadlineMs: 100 });
     expect(report.problems).toEqual(['The system did not come up within 0 s.']);
+  });
+
+  const helperOnly = { agent: false, helper: true };
+  const nobody = { agent: false, helper: false };
+
+  it('takes the word of the helper where there is no agent', async () => {
+    const { report } = await check({ serial: good.serial, systemStates: ['initializing', 'starting', 'running'] }, { voices: helperOnly });
+    expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'helper', helperVersion: '1', services: [] });
+    const { report: degraded } = await check({ serial: 'no prompt', systemStates: ['degraded'] }, { voices: helperOnly });
+    expect(degraded.problems).toEqual(['The system is degraded, not running.', 'No login prompt appeared on the serial console.']);
+  });
+
+  it('takes the login prompt where there is neither, and does not wait for anybody', async () => {
+    const { report } = await check({ serial: good.serial }, { voices: nobody });
+    expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'login prompt' });
+    expect(report.helperVersion).toBeUndefined();
+  });
+
+  it.each([helperOnly, nobody])('ends in time, early where there is no hope, with %j', async (voices) => {
+    expect((await check({ serial: 'nothing much' }, { voices, deadlineMs: 100 })).report.problems).toEqual(['The system did not come up within 0 s.']);
+    expect((await check({ serial: 'Kernel panic - not syncing' }, { voices, deadlineMs: 20_000 })).report.problems).toEqual(['The system did not start: Kernel panic - not syncing']);
+    expect((await check({ powersOffAfterMs: 30 }, { voices, deadlineMs: 20_000 })).report.problems).toEqual([expect.stringContaining('The guest is gone')]);
+  });
+
+  it('passes a system whose agent tells everything though its helper is silent', async () => {
+    const { report } = await check({ ...good, systemStates: undefined });
+    expect(report).toMatchObject({ passed: true, checkedBy: 'agent' });
+    expect(report.helperVersion).toBeUndefined();
   });
 
   it('tells a guest that ended itself', async () => {

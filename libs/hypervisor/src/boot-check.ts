@@ -3,12 +3,19 @@ import { AppError, clip, errorMessage } from '#libs/platform';
 import type { Acceleration, ExecuteResult, Guest, GuestSpec, Hypervisor } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, lastLines, plainSerial } from './serial-watch.js';
 
+/** Who in an image can tell how its system is. */
+export interface ImageVoices {
+  agent: boolean;
+  helper: boolean;
+}
+
 export interface BootCheck {
   isoPath: string;
   firmware: GuestSpec['firmware'];
   memoryMb: number;
   vcpus: number;
-  /** systemd units that must be active. */
+  voices: ImageVoices;
+  /** systemd units that must be active; asked of the agent, so not looked at in an image without one. */
   services: readonly string[];
   /** For the whole check. */
   deadlineMs: number;
@@ -22,7 +29,11 @@ export interface BootReport {
   /** From the start of the guest to the end of the check. */
   seconds: number;
   acceleration: Acceleration;
+  /** By whose word: without agent and helper, that a login prompt came is all that is known. */
+  checkedBy: 'agent' | 'helper' | 'login prompt';
   agentVersion?: string;
+  /** Absent where the image has no helper, or it did not answer. */
+  helperVersion?: string;
   services: { name: string; active: boolean }[];
   failedUnits: string[];
   /** PNG; absent where the guest was gone before one could be taken. */
@@ -46,14 +57,15 @@ const callMs = 60_000;
 const tailLines = 60;
 
 /**
- * Boots an image by its own boot loader and asks its agent how the system is. A system that does not come up is a report with problems, not an
+ * Boots an image by its own boot loader and asks its agent how the system is; where there is none its helper, and where there is no helper either
+ * waits for the login prompt. A system that does not come up is a report with problems, not an
  * error. Leaves no guest behind, however it ends.
  * @throws AppError `hypervisor_unavailable` where no guest could be started; the signal's reason
  */
 export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, pace: Pace = usualPace): Promise<BootReport> {
   const { isoPath, firmware, memoryMb, vcpus, workDir, deadlineMs } = check;
   const acceleration = await hypervisor.acceleration();
-  const report: BootReport = { passed: false, problems: [], seconds: 0, acceleration, services: [], failedUnits: [], serialTail: '' };
+  const report: BootReport = { passed: false, problems: [], seconds: 0, acceleration, checkedBy: check.voices.agent ? 'agent' : check.voices.helper ? 'helper' : 'login prompt', services: [], failedUnits: [], serialTail: '' };
   const began = performance.now();
   const deadline = AbortSignal.timeout(deadlineMs);
   const stop = AbortSignal.any([signal, deadline]);
@@ -88,30 +100,66 @@ interface CheckInHand {
 }
 
 class SystemCheck {
+  /** performance.now() after which nothing that is late is waited for. */
+  #graceEndsAt = 0;
+
   constructor(private readonly hand: CheckInHand) {}
 
   async run(): Promise<void> {
-    const { version } = await this.#waitForAgent();
+    const { checkedBy } = this.hand.report;
+    if (checkedBy === 'agent') await this.#askAgent();
+    if (checkedBy === 'helper') await this.#askHelper();
+    if (checkedBy === 'login prompt') await this.#hopefully((signal) => this.#until(Infinity, () => hasLoginPrompt(this.#serial()), signal));
+    this.hand.onProgress(0.95);
+    if (!(await this.#until(this.#graceEndsAt, () => hasLoginPrompt(this.#serial())))) this.hand.report.problems.push('No login prompt appeared on the serial console.');
+  }
+
+  async #askAgent(): Promise<void> {
+    const { version } = await this.#hopefully((signal) => this.hand.guest.waitForAgent(signal));
     this.hand.report.agentVersion = version;
     this.hand.onProgress(0.8);
     await this.#waitForSystem();
     this.hand.onProgress(0.9);
-    const graceEndsAt = performance.now() + this.hand.pace.graceMs;
-    for (const name of this.hand.check.services) await this.#checkService(name, graceEndsAt);
+    this.#startGrace();
+    for (const name of this.hand.check.services) await this.#checkService(name);
     await this.#listFailedUnits();
-    this.hand.onProgress(0.95);
-    if (!(await this.#until(graceEndsAt, () => hasLoginPrompt(this.#serial())))) this.hand.report.problems.push('No login prompt appeared on the serial console.');
+    if (this.hand.check.voices.helper) await this.#noteHelper();
   }
 
-  /** Whichever comes first: the agent, a line after which there is no hope, or the end of the guest. */
-  async #waitForAgent(): Promise<{ version: string }> {
+  /** The helper runs no programs: that the system is `degraded` is all it says of a failed unit. */
+  async #askHelper(): Promise<void> {
+    let state = '';
+    await this.#hopefully((signal) =>
+      this.#until(Infinity, async () => {
+        const greeting = await this.hand.guest.helper.waitUntilReady(signal);
+        this.hand.report.helperVersion = greeting.version;
+        state = greeting.systemState;
+        return !['initializing', 'starting'].includes(state);
+      }, signal),
+    );
+    this.#startGrace();
+    if (state !== 'running') this.hand.report.problems.push(`The system is ${state}, not running.`);
+  }
+
+  /** With an agent that has told everything, a helper that is silent is no fault of the system: only its clones would miss it. */
+  async #noteHelper(): Promise<void> {
+    const patience = AbortSignal.any([this.hand.stop, AbortSignal.timeout(Math.max(1, Math.ceil(this.#graceEndsAt - performance.now())))]);
+    const greeting = await this.hand.guest.helper.waitUntilReady(patience).catch(() => undefined);
+    this.hand.stop.throwIfAborted();
+    if (greeting) this.hand.report.helperVersion = greeting.version;
+  }
+
+  /** Whichever comes first: what is waited for, a line after which there is no hope, or the end of the guest. */
+  async #hopefully<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const watching = new AbortController();
     const hopeless = this.#watchSerial(watching.signal);
+    const ended = this.hand.guest.ended.then(({ detail }) => Promise.reject(new BootProblem(`The guest is gone: ${detail}.`)));
+    const waiting = wait(AbortSignal.any([this.hand.stop, watching.signal]));
     try {
-      return await Promise.race([this.hand.guest.waitForAgent(AbortSignal.any([this.hand.stop, watching.signal])), hopeless]);
+      return await Promise.race([waiting, hopeless, ended]);
     } finally {
       watching.abort();
-      hopeless.catch(() => undefined);
+      for (const loser of [waiting, hopeless, ended]) loser.catch(() => undefined);
     }
   }
 
@@ -133,9 +181,13 @@ class SystemCheck {
     if (state !== 'running' && state !== 'degraded') this.hand.report.problems.push(`The system is ${state || 'in no known state'}, not running.`);
   }
 
-  async #checkService(name: string, graceEndsAt: number): Promise<void> {
+  #startGrace(): void {
+    this.#graceEndsAt = performance.now() + this.hand.pace.graceMs;
+  }
+
+  async #checkService(name: string): Promise<void> {
     let state = '';
-    const active = await this.#until(graceEndsAt, async () => {
+    const active = await this.#until(this.#graceEndsAt, async () => {
       state = (await this.#systemctl(['is-active', '--', name])).stdout.trim();
       return state === 'active';
     });
@@ -159,11 +211,11 @@ class SystemCheck {
     return await orStop(this.hand.guest.execute(systemctl, args, { deadlineMs }), this.hand.stop);
   }
 
-  async #until(endsAt: number, isSo: () => boolean | Promise<boolean>): Promise<boolean> {
+  async #until(endsAt: number, isSo: () => boolean | Promise<boolean>, signal = this.hand.stop): Promise<boolean> {
     for (;;) {
       if (await isSo()) return true;
       if (performance.now() >= endsAt) return false;
-      await sleep(this.hand.pace.retryMs, undefined, { signal: this.hand.stop });
+      await sleep(this.hand.pace.retryMs, undefined, { signal });
     }
   }
 

@@ -35,12 +35,55 @@ export interface ExecuteResult {
   stderr: string;
 }
 
+/** What a clone of a snapshot must have of its own before anybody uses it. */
+export interface RestoreDuties {
+  /** At least 32 bytes of the host's randomness, given to this guest alone. */
+  entropy: Buffer;
+  /** What its clock shall say when it hears this. */
+  at: Date;
+  hostname: string;
+  /** Of its first network interface, as 52:54:00:12:34:56; absent: it keeps the one it has. */
+  mac?: string;
+}
+
+export interface RestoreReport {
+  machineId: string;
+  /** 32 bytes of the guest's randomness, read after it was renewed. */
+  random: Buffer;
+  /** Each duty done, and how long it took. */
+  milliseconds: Record<string, number>;
+}
+
+export interface HelperGreeting {
+  version: string;
+  /** The kernel's: another one after a restart, the same one in a clone of a running guest. */
+  bootId: string;
+  /** systemd's word for the state of the system: `starting`, `running`, `degraded`…; `unknown` where it does not say. */
+  systemState: string;
+}
+
+/** Our own small program in images of this factory (docs/builds.md). An image may lack it: it then never answers. */
+export abstract class GuestHelper {
+  /** At once where it runs already: may be asked again, for how the system is. @throws AppError `guest_ended`, or the signal's reason */
+  abstract waitUntilReady(signal: AbortSignal): Promise<HelperGreeting>;
+  /** Not idempotent: each call makes the guest a new machine. @throws AppError `guest_helper_failed`, `guest_ended` */
+  abstract restore(duties: RestoreDuties, deadlineMs: number): Promise<RestoreReport>;
+  /**
+   * Types text, whatever the keyboard's layout, on the virtual terminal that is on its screen; at most 4096 bytes of UTF-8.
+   * @throws AppError `guest_helper_failed` (with the word "graphical" where the screen is no terminal), `guest_ended`
+   */
+  abstract type(text: string): Promise<void>;
+  /** Has the guest write to its disks what it holds in memory for them. @throws AppError `guest_helper_failed`, `guest_ended` */
+  abstract sync(): Promise<void>;
+}
+
 /** A running machine. What it says is a stranger's word: bounded in size and time, and fit for no decision about anything but itself. */
 export abstract class Guest {
   /** Everything it printed on its first serial port, up to a cap. */
   abstract readonly serialLogPath: string;
   /** Settles once the guest is gone and nothing of it runs any more; never rejects. */
   abstract readonly ended: Promise<GuestEnd>;
+  abstract readonly helper: GuestHelper;
   /** The end of what it printed on its first serial port. */
   abstract serialText(): string;
   /** @throws AppError `guest_ended`, or the signal's reason */

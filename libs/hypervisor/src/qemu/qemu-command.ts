@@ -1,4 +1,5 @@
 import type { Acceleration, GuestSpec } from '../hypervisor.port.js';
+import { guestHelperPort } from '../guest-helper-files.js';
 import { guestDir } from './confinement.js';
 
 export const qemuProgram = 'qemu-system-x86_64';
@@ -6,7 +7,7 @@ export const qemuProgram = 'qemu-system-x86_64';
 const machineType = 'pc-q35-7.2';
 
 /** As QEMU sees them. */
-export const seen = { iso: '/image.iso', qmp: `${guestDir}/qmp.sock`, agent: `${guestDir}/agent.sock`, variables: `${guestDir}/variables.fd` };
+export const seen = { iso: '/image.iso', qmp: `${guestDir}/qmp.sock`, agent: `${guestDir}/agent.sock`, helper: `${guestDir}/helper.sock`, variables: `${guestDir}/variables.fd` };
 export const firmware = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
 
 /** What every guest has, the probe's too: that one works says that the others can. */
@@ -18,7 +19,7 @@ export function machineArguments(kind: Acceleration['kind']): string[] {
 
 /**
  * The whole command line of a guest. It holds numbers and names of ours only; block devices and devices are JSON, where no comma means anything.
- * The guest stands still (-S) until both sockets are connected: afterwards nothing that it might put in their place is ever opened.
+ * The guest stands still (-S) until all sockets are connected: afterwards nothing that it might put in their place is ever opened.
  */
 export function guestArguments({ isoPath, memoryMb, vcpus, firmware: kind }: GuestSpec, acceleration: Acceleration['kind']): string[] {
   const pflash = (id: string, filename: string, readOnly: boolean) => ['-blockdev', json({ driver: 'raw', 'node-name': id, 'read-only': readOnly, file: { driver: 'file', filename } })];
@@ -38,8 +39,11 @@ export function guestArguments({ isoPath, memoryMb, vcpus, firmware: kind }: Gue
     ...['-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial'],
     ...['-chardev', `socket,id=qmp,path=${seen.qmp},server=on,wait=off`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=agent,path=${seen.agent},server=on,wait=off`],
+    ...['-chardev', `socket,id=helper,path=${seen.helper},server=on,wait=off`],
     ...device({ driver: 'virtio-serial-pci', id: 'ports' }),
-    ...device({ driver: 'virtserialport', bus: 'ports.0', chardev: 'agent', name: 'org.qemu.guest_agent.0' }),
+    // Numbered by us: a saved state of a guest knows a port by its number.
+    ...device({ driver: 'virtserialport', bus: 'ports.0', nr: 1, chardev: 'agent', name: 'org.qemu.guest_agent.0' }),
+    ...device({ driver: 'virtserialport', bus: 'ports.0', nr: 2, chardev: 'helper', name: guestHelperPort }),
     ...['-object', 'rng-builtin,id=rng'],
     ...device({ driver: 'virtio-rng-pci', rng: 'rng' }),
   ];

@@ -4,9 +4,10 @@ import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Guest, type ExecuteOptions, type ExecuteResult, type GuestEnd } from '../hypervisor.port.js';
+import { Guest, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper } from '../hypervisor.port.js';
 import { guestDir } from './confinement.js';
 import type { GuestAgentClient } from './guest-agent-client.js';
+import type { GuestHelperClient } from './guest-helper-client.js';
 import type { QemuProcess } from './qemu-process.js';
 import type { QmpClient } from './qmp-client.js';
 import type { SerialLog } from './serial-log.js';
@@ -18,6 +19,7 @@ export interface QemuGuestParts {
   process: QemuProcess;
   qmp: QmpClient;
   agent: GuestAgentClient;
+  helper: GuestHelperClient;
   serial: SerialLog;
   /** The host's name of what QEMU sees as `guestDir`. */
   dir: string;
@@ -25,6 +27,12 @@ export interface QemuGuestParts {
 
 export class QemuGuest extends Guest {
   readonly ended: Promise<GuestEnd>;
+  readonly helper: GuestHelper = {
+    waitUntilReady: (signal) => this.#whileItLives(this.parts.helper.waitUntilReady(signal)),
+    restore: (duties, deadlineMs) => this.#whileItLives(this.parts.helper.restore(duties, deadlineMs)),
+    type: (text) => this.#whileItLives(this.parts.helper.type(text)),
+    sync: () => this.#whileItLives(this.parts.helper.sync()),
+  };
   #end: GuestEnd | undefined;
   #quitting: Promise<void> | undefined;
 
@@ -84,9 +92,10 @@ export class QemuGuest extends Guest {
   }
 
   async #cleanUp(): Promise<GuestEnd> {
-    const { process, qmp, agent, dir } = this.parts;
+    const { process, qmp, agent, helper, dir } = this.parts;
     qmp.close();
     agent.close();
+    helper.close();
     await rm(dir, { recursive: true, force: true }).catch(() => undefined);
     if (this.#quitting) this.#end = { why: 'quit', detail: 'it was ended' };
     else if (process.endedWell) this.#end = { why: 'powered_off', detail: 'it switched itself off, or would have started again' };

@@ -7,6 +7,7 @@ import { Hypervisor, type Acceleration, type Guest, type GuestSpec } from '../hy
 import { probeAcceleration } from './acceleration-probe.js';
 import { guestAccount, spawnConfined } from './confinement.js';
 import { GuestAgentClient } from './guest-agent-client.js';
+import { GuestHelperClient } from './guest-helper-client.js';
 import { addressBytes, firmware, guestArguments, qemuProgram, seen } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess } from './qemu-process.js';
@@ -45,9 +46,10 @@ export class QemuHypervisor extends Hypervisor {
       const serial = new SerialLog(qemu.output, path.join(spec.workDir, `serial-${path.basename(dir).slice('guest-'.length)}.log`));
       const qmp = await QmpClient.connect(await qemu.connect(dir, path.basename(seen.qmp), signal), { deadlineMs: 20_000 });
       const agent = new GuestAgentClient(await qemu.connect(dir, path.basename(seen.agent), signal));
+      const helper = new GuestHelperClient(await qemu.connect(dir, path.basename(seen.helper), signal));
       await qmp.call('cont');
       signal.throwIfAborted();
-      return new QemuGuest({ process: qemu, qmp, agent, serial, dir });
+      return new QemuGuest({ process: qemu, qmp, agent, helper, serial, dir });
     } catch (error) {
       await qemu?.kill();
       await rm(dir, { recursive: true, force: true });

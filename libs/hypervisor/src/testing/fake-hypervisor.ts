@@ -1,13 +1,16 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { guestError } from '../guest-error.js';
-import { Guest, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestSpec } from '../hypervisor.port.js';
+import { Guest, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type RestoreDuties } from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
   serial?: string;
   /** Absent: the agent never answers. */
   agentVersion?: string;
+  /** How its helper says that the system is, in turn, the last one again and again. Absent: the helper never answers. */
+  systemStates?: string[];
   /** Answers to a command line, its words joined by blanks; `*` for all others. Default: code 0 and no output. */
   answers?: Record<string, Partial<ExecuteResult> | (() => Partial<ExecuteResult> | Promise<Partial<ExecuteResult>>)>;
   /** Ends itself after so long. */
@@ -54,8 +57,30 @@ export class FakeHypervisor extends Hypervisor {
 
 export class FakeGuest extends Guest {
   readonly commands: string[] = [];
+  readonly restored: RestoreDuties[] = [];
+  readonly typed: string[] = [];
+  readonly bootId = randomUUID();
   readonly ended: Promise<GuestEnd>;
+  readonly helper: GuestHelper = {
+    waitUntilReady: async (signal) => {
+      const [state, ...later] = this.#states ?? [];
+      if (later.length) this.#states = later;
+      await this.#answered(state !== undefined, signal);
+      return { version: '1', bootId: this.bootId, systemState: state ?? 'unknown' };
+    },
+    restore: async (duties) => {
+      await this.#helped();
+      this.restored.push(duties);
+      return { machineId: randomBytes(16).toString('hex'), random: randomBytes(32), milliseconds: { random: 1, clock: 1 } };
+    },
+    type: async (text) => {
+      await this.#helped();
+      this.typed.push(text);
+    },
+    sync: () => this.#helped(),
+  };
   isRunning = true;
+  #states: string[] | undefined;
   #finish!: (end: GuestEnd) => void;
 
   constructor(
@@ -64,6 +89,7 @@ export class FakeGuest extends Guest {
     private readonly script: FakeGuestScript,
   ) {
     super();
+    this.#states = script.systemStates;
     this.ended = new Promise((resolve) => (this.#finish = resolve));
     if (script.powersOffAfterMs !== undefined) setTimeout(() => this.#stop({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
   }
@@ -73,11 +99,9 @@ export class FakeGuest extends Guest {
   }
 
   async waitForAgent(signal: AbortSignal): Promise<{ version: string }> {
-    signal.throwIfAborted();
     const { agentVersion } = this.script;
-    if (agentVersion !== undefined && this.isRunning) return { version: agentVersion };
-    const aborted = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
-    return await Promise.race([aborted, this.#gone()]);
+    await this.#answered(agentVersion !== undefined, signal);
+    return { version: agentVersion ?? '' };
   }
 
   async execute(program: string, args: readonly string[], _options: ExecuteOptions): Promise<ExecuteResult> {
@@ -97,6 +121,19 @@ export class FakeGuest extends Guest {
   quit(): Promise<void> {
     this.#stop({ why: 'quit', detail: 'it was ended' });
     return Promise.resolve();
+  }
+
+  /** Returns where somebody in a running guest answers; else waits for the end of the guest or of the patience. */
+  async #answered(someoneDoes: boolean, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (someoneDoes && this.isRunning) return;
+    const aborted = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+    await Promise.race([aborted, this.#gone()]);
+  }
+
+  async #helped(): Promise<void> {
+    if (!this.isRunning) return await this.#gone();
+    if (!this.#states) throw guestError('guest_helper_failed', 'The guest’s helper did not answer.');
   }
 
   #stop(end: GuestEnd): void {

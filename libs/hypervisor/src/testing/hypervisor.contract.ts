@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Guest, GuestSpec, Hypervisor } from '../hypervisor.port.js';
 
 export interface HypervisorFixture {
   hypervisor: Hypervisor;
-  /** A guest that prints `serialWords` and then does nothing for ever; it has no agent. */
+  /** A guest that prints `serialWords` and then does nothing for ever; it has no agent and no helper. */
   spec: () => Promise<GuestSpec>;
   serialWords: string;
 }
@@ -51,21 +52,29 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       await expect(guest.screenshot()).rejects.toMatchObject(gone);
       await expect(guest.execute('/bin/true', [], { deadlineMs: 1_000 })).rejects.toMatchObject(gone);
       await expect(guest.waitForAgent(new AbortController().signal)).rejects.toMatchObject(gone);
+      await expect(guest.helper.waitUntilReady(new AbortController().signal)).rejects.toMatchObject(gone);
+      await expect(guest.helper.restore({ entropy: randomBytes(32), at: new Date(), hostname: 'clone' }, 1_000)).rejects.toMatchObject(gone);
+      await expect(guest.helper.type('x')).rejects.toMatchObject(gone);
     });
 
-    it('fails a wait for the agent when the guest goes meanwhile', async () => {
+    const waits: [string, (guest: Guest, signal: AbortSignal) => Promise<unknown>][] = [
+      ['agent', (guest, signal) => guest.waitForAgent(signal)],
+      ['helper', (guest, signal) => guest.helper.waitUntilReady(signal)],
+    ];
+
+    it.each(waits)('fails a wait for the %s when the guest goes meanwhile', async (_who, wait) => {
       const { guest } = await start();
-      const waiting = guest.waitForAgent(new AbortController().signal);
+      const waiting = wait(guest, new AbortController().signal);
       const outcome = expect(waiting).rejects.toMatchObject({ reason: 'guest_ended' });
       await guest.quit();
       await outcome;
     });
 
-    it('stops waiting for the agent when told', async () => {
+    it.each(waits)('stops waiting for the %s when told', async (_who, wait) => {
       const { guest } = await start();
       const reason = new Error('enough');
       const controller = new AbortController();
-      const outcome = expect(guest.waitForAgent(controller.signal)).rejects.toBe(reason);
+      const outcome = expect(wait(guest, controller.signal)).rejects.toBe(reason);
       controller.abort(reason);
       await outcome;
     });

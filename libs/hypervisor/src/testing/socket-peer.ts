@@ -13,6 +13,8 @@ export interface Peer {
   say: (bytes: string | Buffer) => void;
   /** Replaces how questions are answered; undefined: not at all. */
   answer: (reply: (question: Question) => Question | Buffer | undefined) => void;
+  /** The same for a peer that does not speak JSON: a line without its end, and the bytes to answer. */
+  answerLine: (reply: (line: string) => Buffer | undefined) => void;
   end: () => void;
 }
 
@@ -28,7 +30,7 @@ export async function peerPair(): Promise<Peer> {
   await rm(dir, { recursive: true, force: true });
   let heard = '';
   let rest = '';
-  let reply: (question: Question) => Question | Buffer | undefined = () => undefined;
+  let reply: (line: string) => Buffer | undefined = () => undefined;
   const say = (bytes: string | Buffer) => void (other.writable && other.write(bytes));
   other.on('error', () => undefined);
   other.on('data', (chunk: Buffer) => {
@@ -36,9 +38,15 @@ export async function peerPair(): Promise<Peer> {
     const lines = (rest + chunk.toString('latin1')).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      const answer = reply(JSON.parse(line.replaceAll('\u00ff', '')) as Question);
-      if (answer) say(Buffer.isBuffer(answer) ? answer : `${JSON.stringify(answer)}\n`);
+      const answer = reply(line);
+      if (answer) say(answer);
     }
   });
-  return { socket, heard: () => heard, say, answer: (next) => void (reply = next), end: () => void other.destroy() };
+  const answer: Peer['answer'] = (next) => {
+    reply = (line) => {
+      const said = next(JSON.parse(line.replaceAll('\u00ff', '')) as Question);
+      return said === undefined || Buffer.isBuffer(said) ? said : Buffer.from(`${JSON.stringify(said)}\n`);
+    };
+  };
+  return { socket, heard: () => heard, say, answer, answerLine: (next) => void (reply = next), end: () => void other.destroy() };
 }

@@ -79,6 +79,15 @@ describe('planImage', () => {
     expect(Object.keys(files).filter((file) => file.includes('..'))).toEqual([]);
   });
 
+  it('gives every image the guest helper, but not one that removes the guest agent', () => {
+    const { files, commands } = plan();
+    expect(files['/usr/lib/openfactory/helper']).toMatchObject({ mode: '0755', content: expect.stringMatching(/^#!\/usr\/bin\/perl\n/) });
+    expect(commands.map(({ argv }) => argv)).toContainEqual(['systemctl', 'enable', '--quiet', 'openfactory-helper.service']);
+    const without = plan({}, { removedPackages: ['qemu-guest-agent'] });
+    expect(Object.keys(without.files).filter((file) => file.includes('helper'))).toEqual([]);
+    expect(without.commands.flatMap(({ argv }) => argv)).not.toContain('openfactory-helper.service');
+  });
+
   it('puts the recipe’s own files last, so that they win', () => {
     const { steps } = planImage(recipe({ files: [{ path: '/etc/hostname', content: 'mine\n', mode: '0600' }, { path: '/opt/x', content_base64: 'AAE=' }] }), resolution(), []);
     const writes = steps.filter((step): step is PlannedFile => 'path' in step);

@@ -1,5 +1,6 @@
 import type { AptSource, RecipeDto, Resolution } from '#libs/recipes';
 import { renderFirewall } from './firewall.renderer.js';
+import { renderGuestHelper } from './guest-helper.renderer.js';
 import { ImagePlan } from './image-plan.js';
 import { renderNetwork } from './network.renderer.js';
 import { renderSecurity } from './security.renderer.js';
@@ -13,6 +14,7 @@ export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources:
   const plan = new ImagePlan();
   renderSystem(plan, recipe);
   renderAptSources(plan, aptSources);
+  renderGuestHelper(plan, resolution);
   renderNetwork(plan, recipe);
   renderUsers(plan, recipe);
   renderServices(plan, recipe, resolution);

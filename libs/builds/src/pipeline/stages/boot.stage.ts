@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBoot, type Hypervisor } from '#libs/hypervisor';
 import { BuildFailure } from '../build-pipeline.port.js';
+import { voicesOf } from '../configure/guest-helper.renderer.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
 
@@ -12,14 +13,14 @@ const withinMs = 15 * 60_000;
 /** The written image boots by its own GRUB, its services run, and nothing failed. Kept by the image's hash: an image is booted once. */
 export class BootStage extends BuildStage {
   readonly name = 'boot';
-  readonly version = 1;
+  readonly version = 2;
 
   constructor(private readonly hypervisor: Hypervisor) {
     super();
   }
 
   inputs({ image, resolution }: PipelineState): unknown {
-    return { image: image?.sha256, services: servicesOf(resolution.units) };
+    return { image: image?.sha256, services: servicesOf(resolution.units), voices: voicesOf(resolution) };
   }
 
   async make({ image, resolution }: PipelineState, outDir: string, { signal, progress, log }: StageContext): Promise<void> {
@@ -27,7 +28,7 @@ export class BootStage extends BuildStage {
     await makeOwnedDir(outDir);
     const guestDir = path.join(outDir, 'guest');
     await makeOwnedDir(guestDir);
-    const report = await checkBoot(this.hypervisor, { isoPath: image.path, firmware: 'bios', memoryMb: 1024, vcpus: 2, services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir }, signal, progress);
+    const report = await checkBoot(this.hypervisor, { isoPath: image.path, firmware: 'bios', memoryMb: 1024, vcpus: 2, voices: voicesOf(resolution), services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir }, signal, progress);
     const { screenshot, serialTail, serialLogPath: _log, ...facts } = report;
     for (const problem of report.problems) log(`Boot: ${problem}`);
     if (!report.passed) {

@@ -1,0 +1,124 @@
+import { randomInt } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clip } from '#libs/platform';
+import { guestError } from '../guest-error.js';
+import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
+import { LineSocket } from './line-socket.js';
+
+/** Of the protocol (guest/openfactory-helper), both ways. */
+const lineBytes = 64 << 10;
+const replyForm = /^(\d{1,15}) (ok|error)((?: (?:=|[A-Za-z0-9+/]+={0,2}))*)\r?$/;
+const typeBytes = 4_096;
+
+/**
+ * Our own helper inside the guest, over a virtio-serial port: lines with an id, so that an answer that comes too late is known and dropped, as is
+ * everything that has not the form of an answer.
+ */
+export class GuestHelperClient {
+  readonly #line: LineSocket;
+  readonly #waiting = new Map<number, { resolve: (values: Buffer[]) => void; reject: (error: Error) => void }>();
+  #closedBy: Error | undefined;
+  // Not from one: whoever had the port before may have left answers to low numbers in it.
+  #lastId = randomInt(2 ** 40);
+
+  constructor(
+    socket: Socket,
+    private readonly callDeadlineMs = 20_000,
+  ) {
+    this.#line = new LineSocket(socket, { peer: 'guest helper', maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    // Ends a half line that somebody else may have left.
+    this.#line.write('\n');
+  }
+
+  /** Asks again and again until the helper answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
+  async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<HelperGreeting> {
+    for (;;) {
+      signal.throwIfAborted();
+      const began = performance.now();
+      try {
+        return greetingOf(await this.#call('hello', [], everyMs, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (this.#closedBy) throw error;
+        // One that answers at once, but nonsense, is not asked without pause.
+        await sleep(Math.max(0, everyMs - (performance.now() - began)), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** @throws AppError `guest_helper_failed` */
+  async restore({ entropy, at, hostname, mac }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? ''], deadlineMs));
+  }
+
+  /** @throws AppError `guest_helper_failed` */
+  async type(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    if (bytes.length > typeBytes) throw failed(`types at most ${typeBytes} bytes at once`);
+    if (bytes.length > 0) await this.#call('type', [bytes], this.callDeadlineMs);
+  }
+
+  /** Writes what the guest keeps in memory for its disks. @throws AppError `guest_helper_failed` */
+  async sync(): Promise<void> {
+    await this.#call('sync', [], this.callDeadlineMs);
+  }
+
+  close(): void {
+    this.#line.close(guestError('guest_peer_failed', 'The connection to the guest helper was closed.'));
+  }
+
+  #call(verb: string, values: (Buffer | string)[], deadlineMs: number, signal?: AbortSignal): Promise<Buffer[]> {
+    if (this.#closedBy) return Promise.reject(this.#closedBy);
+    const id = ++this.#lastId;
+    const request = [String(id), verb, ...values.map((value) => Buffer.from(value).toString('base64') || '=')].join(' ');
+    if (request.length >= lineBytes) return Promise.reject(failed(`takes no ${verb} of ${request.length} bytes`));
+    return new Promise<Buffer[]>((resolve, reject) => {
+      const stop = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        this.#waiting.delete(id);
+      };
+      const fail = (error: Error) => (stop(), reject(error));
+      const onAbort = () => fail(failed(`was not waited for: ${verb} was cancelled`));
+      const timer = setTimeout(() => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)), deadlineMs);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
+      this.#line.write(`${request}\n`);
+    });
+  }
+
+  #receive(line: Buffer): void {
+    const [, id, outcome, rest = ''] = replyForm.exec(line.toString('latin1')) ?? [];
+    const call = this.#waiting.get(Number(id));
+    if (!call) return;
+    const values = rest.split(' ').slice(1).map((value) => Buffer.from(value, 'base64'));
+    if (outcome === 'ok') call.resolve(values);
+    else call.reject(failed(`refused: ${clip(values[0]?.toString() ?? '', 200) || 'no reason'}`));
+  }
+
+  #end(error: Error): void {
+    this.#closedBy = error;
+    for (const { reject } of [...this.#waiting.values()]) reject(error);
+  }
+}
+
+const failed = (what: string) => guestError('guest_helper_failed', `The guest's helper ${what}.`);
+
+function greetingOf([version, bootId, systemState]: Buffer[]): HelperGreeting {
+  const word = (value: Buffer | undefined, form: RegExp, name: string) => {
+    const text = value?.toString('latin1') ?? '';
+    if (!form.test(text)) throw failed(`answered hello without its ${name}`);
+    return text;
+  };
+  return { version: word(version, /^\d{1,6}$/, 'version'), bootId: word(bootId, /^[0-9a-f-]{36}$/, 'boot id'), systemState: word(systemState, /^[a-z]{1,20}$/, 'system state') };
+}
+
+function reportOf([machineId, random, times]: Buffer[]): RestoreReport {
+  const id = machineId?.toString('latin1') ?? '';
+  if (!/^[0-9a-f]{32}$/.test(id)) throw failed('answered restore without a machine id');
+  if (random?.length !== 32) throw failed('answered restore without 32 random bytes');
+  const words = (times?.toString('latin1') ?? '').split(' ').map((word) => /^([a-z_]{1,20})=(\d{1,7}(?:\.\d{1,3})?)$/.exec(word));
+  if (words.length > 20 || words.includes(null)) throw failed('answered restore without the times of its duties');
+  return { machineId: id, random, milliseconds: Object.fromEntries(words.flatMap((word) => (word ? [[word[1] as string, Number(word[2])]] : []))) };
+}
