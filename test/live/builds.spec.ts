@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chown, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import type { Guest } from '#libs/hypervisor';
 import { buildAccount } from '#libs/platform';
 import { BuildFailure } from '#libs/builds';
 import { controlsOf } from '../../libs/builds/src/pipeline/configure/security.renderer.js';
@@ -62,8 +63,9 @@ const download = async (buildId: string, file: string): Promise<string> => {
   await writeFile(file, bytes);
   return file;
 };
+type Run = (...argv: string[]) => Promise<string>;
 /** Boots an image by its own GRUB under UEFI and hands the running system over to be asked. */
-const underUefi = async (isoPath: string, ask: (run: (...argv: string[]) => Promise<string>) => Promise<void>) => {
+const underUefi = async (isoPath: string, ask: (run: Run, guest: Guest) => Promise<void>) => {
   const workDir = path.join(data.dir, 'uefi');
   await mkdir(workDir);
   const account = await buildAccount();
@@ -72,19 +74,71 @@ const underUefi = async (isoPath: string, ask: (run: (...argv: string[]) => Prom
   const guest = await new QemuHypervisor().start({ isoPath, firmware: 'uefi', memoryMb: 1024, vcpus: 2, network: 'none', workDir }, patience);
   try {
     await guest.waitForAgent(patience);
-    const run = async (...argv: string[]) => {
+    const run: Run = async (...argv) => {
       const { code, stdout, stderr } = await guest.execute('/usr/bin/env', argv, { deadlineMs: 2 * minutes });
       if (code !== 0) throw new Error(`${argv.join(' ')} failed (${code}): ${stderr}${stdout}`);
       return stdout.trim();
     };
     expect(await guest.execute('/usr/bin/env', ['systemctl', 'is-system-running', '--wait'], { deadlineMs: 5 * minutes })).toMatchObject({ stdout: 'running\n' });
     expect(await run('systemctl', '--failed', '--no-legend', '--plain')).toBe('');
-    await ask(run);
+    await ask(run, guest);
     expect(guest.serialText()).toContain(' login:');
   } finally {
     await guest.quit();
     await rm(workDir, { recursive: true });
   }
+};
+
+const until = async (isSo: () => Promise<boolean>) => {
+  const endsAt = Date.now() + 5 * minutes;
+  while (!(await isSo())) {
+    if (Date.now() > endsAt) throw new Error('it did not come');
+    await sleep(500);
+  }
+};
+
+/** Makes the running system a machine of its own, as is done with a clone of a snapshot. */
+const restore = async (guest: Guest, run: Run, hostname: string) => {
+  await run('date', '--set', '@1000000000');
+  const at = new Date();
+  const report = await guest.helper.restore({ entropy: randomBytes(64), at, hostname }, 2 * minutes);
+  const clock = Number(await run('date', '+%s.%N')) * 1_000;
+  expect(clock).toBeGreaterThanOrEqual(Math.floor(at.getTime()));
+  expect(clock).toBeLessThan(Date.now() + 1_000);
+  expect(await run('cat', '/etc/machine-id')).toBe(report.machineId);
+  expect(await run('hostname')).toBe(hostname);
+  expect(await run('cat', '/etc/hostname')).toBe(hostname);
+  expect(await run('getent', 'hosts', hostname)).toMatch(new RegExp(`^127\\.0\\.1\\.1\\s+${hostname}$`));
+  expect(Object.keys(report.milliseconds)).toEqual(['random', 'clock', 'machine_id', 'hostname', 'ssh_keys', 'services']);
+  const keys = await run('sh', '-c', 'cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub');
+  // RSA follows; the server then takes it up.
+  await until(async () => (await run('sh', '-c', 'ls /etc/ssh/ssh_host_*_key | wc -l')) === '3');
+  return { ...report, keys: keys.split('\n'), random: report.random.toString('hex') };
+};
+
+const becomesItsOwnMachine = async (guest: Guest, run: Run) => {
+  expect(await guest.helper.waitUntilReady(AbortSignal.timeout(minutes))).toEqual({ version: '1', systemState: 'running', bootId: await run('cat', '/proc/sys/kernel/random/boot_id') });
+  const original = await run('sh', '-c', 'cat /etc/machine-id /etc/ssh/*.pub');
+  const first = await restore(guest, run, 'clone-1');
+  const second = await restore(guest, run, 'clone-2');
+  const values = [...[first, second].flatMap(({ machineId, random, keys }) => [machineId, random, ...keys])];
+  expect(values).toHaveLength(8);
+  expect(new Set([...values, ...original.split('\n')]).size).toBe(8 + 4);
+  await until(async () => (await run('systemctl', 'is-active', 'ssh')) === 'active');
+  await expect(guest.helper.restore({ entropy: randomBytes(32), at: new Date(), hostname: 'a b' }, minutes)).rejects.toMatchObject({ reason: 'guest_helper_failed' });
+};
+
+const typesWhateverTheKeyboard = async (guest: Guest, run: Run) => {
+  const screen = () => run('sh', '-c', 'fold -w 80 /dev/vcs1');
+  await guest.helper.type('ada\n');
+  await until(async () => (await screen()).includes('Password:'));
+  await guest.helper.type(`${password}\n`);
+  await until(async () => (await screen()).includes('$'));
+  await guest.helper.type("echo 'h€llo 漢' > /tmp/typed\n");
+  await until(async () => (await run('sh', '-c', 'cat /tmp/typed || true')) === 'h€llo 漢');
+  // KDSETMODE, KD_GRAPHICS (ioctl_console(2)), as a display server does.
+  await run('perl', '-e', 'open T, "+<", "/dev/tty1" or die $!; ioctl(T, 0x4B3A, 1) or die $!');
+  await expect(guest.helper.type('x')).rejects.toThrow('graphical');
 };
 
 let server: { buildId: string; iso: string; sha256: string };
@@ -102,8 +156,8 @@ describe('over MCP alone, from an empty data directory', () => {
     server = { buildId, iso: await download(buildId, path.join(data.dir, 'my-server.iso')), sha256: details.image_sha256 };
   }, 25 * minutes);
 
-  it('boots under UEFI as well, and is what the recipe said', async () => {
-    await underUefi(server.iso, async (run) => {
+  it('boots under UEFI as well, is what the recipe said, and can become a machine of its own', async () => {
+    await underUefi(server.iso, async (run, guest) => {
       expect(await run('hostname')).toBe('my-server');
       for (const service of ['ssh', 'docker', 'prometheus-node-exporter', 'qemu-guest-agent', 'systemd-networkd']) expect(await run('systemctl', 'is-active', service)).toBe('active');
       expect(await run('id', '-nG', 'ada')).toBe('ada sudo docker');
@@ -115,6 +169,8 @@ describe('over MCP alone, from an empty data directory', () => {
       expect(await run('cat', '/etc/apt/sources.list')).not.toMatch(/copy:|trusted/);
       expect(await run('cat', '/proc/cmdline')).toMatch(/persistence persistence-label=of-[0-9a-f]{11}/);
       for (const { id, check } of controlsOf('standard')) expect([id, await run(...check).catch((error: Error) => error.message)]).toEqual([id, '']);
+      await becomesItsOwnMachine(guest, run);
+      await typesWhateverTheKeyboard(guest, run);
     });
   }, 15 * minutes);
 
