@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { QueueService } from '#libs/platform';
-import { buildQueue, BuildRunRepository } from './build-run.repository.js';
+import { buildQueue, BuildRunRepository, type Release } from './build-run.repository.js';
 
 export interface BuildJob {
   build_id: string;
@@ -23,10 +23,10 @@ export class BuildQueue {
     await this.queue.send(buildQueue, job, manager);
   }
 
-  /** Gives a build back to the queue, for whichever worker comes next; with an attempt, only if that is still its latest. */
-  async requeue(id: string, attempt?: number): Promise<void> {
+  /** Gives a build back to the queue, for whichever worker comes next. */
+  async requeue(id: string, release: Release = {}): Promise<void> {
     await this.database.transaction(async (manager) => {
-      const ticket = await this.runs.release(manager, id, attempt);
+      const ticket = await this.runs.release(manager, id, release);
       if (ticket) await this.send(manager, { build_id: id, ticket });
     });
   }
@@ -37,5 +37,17 @@ export class BuildQueue {
     for (const id of lost) await this.requeue(id);
     if (lost.length) this.log.warn(`${lost.length} builds had lost their job and wait again`);
     return lost.length;
+  }
+
+  /**
+   * Requeues at once what a dead worker was running, instead of waiting for its heartbeat to be missed. Only for a process that is the only
+   * one on its database and runs nothing yet. The jobs of the dead end by themselves: their tickets are void.
+   * @returns how many
+   */
+  async recoverAbandoned(): Promise<number> {
+    const abandoned = await this.runs.withoutJob(['created', 'retry']);
+    for (const id of abandoned) await this.requeue(id, { workerDied: true });
+    if (abandoned.length) this.log.warn(`${abandoned.length} builds were running when this factory ended, and wait again`);
+    return abandoned.length;
   }
 }

@@ -23,6 +23,11 @@ export interface BuildEnd {
   artifacts?: Omit<BuildArtifact, 'buildId'>[];
 }
 
+export interface Release {
+  attempt?: number;
+  workerDied?: boolean;
+}
+
 /** What the row says to the worker that runs the build. */
 export type Standing = 'held' | 'cancel' | 'lost';
 
@@ -93,22 +98,26 @@ export class BuildRunRepository {
     });
   }
 
-  /** Makes a build wait again. @returns the ticket of its next job; undefined where the build is not this claim's any more */
-  async release(manager: EntityManager, id: string, attempt?: number): Promise<string | undefined> {
+  /**
+   * Makes a build wait again: with `attempt`, only if that is still its latest; with `workerDied`, a death is counted where one ran it.
+   * @returns the ticket of its next job; undefined where the build is not this claim's any more
+   */
+  async release(manager: EntityManager, id: string, { attempt, workerDied = false }: Release): Promise<string | undefined> {
     const ticket = randomUUID();
-    const sql = "UPDATE build SET status = 'pending', stage = NULL, ticket = $2, attempt = attempt + 1, updated_at = now() WHERE id = $1 AND ($3::integer IS NULL OR attempt = $3) AND status = ANY($4)";
-    const [, changed] = await manager.query<[unknown[], number]>(sql, [id, ticket, attempt ?? null, claimableStatuses]);
+    const sql = `UPDATE build SET crashes = crashes + CASE WHEN $5 AND status <> 'pending' THEN 1 ELSE 0 END, status = 'pending', stage = NULL, ticket = $2, attempt = attempt + 1, updated_at = now()
+                 WHERE id = $1 AND ($3::integer IS NULL OR attempt = $3) AND status = ANY($4)`;
+    const [, changed] = await manager.query<[unknown[], number]>(sql, [id, ticket, attempt ?? null, claimableStatuses, workerDied]);
     if (!changed) return undefined;
     await this.tell(manager, id);
     return ticket;
   }
 
-  /** Unfinished builds that no job will ever run. pg-boss keeps its jobs in the same database. */
-  async withoutJob(): Promise<string[]> {
+  /** Unfinished builds that no job will ever run, or none but one in these states. pg-boss keeps its jobs in the same database. */
+  async withoutJob(states = ['created', 'retry', 'active']): Promise<string[]> {
     const rows = await this.database.query<{ id: string }[]>(
       `SELECT id FROM build WHERE status = ANY($1) AND NOT EXISTS (
-         SELECT 1 FROM pgboss.job WHERE job.name = $2 AND job.state IN ('created', 'retry', 'active') AND job.data->>'build_id' = build.id::text AND job.data->>'ticket' = build.ticket::text)`,
-      [claimableStatuses, buildQueue],
+         SELECT 1 FROM pgboss.job WHERE job.name = $2 AND job.state::text = ANY($3) AND job.data->>'build_id' = build.id::text AND job.data->>'ticket' = build.ticket::text)`,
+      [claimableStatuses, buildQueue, states],
     );
     return rows.map(({ id }) => id);
   }

@@ -83,7 +83,7 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     } else if (!end) {
       await this.discard(stored);
       this.log.log(`Build ${build.id} waits again, because this worker stops`);
-      return await this.queue.requeue(build.id, attempt);
+      return await this.queue.requeue(build.id, { attempt });
     }
     if (!end || !(await this.runs.finish(claim, end))) await this.discard(stored);
   }

@@ -21,7 +21,10 @@ export class BuildsJobs implements OnApplicationBootstrap {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    if (this.settings.roles.includes('worker')) await this.queue.recover();
+    if (!this.settings.roles.includes('worker')) return;
+    // The embedded database has one process, this one, and it runs nothing yet: whatever is running in it belongs to a predecessor that died.
+    if (this.settings.usesEmbeddedDatabase) await this.queue.recoverAbandoned();
+    else await this.queue.recover();
   }
 
   /** Retried for as long as it takes: a build outlives any number of workers that are stopped; those that die over it are counted in its row. */

@@ -11,7 +11,7 @@ export { Catalogue, featureOn, type AvailableBase } from './catalogue/catalogue.
 export type { BaseImageDto, RecipeFeatureDto } from './catalogue/catalogue.dto.js';
 export { PackageIndex, type PackageClosure, type PackageIndexState, type PackageLookup } from './packages/package-index.port.js';
 export { PackageIndexRefreshService } from './packages/package-index-refresh.service.js';
-export { AptPackageSource } from './packages/apt/apt-package-source.js';
+export { AptPackageSource, withoutCredentials } from './packages/apt/apt-package-source.js';
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';
 export { RecipeDto } from './schema/recipe.dto.js';
 export { outlineOf } from './schema/recipe-schema.js';

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, clip, errorMessage } from '#libs/platform';
 import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
+import { isDiskFull, type DiskGuard, type DiskNeed, type DiskWatch } from './disk-guard.js';
 import { fileSha256 } from './file-hash.js';
 import type { RecipeResolver } from './recipe-resolver.js';
 import type { BuildStage, PipelineState, StageContext } from './stage.js';
 import type { StageCache } from './stage-cache.js';
 import { removeTree } from './tree/owned-dir.js';
 
-const leastFreeBytes = 6 * 2 ** 30;
 const keptLogLines = 20;
 
 export interface PipelineParts {
@@ -17,6 +17,7 @@ export interface PipelineParts {
   stages: BuildStage[];
   cache: StageCache;
   recipes: RecipeResolver;
+  disk: DiskGuard;
   /** Scratch directories of running builds. */
   workDir: string;
   /** Called when no build runs any more. */
@@ -37,10 +38,13 @@ export class LayeredBuildPipeline extends BuildPipeline {
     const log: string[] = [];
     this.running++;
     try {
-      await this.checkDisk();
+      await this.parts.disk.require('resolve', []);
       const { recipe, resolution } = await this.parts.recipes.resolve(input);
       const state: PipelineState = { input, recipe, resolution, aptSources: [], layers: [], squashfs: [] };
-      for (const stage of this.parts.stages) await this.runStage(stage, state, { workDir, listener, log, signal });
+      for (const stage of this.parts.stages) {
+        await this.runStage(stage, state, { workDir, listener, log, signal });
+        if (stage.name === 'resolve') await this.parts.disk.require('fetch', await this.needs(state));
+      }
       return await this.evidence(state, { workDir, listener, log, signal });
     } finally {
       // The artifacts of a success were handed over as files of their own directory.
@@ -61,9 +65,10 @@ export class LayeredBuildPipeline extends BuildPipeline {
     signal.throwIfAborted();
     await listener.onStageStarted(stage.name);
     const began = performance.now();
+    const disk = this.parts.disk.watch(signal);
     const context: StageContext = {
       workDir,
-      signal,
+      signal: disk.signal,
       progress: (fraction) => listener.onStageProgress(stage.name, fraction),
       log: (line) => {
         const clean = clip(line, 2_000);
@@ -73,24 +78,34 @@ export class LayeredBuildPipeline extends BuildPipeline {
       },
     };
     try {
-      const fromCache = await this.obtain(stage, state, context);
+      const fromCache = await this.obtain(stage, state, context, disk);
       await listener.onStageFinished(stage.name, { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache });
     } catch (error) {
       signal.throwIfAborted();
-      throw await this.asFailure(stage.name, error, state, log);
+      throw await this.asFailure(stage.name, disk.full || isDiskFull(error) ? this.parts.disk.failure(stage.name, error) : error, state, log);
+    } finally {
+      disk.stop();
     }
   }
 
-  private async obtain(stage: BuildStage, state: PipelineState, context: StageContext): Promise<boolean> {
+  private async obtain(stage: BuildStage, state: PipelineState, context: StageContext, disk: DiskWatch): Promise<boolean> {
+    const make = async (outDir: string) => {
+      try {
+        await stage.make(state, outDir, context);
+      } catch (error) {
+        await disk.look();
+        throw error;
+      }
+    };
     const inputs = stage.inputs(state);
     if (inputs !== undefined) {
-      const { dir, key, hit } = await this.parts.cache.obtain(stage.name, stage.version, inputs, (outDir) => stage.make(state, outDir, context), context.signal);
+      const { dir, key, hit } = await this.parts.cache.obtain(stage.name, stage.version, inputs, make, context.signal);
       await stage.take(state, dir, key);
       return hit;
     }
     const outDir = path.join(context.workDir, stage.name);
     await mkdir(outDir, { mode: 0o755 });
-    await stage.make(state, outDir, context);
+    await make(outDir);
     await stage.take(state, outDir, '');
     return false;
   }
@@ -140,10 +155,14 @@ export class LayeredBuildPipeline extends BuildPipeline {
     return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: await fileSha256(file) };
   }
 
-  private async checkDisk(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.parts.workDir);
-    if (bavail * bsize >= leastFreeBytes) return;
-    throw new BuildFailure('resolve', 'system', { reason: 'disk_full', message: `The disk has ${Math.floor((bavail * bsize) / 2 ** 30)} GiB free; a build needs ${leastFreeBytes / 2 ** 30} GiB.`, hint: 'Free some space, then retry the build.', retryable: true });
+  /** What a stage needs whose result is not in the cache; one whose inputs are not known yet counts as missing. */
+  private async needs(state: PipelineState): Promise<DiskNeed[]> {
+    const missing = this.parts.stages.filter((stage) => {
+      const inputs = stage.inputs(state);
+      return inputs === undefined || !this.parts.cache.has(stage.name, stage.version, inputs);
+    });
+    const needs = await Promise.all(missing.map(async (stage) => ({ stage: stage.name, bytes: await stage.needsBytes(state) })));
+    return needs.filter(({ bytes }) => bytes > 0);
   }
 }
 

@@ -4,6 +4,7 @@ import { Settings } from '#libs/platform';
 import { AptPackageSource, RecipesModule } from '#libs/recipes';
 import { Hypervisor, HypervisorModule } from '#libs/hypervisor';
 import { BuildPipeline } from './build-pipeline.port.js';
+import { DiskGuard } from './disk-guard.js';
 import { LayeredBuildPipeline } from './layered-build-pipeline.js';
 import { pruneCache } from './prune-cache.js';
 import { RecipeResolver } from './recipe-resolver.js';
@@ -31,7 +32,7 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
         const cache = new StageCache(dirs.cacheDir);
         // The order matters: each stage takes what the ones before it made.
         const stages = [new ResolveStage(packages), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
-        const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
+        const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dir), workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
         // Only the worker of this data directory writes there, and it runs no build yet.
         if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();
         return pipeline;

@@ -25,6 +25,10 @@ export class StageCache {
     return createHash('sha256').update(canonicalJson([stage, version, inputs])).digest('hex');
   }
 
+  has(stage: string, version: number, inputs: unknown): boolean {
+    return existsSync(path.join(this.dir, stage, this.keyOf(stage, version, inputs), 'complete'));
+  }
+
   async obtain(stage: string, version: number, inputs: unknown, make: (outDir: string) => Promise<void>, signal: AbortSignal): Promise<CacheEntry> {
     const key = this.keyOf(stage, version, inputs);
     const dir = path.join(this.dir, stage, key);
@@ -37,8 +41,8 @@ export class StageCache {
       }
       const running = this.making.get(dir);
       if (!running) break;
-      // Whoever makes it may fail or be cancelled; then it is our turn.
-      await running.catch(() => undefined);
+      // Whoever makes it may fail or be cancelled; then it is our turn. We may be cancelled meanwhile, and then wait for nobody.
+      await settledOrAborted(running, signal);
     }
     const work = this.make(dir, make).finally(() => this.making.delete(dir));
     this.making.set(dir, work);
@@ -67,4 +71,15 @@ export class StageCache {
       if (!existsSync(path.join(dir, 'complete'))) throw error;
     }
   }
+}
+
+function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done, { once: true });
+    work.then(done, done);
+  });
 }

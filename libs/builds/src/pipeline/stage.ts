@@ -43,6 +43,10 @@ export abstract class BuildStage {
   abstract readonly version: number;
   /** A JSON value that decides what the stage makes; undefined: it is never cached. */
   abstract inputs(state: PipelineState): unknown;
+  /** What `make` will leave on the disk, estimated from the lock; asked before fetch, so that a build fails early. 0 where it is little. */
+  needsBytes(_state: PipelineState): Promise<number> {
+    return Promise.resolve(0);
+  }
   abstract make(state: PipelineState, outDir: string, context: StageContext): Promise<void>;
   abstract take(state: PipelineState, outDir: string, key: string): Promise<void>;
 }

@@ -17,5 +17,6 @@ export interface NamespaceOptions extends Omit<RunOptions, 'account' | 'allowSet
 export async function runInNamespaces(program: string, args: readonly string[], { account, fileSizeBytes = 16 * 2 ** 30, processes = 4096, ...options }: NamespaceOptions): Promise<ProgramResult> {
   const namespaces = ['--user', '--map-auto', '--map-root-user', '--mount', '--propagation=private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--net', '--ipc', '--uts'];
   const limits = [`--fsize=${fileSizeBytes}`, `--nproc=${processes}`, '--core=0'];
-  return await runProgram('unshare', [...namespaces, '--', 'prlimit', ...limits, '--', program, ...args], { ...options, ...(account && { account }), allowSetuid: true });
+  // TERM does not reach the first process of a pid namespace (pid_namespaces(7)), and nothing in one needs time to put itself in order: it goes as a whole.
+  return await runProgram('unshare', [...namespaces, '--', 'prlimit', ...limits, '--', program, ...args], { ...options, ...(account && { account }), allowSetuid: true, killGraceMs: 0 });
 }

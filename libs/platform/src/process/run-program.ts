@@ -27,6 +27,8 @@ export interface RunOptions extends ProgramOptions {
   signal?: AbortSignal;
   /** Takes stdout as it comes instead of collecting it (the cap then holds for stderr only). May return a promise to slow the program down. */
   onStdout?: (chunk: Buffer) => void | Promise<void>;
+  /** From TERM to KILL, where the program is ended before its time. Default 2 s. */
+  killGraceMs?: number;
   /** Exit codes that are no failure. Default: 0. */
   okCodes?: number[];
 }
@@ -90,14 +92,14 @@ export function spawnProgram(program: string, args: readonly string[], options: 
  * @throws ProgramError
  */
 export function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<ProgramResult> {
-  const { deadlineMs, outputCapBytes = 1 << 20, input, signal, onStdout, okCodes = [0] } = options;
+  const { deadlineMs, outputCapBytes = 1 << 20, input, signal, onStdout, killGraceMs: graceMs = killGraceMs, okCodes = [0] } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new ProgramError(program, 'aborted', 'was not started: the work was cancelled'));
     const child = spawnProgram(program, args, options);
     let failure: ProgramError | undefined;
     const fail = (why: ProgramError['why'], detail: string) => {
       failure ??= new ProgramError(program, why, detail);
-      killGroup(child);
+      killGroup(child, graceMs);
     };
     const timer = setTimeout(() => fail('deadline', `did not end within ${deadlineMs / 1000} s`), deadlineMs);
     const onAbort = () => fail('aborted', 'was cancelled');

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { lockHash } from '../package-lock.js';
+import { installedBytes, lockHash } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { runOnTree } from '../tree/tree-sandbox.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
@@ -18,6 +18,10 @@ export class BaseStage extends BuildStage {
 
   inputs({ lock }: PipelineState): unknown {
     return lock && { packages: lockHash(lock.base), epoch: lock.epochSeconds, suite: lock.suite };
+  }
+
+  override needsBytes({ lock }: PipelineState): Promise<number> {
+    return Promise.resolve(installedBytes(lock?.base ?? []));
   }
 
   async make({ lock }: PipelineState, outDir: string, { workDir, signal, log, progress }: StageContext): Promise<void> {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { canonicalJson } from '#libs/platform';
 import { fileSha256 } from '../file-hash.js';
+import { compressedBytes } from '../package-lock.js';
 import { writeIso } from '../iso/iso-writer.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
@@ -14,6 +15,11 @@ export class ImageStage extends BuildStage {
 
   inputs({ boot, squashfs, recipe, lock }: PipelineState): unknown {
     return { boot: boot?.key, squashfs: squashfs.map(({ name, sha256 }) => [name, sha256]), name: recipe.name, kernelArgs: recipe.system.kernel_args, epoch: lock?.epochSeconds };
+  }
+
+  /** The image, and the copy that is kept as the build's artifact. */
+  override needsBytes({ lock }: PipelineState): Promise<number> {
+    return Promise.resolve(lock ? 2 * compressedBytes(lock) : 0);
   }
 
   async make(state: PipelineState, outDir: string, { signal, progress }: StageContext): Promise<void> {

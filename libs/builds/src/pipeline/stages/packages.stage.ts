@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ProgramError } from '#libs/platform';
 import { BuildFailure } from '../build-pipeline.port.js';
-import { lockHash } from '../package-lock.js';
+import { installedBytes, lockHash } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { cleanTree } from '../tree/clean-tree.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
@@ -44,6 +44,10 @@ export class PackagesStage extends BuildStage {
 
   inputs({ lock, layers }: PipelineState): unknown {
     return lock && { below: layers[0]?.key, packages: lockHash(lock.added), requested: lock.requested };
+  }
+
+  override needsBytes({ lock }: PipelineState): Promise<number> {
+    return Promise.resolve(installedBytes(lock?.added ?? []));
   }
 
   async make({ lock, layers }: PipelineState, outDir: string, { workDir, signal, log, progress }: StageContext): Promise<void> {

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, ProgramError } from '#libs/platform';
-import type { AptPackageSource, AptRoot, AvailableBase, RecipeDto, Resolution } from '#libs/recipes';
+import { withoutCredentials, type AptPackageSource, type AptRoot, type AvailableBase, type RecipeDto, type Resolution } from '#libs/recipes';
 import { BuildFailure } from '../build-pipeline.port.js';
 import type { LockedPackage, PackageLock } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
@@ -82,7 +82,8 @@ export class ResolveStage extends BuildStage {
       try {
         await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], { deadlineMs: listsWithinMs, signal });
       } catch (error) {
-        if (!(error instanceof ProgramError) || !/Could not get lock/.test(error.message) || Date.now() > deadline) throw error;
+        if (signal.aborted || !(error instanceof ProgramError)) throw error;
+        if (!/Could not get lock/.test(error.message) || Date.now() > deadline) throw indexUnavailable(error);
         await sleep(1_000, undefined, { signal });
       }
     }
@@ -124,7 +125,7 @@ export function readStanzas(text: string, urls: Map<string, string>): Resolved[]
     const spec = `${name}${architecture === 'all' ? '' : `:${architecture}`}=${version}`;
     const url = urls.get(spec);
     if (!url || found.has(spec) || !/^[0-9a-f]{64}$/.test(sha256)) continue;
-    found.set(spec, { name, version, architecture, sha256, sizeBytes: Number(field('Size')), poolPath: field('Filename'), url, stanza });
+    found.set(spec, { name, version, architecture, sha256, sizeBytes: Number(field('Size')), installedBytes: (Number(field('Installed-Size')) || 0) * 1024, poolPath: field('Filename'), url, stanza });
   }
   const missing = [...urls.keys()].filter((spec) => !found.has(spec));
   if (missing.length) throw new Error(`apt names packages that it does not describe: ${missing.slice(0, 5).join(', ')}`);
@@ -156,6 +157,11 @@ function aptWords(error: ProgramError): string {
   const text = `${error.result?.stderr ?? ''}\n${error.result?.stdout ?? ''}`;
   const lines = text.split('\n').map((line) => line.trim()).filter((line) => /^E: |Depends:|Conflicts:|Breaks:/.test(line));
   return lines.slice(0, 6).join('; ') || errorMessage(error);
+}
+
+function indexUnavailable(error: ProgramError): BuildFailure {
+  const message = `The package index could not be fetched from the mirror: ${withoutCredentials(error.message)}.`;
+  return new BuildFailure('resolve', 'system', { reason: 'package_index_unavailable', message, hint: 'Retry the build; if it stays, check the mirror.', retryable: true, cause: error });
 }
 
 export function callerFailure(reason: string, message: string, hint: string): BuildFailure {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { StageCache } from '../stage-cache.js';
+import { compressedBytes } from '../package-lock.js';
 import { fileSha256 } from '../file-hash.js';
 import { BuildStage, type Layer, type PipelineState, type StageContext } from '../stage.js';
 import { settleOpaqueDirs } from '../tree/opaque-dirs.js';
@@ -21,6 +22,10 @@ export class SquashfsStage extends BuildStage {
   /** The layers are looked up one by one. */
   inputs(): undefined {
     return undefined;
+  }
+
+  override needsBytes({ lock }: PipelineState): Promise<number> {
+    return Promise.resolve(lock ? compressedBytes(lock) : 0);
   }
 
   async make(state: PipelineState, _outDir: string, context: StageContext): Promise<void> {

@@ -1,11 +1,10 @@
-import { lstat, readdir, statfs } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 const everyMs = 1_000;
-const leastFreeBytes = 512 * 1024 * 1024;
 
 export interface SizeWatch {
-  /** Aborts with the given signal, or when the directory has grown too large, or the disk is nearly full. */
+  /** Aborts with the given signal, or when the directory has grown too large. */
   signal: AbortSignal;
   readonly exceeded: string | undefined;
   stop(): void;
@@ -17,9 +16,7 @@ export function watchSize(dir: string, maxBytes: number, outer: AbortSignal): Si
   let exceeded: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   const look = async () => {
-    const { bavail, bsize } = await statfs(dir);
-    if (bavail * bsize < leastFreeBytes) exceeded = 'The disk is nearly full, so the installation was stopped.';
-    else if ((await diskUsage(dir, maxBytes)) > maxBytes) exceeded = `The installation wrote more than ${Math.round(maxBytes / 2 ** 20)} MiB.`;
+    if ((await diskUsage(dir, maxBytes)) > maxBytes) exceeded = `The installation wrote more than ${Math.round(maxBytes / 2 ** 20)} MiB.`;
     if (exceeded) controller.abort();
     else schedule();
   };
