@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { productRoot } from '#libs/platform';
@@ -51,6 +51,17 @@ export async function makeDataDir(): Promise<{ dir: string; remove: () => Promis
   const dir = await mkdtemp('/tmp/openfactory-live-');
   await chmod(dir, 0o755);
   return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** Processes in mount namespaces of their own that see something of a directory: what builds run, whatever its command line says. */
+export async function namespacesOn(dir: string): Promise<string[]> {
+  const own = await readlink('/proc/self/ns/mnt');
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(pids.map(async (pid) => {
+    const [namespace, mounts] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`).catch(() => own), readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')]);
+    return namespace !== own && mounts.includes(dir) ? `${pid} ${await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')}`.trim() : '';
+  }));
+  return found.filter(Boolean);
 }
 
 /** Everything of a factory that should be gone with it: processes that name its data directory, and mounts below it. */

@@ -9,6 +9,7 @@ import { BuildQueue } from './build-queue.service.js';
 import { BuildRunRepository } from './build-run.repository.js';
 import { BuildRunner } from './build-runner.service.js';
 import { BuildStreamsController } from './build-streams.controller.js';
+import { BuildWarmUp } from './build-warm-up.js';
 import { BuildReader } from './build.reader.js';
 import { BuildRepository } from './build.repository.js';
 import { BuildService } from './build.service.js';
@@ -30,7 +31,7 @@ export class BuildsModule {
       module: BuildsModule,
       imports: [ArtifactsModule, RecipesModule, pipeline],
       controllers: [BuildsController, BuildStreamsController, DownloadsController],
-      providers: [BuildRepository, BuildRunRepository, BuildLogRepository, BuildQueue, BuildIntake, BuildService, BuildQueryService, BuildFeedService, BuildDownloadService, BuildReader, BuildRunner, BuildsJobs, BuildsTools],
+      providers: [BuildRepository, BuildRunRepository, BuildLogRepository, BuildQueue, BuildIntake, BuildService, BuildQueryService, BuildFeedService, BuildDownloadService, BuildReader, BuildRunner, BuildsJobs, BuildsTools, BuildWarmUp],
       exports: [BuildReader],
     };
   }
