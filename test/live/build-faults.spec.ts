@@ -162,12 +162,14 @@ describe('a build is cancelled in a stage, or its factory is killed', () => {
   }
 
   it.each(stageNames)('%s', async (stage) => {
-    // Cancelled: nothing of the stage is kept.
+    // Cancelled: nothing of the stage is kept. In the last one there is nothing left to cancel.
     if (stage === 'fetch') await lingerInFetch();
-    const first = await create();
-    await untilIn(first, stage);
-    cancelledAfterMs[stage] = await cancel(first);
-    await expectNothingLeft();
+    if (stage !== 'evidence') {
+      const first = await create();
+      await untilIn(first, stage);
+      cancelledAfterMs[stage] = await cancel(first);
+      await expectNothingLeft();
+    }
     // Killed: everything ends with the factory, and the next one goes on with the build.
     const second = await create();
     await untilIn(second, stage);
@@ -176,7 +178,7 @@ describe('a build is cancelled in a stage, or its factory is killed', () => {
     expect(await namespacesOn(path.join(data.dir, 'builds'))).toEqual([]);
     await mirror.become('well');
     await start();
-    if (stage === 'evidence') {
+    if (stage === 'boot' || stage === 'evidence') {
       expect(await ended(second)).toMatchObject({ status: 'completed', verified: true });
     } else {
       await untilPast(second, stage);

@@ -54,7 +54,7 @@ const pooled = async () => (await readdir(path.join(dir, 'pool'), { recursive: t
 
 describe('FetchStage', () => {
   it.each<[MirrorHealth, RegExp]>([
-    ['down', /could not be fetched from the mirror: fetch failed \(ECONNREFUSED\)/],
+    ['down', /could not be fetched from the mirror: .*fetch failed \(ECONNREFUSED\)/],
     ['stalls', /the mirror sent nothing for 0.3 seconds/],
     ['half', /could not be fetched from the mirror: .*(terminated|closed|aborted)/],
     ['wrong', /does not have the hash that the index promises/],
