@@ -31,9 +31,10 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const stage = () => new FetchStage(path.join(dir, 'pool'), { parallel: 4, tries: 2, pauseMs: 1, stalledMs: 300 });
+/** Patient, unless a test wants to see it lose patience: a loaded machine stalls by itself. */
+const stage = (stalledMs = 25_000) => new FetchStage(path.join(dir, 'pool'), { parallel: 4, tries: 2, pauseMs: 1, stalledMs });
 /** One run of the stage, in a scratch directory of its own, as a build would. */
-async function fetchAll(signal = new AbortController().signal, origin = mirror.url): Promise<string[]> {
+async function fetchAll({ signal = new AbortController().signal, origin = mirror.url, stalledMs }: { signal?: AbortSignal; origin?: string; stalledMs?: number } = {}): Promise<string[]> {
   const workDir = await mkdtemp(path.join(dir, 'work-'));
   await mkdir(path.join(workDir, 'resolve'));
   await mkdir(path.join(workDir, 'fetch'));
@@ -42,7 +43,7 @@ async function fetchAll(signal = new AbortController().signal, origin = mirror.u
   const lines: string[] = [];
   const context: StageContext = { workDir, signal, progress: () => undefined, log: (line) => lines.push(line) };
   try {
-    await stage().make(state, path.join(workDir, 'fetch'), context);
+    await stage(stalledMs).make(state, path.join(workDir, 'fetch'), context);
     return lines;
   } finally {
     // Whatever came of it: the pool holds whole files only, and what was half there is gone from the scratch directory too.
@@ -60,7 +61,7 @@ describe('FetchStage', () => {
     ['wrong', /does not have the hash that the index promises/],
   ])('of a mirror that is or sends "%s" fails with a reason, and goes on when the mirror is well', async (health, message) => {
     await mirror.become(health);
-    await expect(fetchAll()).rejects.toMatchObject({ stage: 'fetch', whose: 'system', reason: 'package_fetch_failed', retryable: true, hint: expect.any(String), message: expect.stringMatching(message) });
+    await expect(fetchAll(health === 'stalls' ? { stalledMs: 300 } : {})).rejects.toMatchObject({ stage: 'fetch', whose: 'system', reason: 'package_fetch_failed', retryable: true, hint: expect.any(String), message: expect.stringMatching(message) });
     expect(await stage().needsBytes(state)).toBe(2_000_000);
     await mirror.become('well');
     expect(await fetchAll()).toEqual(['20 packages fetched, 0 were there']);
@@ -80,7 +81,7 @@ describe('FetchStage', () => {
     await mirror.become('stalls');
     const cancel = new AbortController();
     const reason = new Error('cancelled');
-    const running = fetchAll(cancel.signal);
+    const running = fetchAll({ signal: cancel.signal });
     while (asked.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
     cancel.abort(reason);
     await expect(running).rejects.toBe(reason);
@@ -91,10 +92,10 @@ describe('FetchStage', () => {
 
   it('shows a mirror its password, and tells it to nobody else', async () => {
     const origin = mirror.url.replace('//', '//me:s%40cret@');
-    await fetchAll(undefined, origin);
+    await fetchAll({ origin });
     expect(authorization).toBe(`Basic ${Buffer.from('me:s@cret').toString('base64')}`);
     await rm(path.join(dir, 'pool'), { recursive: true });
     await mirror.become('down');
-    await expect(fetchAll(undefined, origin)).rejects.toMatchObject({ message: expect.not.stringMatching(/s@cret|s%40cret/) });
+    await expect(fetchAll({ origin })).rejects.toMatchObject({ message: expect.not.stringMatching(/s@cret|s%40cret/) });
   });
 });
