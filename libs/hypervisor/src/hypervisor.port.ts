@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /** What guests run on: the processor itself, or its emulation, many times slower. */
 export interface Acceleration {
   kind: 'kvm' | 'tcg';
@@ -5,15 +7,47 @@ export interface Acceleration {
   why: string;
 }
 
-export interface GuestSpec {
-  /** Boots from this CD; readable by the account that guests run under. */
-  isoPath?: string;
+/** `none`: the network card's cable leads nowhere. `egress`: to the internet, and to nothing of the host, its networks or other guests. */
+export type GuestNetwork = 'none' | 'egress';
+
+/** What a guest is made of. Guests of one shape can take over each other's saved state. */
+export interface GuestShape {
   memoryMb: number;
   vcpus: number;
   firmware: 'bios' | 'uefi';
-  network: 'none';
+  network: GuestNetwork;
+  /** A virtio disk beside the CD. */
+  disk: boolean;
+}
+
+export interface GuestSpec extends Omit<GuestShape, 'disk'> {
+  /** Boots from this CD. Opened by the factory: the account that guests run under need not be able to read it. */
+  isoPath?: string;
+  /** A qcow2 disk that the guest writes to; its backing file, if any, stands beside it. */
+  diskPath?: string;
   /** The guest's own directory on this host, which exists; the serial log stays in it, the rest is removed with the guest. */
   workDir: string;
+  /** `end` (the default): a guest that resets itself has ended; checks of an image want to know that. `restart`: it starts again, as machines do. */
+  onReset?: 'end' | 'restart';
+  /** Number of the account that this guest alone runs under, from 0. Absent: the account of builds, where one guest could reach another's files. */
+  slot?: number;
+  /** Lives on when the factory is killed, until `adopt` finds it again. Absent: dies with the factory. */
+  survives?: boolean;
+  /** Its memory is a file that `saveSnapshot` can keep. */
+  savable?: boolean;
+}
+
+/** A change of an input device, as in QEMU's `input-send-event`. */
+export type InputEvent =
+  /** A key by its QKeyCode (QAPI, ui.json), such as `a`, `ret`, `shift`. */
+  | { kind: 'key'; key: string; down: boolean }
+  | { kind: 'button'; button: 'left' | 'middle' | 'right' | 'wheel-up' | 'wheel-down'; down: boolean }
+  /** Pixels of the screen as last pictured. */
+  | { kind: 'move'; x: number; y: number; screen: ScreenSize };
+
+export interface ScreenSize {
+  width: number;
+  height: number;
 }
 
 export interface GuestEnd {
@@ -92,6 +126,16 @@ export abstract class Guest {
   abstract execute(path: string, args: readonly string[], options: ExecuteOptions): Promise<ExecuteResult>;
   /** A PNG of its screen. @throws AppError `screenshot_failed`, `guest_ended` */
   abstract screenshot(): Promise<Buffer>;
+  /** All at once, in this order: what must not be at once (press and release) is for two calls. @throws AppError `guest_peer_failed`, `guest_ended` */
+  abstract sendInput(events: readonly InputEvent[]): Promise<void>;
+  /** A connection to its VNC server (RFC 6143), as many at once as are asked for. @throws AppError `guest_peer_failed`, `guest_ended` */
+  abstract openScreen(): Promise<Duplex>;
+  /** Plugs and unplugs the cable of its network card. @throws AppError `guest_peer_failed`, `guest_ended` */
+  abstract setLink(up: boolean): Promise<void>;
+  /** Presses the power button; whether it obeys shows in `ended`. @throws AppError `guest_peer_failed`, `guest_ended` */
+  abstract pressPower(): Promise<void>;
+  /** A point in time of its disk under this name, kept inside it (qemu-img-snapshot(1)). @throws AppError `guest_peer_failed`, `guest_ended` */
+  abstract snapshotDisk(name: string): Promise<void>;
   /** Ends it at once, like pulling the plug. Safe to call again; resolves when it is gone. */
   abstract quit(): Promise<void>;
 }
@@ -101,4 +145,36 @@ export abstract class Hypervisor {
   abstract acceleration(): Promise<Acceleration>;
   /** The signal is for the start only: a guest that runs is ended by `quit`. @throws AppError `hypervisor_unavailable`, or the signal's reason */
   abstract start(spec: GuestSpec, signal: AbortSignal): Promise<Guest>;
+  /**
+   * Everything that a saved state and a guest must agree on, as one word (hex sha256): machine type, processor model, devices and their order,
+   * acceleration and the hypervisor's own version.
+   */
+  abstract fingerprint(shape: GuestShape): Promise<string>;
+  /**
+   * Stops a guest that was started `savable`, keeps memory, devices and disk in `snapshotDir`, which must not exist, and ends it. Whole or not
+   * there at all.
+   * @throws AppError `snapshot_failed`, `guest_ended`
+   */
+  abstract saveSnapshot(guest: Guest, snapshotDir: string): Promise<void>;
+  /**
+   * A guest that goes on where the saved one stood, its network link down. `spec.diskPath` must not exist: it becomes a copy-on-write layer over
+   * the saved disk, which it keeps alive when the snapshot is removed.
+   * @throws AppError `snapshot_damaged` where it is not what was saved, `hypervisor_unavailable`, or the signal's reason
+   */
+  abstract startFromSnapshot(snapshotDir: string, spec: GuestSpec, signal: AbortSignal): Promise<Guest>;
+  /** The guest that was left running in this directory by a factory that was killed; whatever else is left of one there is ended. */
+  abstract adopt(workDir: string): Promise<Guest | undefined>;
+}
+
+/** Disks of guests, which no guest uses just now. Paths are the factory's own. */
+export abstract class GuestDisks {
+  /** An empty qcow2 with an ext4 file system of this label, which live-boot(7) takes for its persistence (`/ union`). @throws AppError `disk_failed` */
+  abstract createPersistent(diskPath: string, options: { label: string; sizeBytes: number; slot?: number }): Promise<void>;
+  abstract listSnapshots(diskPath: string): Promise<{ name: string; createdAt: Date }[]>;
+  /** @throws AppError `disk_failed` */
+  abstract snapshot(diskPath: string, name: string): Promise<void>;
+  /** @throws AppError `disk_failed` */
+  abstract revert(diskPath: string, name: string): Promise<void>;
+  /** @throws AppError `disk_failed` */
+  abstract deleteSnapshot(diskPath: string, name: string): Promise<void>;
 }

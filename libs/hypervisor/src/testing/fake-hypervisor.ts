@@ -1,8 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { duplexPair, type Duplex } from 'node:stream';
 import { guestError } from '../guest-error.js';
-import { Guest, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type RestoreDuties } from '../hypervisor.port.js';
+import { Guest, GuestDisks, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
@@ -15,6 +17,10 @@ export interface FakeGuestScript {
   answers?: Record<string, Partial<ExecuteResult> | (() => Partial<ExecuteResult> | Promise<Partial<ExecuteResult>>)>;
   /** Ends itself after so long. */
   powersOffAfterMs?: number;
+  /** Obeys the power button. Default: yes. */
+  obeysPower?: boolean;
+  /** What its screen shows; default one grey pixel. */
+  screen?: Buffer;
 }
 
 const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64');
@@ -33,9 +39,10 @@ export class FakeHypervisor extends Hypervisor {
     return Promise.resolve(this.found);
   }
 
-  async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
+  async start(spec: GuestSpec, signal: AbortSignal): Promise<FakeGuest> {
     signal.throwIfAborted();
     try {
+      if (spec.diskPath !== undefined) await realpath(spec.diskPath);
       if (spec.isoPath !== undefined) await realpath(spec.isoPath);
       const dir = await mkdtemp(path.join(spec.workDir, 'serial-'));
       const serialLogPath = `${dir}.log`;
@@ -49,6 +56,30 @@ export class FakeHypervisor extends Hypervisor {
     }
   }
 
+  fingerprint(shape: GuestShape): Promise<string> {
+    return Promise.resolve(createHash('sha256').update(JSON.stringify(shape)).digest('hex'));
+  }
+
+  async saveSnapshot(guest: Guest, snapshotDir: string): Promise<void> {
+    if (!(guest instanceof FakeGuest) || !guest.spec.savable) throw guestError('snapshot_failed', 'The guest was not started to be saved.');
+    await mkdir(snapshotDir);
+    await writeFile(path.join(snapshotDir, 'state'), 'whole');
+    await guest.quit();
+  }
+
+  async startFromSnapshot(snapshotDir: string, { diskPath, ...spec }: GuestSpec, signal: AbortSignal): Promise<FakeGuest> {
+    if ((await readFile(path.join(snapshotDir, 'state'), 'utf8').catch(() => '')) !== 'whole') throw guestError('snapshot_damaged', 'The snapshot is not what was saved.');
+    if (diskPath !== undefined) await writeFile(diskPath, '', { flag: 'wx' });
+    const guest = await this.start({ ...spec, ...(diskPath !== undefined && { diskPath }) }, signal);
+    guest.isLinkUp = false;
+    guest.isClone = true;
+    return guest;
+  }
+
+  adopt(workDir: string): Promise<FakeGuest | undefined> {
+    return Promise.resolve(this.guests.find(({ isRunning, spec }) => isRunning && spec.survives && spec.workDir === workDir));
+  }
+
   /** Guests that nobody ended. */
   get running(): number {
     return this.guests.filter(({ isRunning }) => isRunning).length;
@@ -60,6 +91,7 @@ export class FakeGuest extends Guest {
   readonly restored: RestoreDuties[] = [];
   readonly typed: string[] = [];
   readonly bootId = randomUUID();
+  readonly inputs: (readonly InputEvent[])[] = [];
   readonly ended: Promise<GuestEnd>;
   readonly helper: GuestHelper = {
     waitUntilReady: async (signal) => {
@@ -81,6 +113,8 @@ export class FakeGuest extends Guest {
   };
   isRunning = true;
   #states: string[] | undefined;
+  isLinkUp = true;
+  isClone = false;
   #finish!: (end: GuestEnd) => void;
 
   constructor(
@@ -91,7 +125,7 @@ export class FakeGuest extends Guest {
     super();
     this.#states = script.systemStates;
     this.ended = new Promise((resolve) => (this.#finish = resolve));
-    if (script.powersOffAfterMs !== undefined) setTimeout(() => this.#stop({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
+    if (script.powersOffAfterMs !== undefined) setTimeout(() => this.die({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
   }
 
   serialText(): string {
@@ -115,11 +149,40 @@ export class FakeGuest extends Guest {
   }
 
   async screenshot(): Promise<Buffer> {
-    return this.isRunning ? pixel : await this.#gone();
+    return this.isRunning ? (this.script.screen ?? pixel) : await this.#gone();
+  }
+
+  async sendInput(events: readonly InputEvent[]): Promise<void> {
+    if (!this.isRunning) return await this.#gone();
+    this.inputs.push(events);
+  }
+
+  /** Says what is said to it. */
+  async openScreen(): Promise<Duplex> {
+    if (!this.isRunning) return await this.#gone();
+    const [ours, theirs] = duplexPair();
+    theirs.pipe(theirs);
+    void this.ended.then(() => ours.destroy());
+    return ours;
+  }
+
+  async setLink(up: boolean): Promise<void> {
+    if (!this.isRunning) return await this.#gone();
+    this.isLinkUp = up;
+  }
+
+  async pressPower(): Promise<void> {
+    if (!this.isRunning) return await this.#gone();
+    if (this.script.obeysPower ?? true) this.die({ why: 'powered_off', detail: 'it switched itself off' });
+  }
+
+  async snapshotDisk(name: string): Promise<void> {
+    if (!this.isRunning) return await this.#gone();
+    await new FakeGuestDisks().snapshot(this.spec.diskPath ?? '', name);
   }
 
   quit(): Promise<void> {
-    this.#stop({ why: 'quit', detail: 'it was ended' });
+    this.die({ why: 'quit', detail: 'it was ended' });
     return Promise.resolve();
   }
 
@@ -136,7 +199,7 @@ export class FakeGuest extends Guest {
     if (!this.#states) throw guestError('guest_helper_failed', 'The guest’s helper did not answer.');
   }
 
-  #stop(end: GuestEnd): void {
+  die(end: GuestEnd): void {
     this.isRunning = false;
     this.#finish(end);
   }
@@ -145,4 +208,32 @@ export class FakeGuest extends Guest {
     const { detail } = await this.ended;
     throw guestError('guest_ended', `The guest is gone: ${detail}.`);
   }
+}
+
+/** Keeps the names of a disk's snapshots in the file itself. */
+export class FakeGuestDisks extends GuestDisks {
+  async createPersistent(diskPath: string): Promise<void> {
+    await writeFile(diskPath, '', { flag: 'wx' });
+  }
+
+  async listSnapshots(diskPath: string): Promise<{ name: string; createdAt: Date }[]> {
+    return (await read(diskPath)).map((name) => ({ name, createdAt: new Date() }));
+  }
+
+  async snapshot(diskPath: string, name: string): Promise<void> {
+    await writeFile(diskPath, [...(await read(diskPath)), name].join('\n'));
+  }
+
+  async revert(diskPath: string, name: string): Promise<void> {
+    if (!(await read(diskPath)).includes(name)) throw guestError('disk_failed', 'The disk has no such snapshot.');
+  }
+
+  async deleteSnapshot(diskPath: string, name: string): Promise<void> {
+    await writeFile(diskPath, (await read(diskPath)).filter((other) => other !== name).join('\n'));
+  }
+}
+
+async function read(diskPath: string): Promise<string[]> {
+  if (!existsSync(diskPath)) throw guestError('disk_failed', 'There is no such disk.');
+  return (await readFile(diskPath, 'utf8')).split('\n').filter(Boolean);
 }
