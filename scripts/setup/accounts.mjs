@@ -3,8 +3,9 @@ import { SetupProblem } from './problem.mjs';
 import { lastLines, run } from './programs.mjs';
 
 /** The names are those of libs/platform/src/process/account.ts. */
-const accounts = ['openfactory', 'openfactory-build'];
-const buildAccount = 'openfactory-build';
+const accounts = ['openfactory', 'openfactory-build', 'openfactory-vm'];
+/** A build's namespace maps the ids of the one; each VM runs under an id of the other. */
+const accountsWithRange = ['openfactory-build', 'openfactory-vm'];
 const rangeLength = 65_536;
 /** SUB_UID_MIN of Debian's login.defs(5). */
 const firstSubordinate = 100_000;
@@ -27,7 +28,7 @@ export function freeRange(ranges, length = rangeLength) {
   return first;
 }
 
-const hasRange = (ranges) => ranges.some(({ owner, count }) => owner === buildAccount && count >= rangeLength);
+const hasRange = (ranges, account) => ranges.some(({ owner, count }) => owner === account && count >= rangeLength);
 
 /** @returns those of the factory's accounts that do not exist */
 export async function missingAccounts() {
@@ -36,8 +37,9 @@ export async function missingAccounts() {
   return accounts.filter((name) => !names.includes(name));
 }
 
-/** @returns the files in which the build account has no range of subordinate ids */
-export const filesWithoutRange = () => files.filter((file) => !hasRange(parseRanges(read(file))));
+/** @returns the accounts that lack a range of subordinate ids, each with the files in which it does */
+export const accountsWithoutRange = () =>
+  accountsWithRange.map((account) => ({ account, files: files.filter((file) => !hasRange(parseRanges(read(file)), account)) })).filter(({ files: without }) => without.length > 0);
 
 export const accountsStep = {
   /** Only root can make accounts, and only root needs them: run by anybody else, the factory has no privileges to drop. */
@@ -45,17 +47,20 @@ export const accountsStep = {
     if (process.getuid() !== 0) return undefined;
     const missing = await missingAccounts();
     if (missing.length) return `Making the system accounts ${missing.join(' and ')}`;
-    return filesWithoutRange().length ? `Giving ${buildAccount} its subordinate ids` : undefined;
+    const names = accountsWithoutRange().map(({ account }) => account);
+    return names.length ? `Giving ${names.join(' and ')} subordinate ids` : undefined;
   },
   async perform() {
     for (const name of await missingAccounts()) {
       await must('useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', name]);
     }
     for (const file of files) if (!existsSync(file)) writeFileSync(file, '', { mode: 0o644 });
-    // Free in both files, so that a uid and its gid map alike.
-    const first = freeRange(files.flatMap((file) => parseRanges(read(file))));
-    const range = `${first}-${first + rangeLength - 1}`;
-    for (const file of filesWithoutRange()) await must('usermod', [file === '/etc/subuid' ? '--add-subuids' : '--add-subgids', range, buildAccount]);
+    for (const { account, files: without } of accountsWithoutRange()) {
+      // Free in both files, so that a uid and its gid map alike.
+      const first = freeRange(files.flatMap((file) => parseRanges(read(file))));
+      const range = `${first}-${first + rangeLength - 1}`;
+      for (const file of without) await must('usermod', [file === '/etc/subuid' ? '--add-subuids' : '--add-subgids', range, account]);
+    }
   },
 };
 

@@ -27,12 +27,12 @@ export async function probePackages(): Promise<Check[]> {
 
 export async function probeAccounts(): Promise<Check[]> {
   if (process.getuid?.() !== 0) return [ok('system accounts', 'not needed: the factory does not run as root')];
-  const { missingAccounts, filesWithoutRange } = await setupRules();
+  const { missingAccounts, accountsWithoutRange } = await setupRules();
   const missing = await missingAccounts();
-  const accounts = missing.length ? fail('system accounts', `missing: ${missing.join(', ')}`, 'Run "npm run setup" as root.') : ok('system accounts', 'openfactory and openfactory-build exist');
-  const files = filesWithoutRange();
-  const ranges = files.length
-    ? warn('subordinate ids', `openfactory-build has no 65536 ids in ${files.join(' and ')}`, 'Run "npm run setup" as root; builds will need them.')
-    : ok('subordinate ids', 'openfactory-build has 65536 uids and gids');
+  const accounts = missing.length ? fail('system accounts', `missing: ${missing.join(', ')}`, 'Run "npm run setup" as root.') : ok('system accounts', 'openfactory, openfactory-build and openfactory-vm exist');
+  const without = accountsWithoutRange();
+  const ranges = without.length
+    ? warn('subordinate ids', without.map(({ account, files }) => `${account} has no 65536 ids in ${files.join(' and ')}`).join('; '), 'Run "npm run setup" as root; builds and VMs need them.')
+    : ok('subordinate ids', 'openfactory-build and openfactory-vm have 65536 uids and gids each');
   return [accounts, ranges];
 }

@@ -8,7 +8,7 @@ interface SetupRules {
   readonly readPackageList: (file: string) => string[];
   readonly missingPackages: (names: string[]) => Promise<string[]>;
   readonly missingAccounts: () => Promise<string[]>;
-  readonly filesWithoutRange: () => string[];
+  readonly accountsWithoutRange: () => { account: string; files: string[] }[];
   readonly tryNamespaces: (account: Account | undefined) => Promise<{ code: number; output: string }>;
 }
 

@@ -1,50 +1,59 @@
 import type { ChildProcess } from 'node:child_process';
-import { stat } from 'node:fs/promises';
-import { buildAccount, spawnProgram, type Account } from '#libs/platform';
+import { runProgram, spawnProgram, type ProgramResult, type RunOptions, type SpawnOptions } from '#libs/platform';
 
 export interface Confinement {
-  /** The one directory that may be written, seen as `guestDir`. Absent: none. */
-  writableDir?: string;
+  /** Host file or directory -> where it is seen, and may be written. */
+  writable?: Record<string, string>;
   /** Host file -> where it is seen. */
   readOnly?: Record<string, string>;
   /** Whether /dev/kvm is seen. */
-  kvm: boolean;
+  kvm?: boolean;
   /** Of address space. Absent: no limit. */
   addressBytes?: number;
+  /** Of any one file. Default 64 MiB: a copy of the firmware's variables, a screenshot. */
+  fileBytes?: number;
+  /** Processes and threads of its account at once; means something only where the account is its own. Absent: no limit. */
+  processes?: number;
+  /** Sees itself as root, as which files that it writes into a file system are then root's. */
+  asRoot?: boolean;
 }
 
-/** Where a confined QEMU sees its directory: the host's path, and its length, are no matter. */
-export const guestDir = '/guest';
-const kvmDevice = '/dev/kvm';
-/** Of any file QEMU writes: a copy of the firmware's variables, a screenshot. */
-const fileSizeBytes = 64 << 20;
+type ConfinedSpawn = Pick<SpawnOptions, 'account' | 'survives' | 'inherit' | 'output'>;
 
-/**
- * The account of builds. Where only the group of /dev/kvm may open it, as udev has it on Debian, that group takes the place of the account's own:
- * supplementary groups are all dropped.
- */
-export async function guestAccount(): Promise<Account | undefined> {
-  const account = await buildAccount();
-  if (!account) return undefined;
-  const device = await stat(kvmDevice).catch(() => undefined);
-  const byGroup = device !== undefined && device.gid !== 0 && (device.mode & 0o066) === 0o060;
-  return byGroup ? { uid: account.uid, gid: device.gid } : account;
+/** Where bwrap writes the number of the process that it confines (bwrap(1), --info-fd): the first inherited descriptor. */
+export const infoDescriptor = 3;
+
+/** As `runConfined`, for a program that stays; `inherit` begins with the pipe for bwrap's information. Ends with the factory unless it `survives`. */
+export function spawnConfined(program: string, args: readonly string[], confinement: Confinement, options: ConfinedSpawn): ChildProcess {
+  const info = options.inherit ? ['--info-fd', String(infoDescriptor)] : [];
+  return spawnProgram('bwrap', [...(options.survives ? [] : ['--die-with-parent']), ...info, ...confined(program, args, confinement)], options);
+}
+
+/** Runs a confined program to its end. @throws ProgramError */
+export async function runConfined(program: string, args: readonly string[], confinement: Confinement, options: RunOptions): Promise<ProgramResult> {
+  return await runProgram('bwrap', ['--die-with-parent', ...confined(program, args, confinement)], options);
 }
 
 /**
  * bwrap(1): namespaces of its own of every kind, so no network, not even the host's loopback, and no process to see but its own; of the host's
- * files the programs in /usr and what is named. Ends with the factory: the first process of the pid namespace dies with its parent.
+ * files the programs in /usr and what is named. It is the first process of its pid namespace: nothing that it started outlives it.
  */
-export function spawnConfined(program: string, args: readonly string[], files: Confinement, account: Account | undefined): ChildProcess {
+function confined(program: string, args: readonly string[], { readOnly = {}, writable = {}, ...limits }: Confinement): string[] {
+  const binds = (kind: string, places: Record<string, string>) => Object.entries(places).flatMap(([host, seen]) => [kind, host, seen]);
   const places = [
     ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
-    ...Object.entries(files.readOnly ?? {}).flatMap(([host, seen]) => ['--ro-bind', host, seen]),
-    ...(files.writableDir === undefined ? [] : ['--bind', files.writableDir, guestDir]),
-    ...(files.kvm ? ['--dev-bind-try', kvmDevice, kvmDevice] : []),
+    ...binds('--ro-bind', readOnly),
+    ...binds('--bind', writable),
+    ...(limits.kvm ? ['--dev-bind-try', '/dev/kvm', '/dev/kvm'] : []),
   ];
-  const namespaces = ['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
-  const environment = ['--clearenv', '--setenv', 'PATH', '/usr/bin', '--setenv', 'LC_ALL', 'C.UTF-8', '--setenv', 'TMPDIR', '/tmp'];
-  const limits = ['prlimit', `--fsize=${fileSizeBytes}`, '--core=0', '--nofile=1024', ...(files.addressBytes === undefined ? [] : [`--as=${files.addressBytes}`]), '--'];
-  return spawnProgram('bwrap', [...namespaces, ...environment, ...places, '--', ...limits, program, ...args], account ? { account } : {});
+  const namespaces = ['--unshare-all', '--unshare-user', '--disable-userns', '--as-pid-1', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
+  const identity = limits.asRoot ? ['--uid', '0', '--gid', '0'] : [];
+  const environment = ['--clearenv', '--setenv', 'PATH', '/usr/bin:/usr/sbin', '--setenv', 'LC_ALL', 'C.UTF-8', '--setenv', 'TMPDIR', '/tmp'];
+  return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', program, ...args];
+}
+
+/** setrlimit(2); they hold where the host has no control groups to give (guest-cgroup.ts). */
+function resourceLimits({ fileBytes = 64 << 20, addressBytes, processes }: Confinement): string[] {
+  return [`--fsize=${fileBytes}`, '--core=0', '--nofile=1024', ...(addressBytes === undefined ? [] : [`--as=${addressBytes}`]), ...(processes === undefined ? [] : [`--nproc=${processes}`])];
 }

@@ -1,19 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import path from 'node:path';
+import type { Duplex } from 'node:stream';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Guest, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper } from '../hypervisor.port.js';
-import { guestDir } from './confinement.js';
+import { Guest, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
 import type { GuestAgentClient } from './guest-agent-client.js';
 import type { GuestHelperClient } from './guest-helper-client.js';
+import type { GuestPlace } from './guest-place.js';
+import { removeRecord } from './guest-record.js';
+import { toQmpEvents } from './input-events.js';
+import type { NetworkCable } from './network-cable.js';
+import { cardId, diskNode, guestDir, socketNames } from './qemu-command.js';
 import type { QemuProcess } from './qemu-process.js';
 import type { QmpClient } from './qmp-client.js';
 import type { SerialLog } from './serial-log.js';
 
 const pngSignature = '89504e470d0a1a0a';
 const pngCapBytes = 32 << 20;
+const callMs = 20_000;
+/** For what is still in the pipe of its serial port when it ends. */
+const lastOutputMs = 1_000;
 
 export interface QemuGuestParts {
   process: QemuProcess;
@@ -21,8 +28,9 @@ export interface QemuGuestParts {
   agent: GuestAgentClient;
   helper: GuestHelperClient;
   serial: SerialLog;
-  /** The host's name of what QEMU sees as `guestDir`. */
-  dir: string;
+  place: GuestPlace;
+  cable: NetworkCable;
+  spec: GuestSpec;
 }
 
 export class QemuGuest extends Guest {
@@ -35,10 +43,19 @@ export class QemuGuest extends Guest {
   };
   #end: GuestEnd | undefined;
   #quitting: Promise<void> | undefined;
+  #screens = new Set<Duplex>();
 
   constructor(private readonly parts: QemuGuestParts) {
     super();
     this.ended = parts.process.closed.then(() => this.#cleanUp());
+  }
+
+  get spec(): GuestSpec {
+    return this.parts.spec;
+  }
+
+  get place(): GuestPlace {
+    return this.parts.place;
   }
 
   get serialLogPath(): string {
@@ -59,9 +76,9 @@ export class QemuGuest extends Guest {
 
   async screenshot(): Promise<Buffer> {
     const name = `screen-${randomUUID()}.png`;
-    const file = path.join(this.parts.dir, name);
+    const file = this.place.own(name);
     try {
-      await this.#whileItLives(this.parts.qmp.call('screendump', { filename: `${guestDir}/${name}`, format: 'png' }, 20_000));
+      await this.callQmp('screendump', { filename: `${guestDir}/${name}`, format: 'png' });
       return await readPng(file);
     } catch (error) {
       if (error instanceof AppError && error.reason === 'guest_ended') throw error;
@@ -71,10 +88,40 @@ export class QemuGuest extends Guest {
     }
   }
 
+  async sendInput(events: readonly InputEvent[]): Promise<void> {
+    if (events.length > 0) await this.callQmp('input-send-event', { events: toQmpEvents(events) });
+  }
+
+  async openScreen(): Promise<Duplex> {
+    if (this.#end) throw endedError(this.#end);
+    const screen = await this.#whileItLives(this.place.connect(socketNames.screen));
+    this.#screens.add(screen);
+    screen.on('error', () => undefined);
+    screen.once('close', () => this.#screens.delete(screen));
+    return screen;
+  }
+
+  async setLink(up: boolean): Promise<void> {
+    await this.callQmp('set_link', { name: cardId, up });
+  }
+
+  async pressPower(): Promise<void> {
+    await this.callQmp('system_powerdown');
+  }
+
+  async snapshotDisk(name: string): Promise<void> {
+    await this.callQmp('blockdev-snapshot-internal-sync', { device: diskNode, name }, 3 * callMs);
+  }
+
   async quit(): Promise<void> {
     this.#quitting ??= this.parts.process.kill();
     await this.#quitting;
     await this.ended;
+  }
+
+  /** @throws AppError `guest_peer_failed`, `guest_ended` */
+  async callQmp(command: string, args: Record<string, unknown> = {}, deadlineMs = callMs): Promise<unknown> {
+    return await this.#whileItLives(this.parts.qmp.call(command, args, deadlineMs));
   }
 
   /** A guest that ends makes every call fail at once, and for its true reason. */
@@ -92,11 +139,15 @@ export class QemuGuest extends Guest {
   }
 
   async #cleanUp(): Promise<GuestEnd> {
-    const { process, qmp, agent, helper, dir } = this.parts;
+    const { process, qmp, agent, helper, serial, place, cable, spec } = this.parts;
     qmp.close();
     agent.close();
     helper.close();
-    await rm(dir, { recursive: true, force: true }).catch(() => undefined);
+    for (const screen of this.#screens) screen.destroy();
+    await Promise.race([serial.done, new Promise((resolve) => setTimeout(resolve, lastOutputMs).unref())]);
+    await cable.unplug().catch(() => undefined);
+    await removeRecord(spec.workDir);
+    await place.remove();
     if (this.#quitting) this.#end = { why: 'quit', detail: 'it was ended' };
     else if (process.endedWell) this.#end = { why: 'powered_off', detail: 'it switched itself off, or would have started again' };
     else this.#end = { why: 'failed', detail: process.lastWords() };

@@ -1,18 +1,17 @@
-import { chmod, chown, copyFile, mkdtemp, realpath, rm } from 'node:fs/promises';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import { AppError, type Account } from '#libs/platform';
+import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Hypervisor, type Acceleration, type Guest, type GuestSpec } from '../hypervisor.port.js';
+import { Hypervisor, type Acceleration, type Guest, type GuestShape, type GuestSpec } from '../hypervisor.port.js';
 import { probeAcceleration } from './acceleration-probe.js';
-import { guestAccount, spawnConfined } from './confinement.js';
-import { GuestAgentClient } from './guest-agent-client.js';
-import { GuestHelperClient } from './guest-helper-client.js';
-import { addressBytes, firmware, guestArguments, qemuProgram, seen } from './qemu-command.js';
+import { fingerprint } from './fingerprint.js';
+import { adoptGuest } from './guest-adoption.js';
+import { asUnavailable, callMs, launch, shapeOf } from './guest-launch.js';
+import { baseOf } from './guest-place.js';
+import { cardId, hasCard } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
-import { QemuProcess } from './qemu-process.js';
-import { QmpClient } from './qmp-client.js';
-import { SerialLog } from './serial-log.js';
+import { goOn, layDisk, saveGuest } from './qemu-snapshots.js';
+import { openSnapshot } from './snapshot-files.js';
 
 @Injectable()
 export class QemuHypervisor extends Hypervisor {
@@ -30,55 +29,47 @@ export class QemuHypervisor extends Hypervisor {
 
   async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
     signal.throwIfAborted();
-    checkSpec(spec);
     const { kind } = await this.acceleration();
-    const account = await guestAccount();
-    const dir = await mkdtemp(path.join(spec.workDir, 'guest-'));
-    let qemu: QemuProcess | undefined;
-    const onAbort = () => void qemu?.kill();
-    signal.addEventListener('abort', onAbort, { once: true });
+    return await launch({ spec, acceleration: kind, signal, begin: async (qmp) => void (await qmp.call('cont', {}, callMs)) });
+  }
+
+  async fingerprint(shape: GuestShape): Promise<string> {
+    const { kind } = await this.acceleration();
     try {
-      await prepare(dir, spec, account);
-      const readOnly = spec.isoPath === undefined ? {} : { [await realpath(spec.isoPath)]: seen.iso };
-      const confinement = { writableDir: dir, readOnly, kvm: kind === 'kvm', addressBytes: addressBytes(spec) };
-      signal.throwIfAborted();
-      qemu = new QemuProcess(spawnConfined(qemuProgram, guestArguments(spec, kind), confinement, account));
-      const serial = new SerialLog(qemu.output, path.join(spec.workDir, `serial-${path.basename(dir).slice('guest-'.length)}.log`));
-      const qmp = await QmpClient.connect(await qemu.connect(dir, path.basename(seen.qmp), signal), { deadlineMs: 20_000 });
-      const agent = new GuestAgentClient(await qemu.connect(dir, path.basename(seen.agent), signal));
-      const helper = new GuestHelperClient(await qemu.connect(dir, path.basename(seen.helper), signal));
-      await qmp.call('cont');
-      signal.throwIfAborted();
-      return new QemuGuest({ process: qemu, qmp, agent, helper, serial, dir });
+      return await fingerprint(shape, kind);
     } catch (error) {
-      await qemu?.kill();
-      await rm(dir, { recursive: true, force: true });
+      throw asUnavailable(error);
+    }
+  }
+
+  async saveSnapshot(guest: Guest, snapshotDir: string): Promise<void> {
+    if (!(guest instanceof QemuGuest)) throw guestError('snapshot_failed', 'The guest is none of this hypervisor.');
+    try {
+      await saveGuest(guest, snapshotDir, await this.fingerprint(shapeOf(guest.spec)));
+    } catch (error) {
+      if (error instanceof AppError && ['snapshot_failed', 'guest_ended'].includes(error.reason)) throw error;
+      throw guestError('snapshot_failed', 'The state of the guest could not be saved.', { cause: error });
+    }
+  }
+
+  async startFromSnapshot(snapshotDir: string, spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
+    signal.throwIfAborted();
+    const { kind } = await this.acceleration();
+    const shape = shapeOf(spec);
+    const { state, memoryPath } = await openSnapshot(snapshotDir, await this.fingerprint(shape));
+    try {
+      if (spec.diskPath !== undefined) await layDisk(snapshotDir, spec.diskPath);
+      return await launch({ spec, acceleration: kind, saved: { state, memoryPath }, signal, begin: (qmp) => goOn(qmp, hasCard(shape) ? cardId : undefined) });
+    } catch (error) {
+      if (spec.diskPath !== undefined) for (const file of [spec.diskPath, baseOf(spec.diskPath)]) await rm(file, { force: true });
       signal.throwIfAborted();
       throw asUnavailable(error);
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      await state.close();
     }
   }
-}
 
-/** The directory QEMU may write is its account's alone; the firmware's variables are the guest's own copy. */
-async function prepare(dir: string, { firmware: kind }: GuestSpec, account: Account | undefined): Promise<void> {
-  await chmod(dir, 0o700);
-  if (kind === 'uefi') {
-    const variables = path.join(dir, path.basename(seen.variables));
-    await copyFile(firmware.variables, variables);
-    await chmod(variables, 0o600);
-    if (account) await chown(variables, account.uid, account.gid);
+  async adopt(workDir: string): Promise<Guest | undefined> {
+    return await adoptGuest(workDir);
   }
-  if (account) await chown(dir, account.uid, account.gid);
-}
-
-function checkSpec({ memoryMb, vcpus }: GuestSpec): void {
-  const isWithin = (value: number, most: number) => Number.isSafeInteger(value) && value >= 1 && value <= most;
-  if (!isWithin(memoryMb, 1 << 20) || !isWithin(vcpus, 255)) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: 'Memory and processors of a guest are whole numbers of at least one.' });
-}
-
-function asUnavailable(error: unknown): unknown {
-  if (error instanceof AppError) return error;
-  return guestError('hypervisor_unavailable', 'The virtual machine could not be started.', { hint: 'Run "openfactory doctor".', cause: error });
 }

@@ -1,81 +1,117 @@
 import type { ChildProcess } from 'node:child_process';
-import { open } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
-import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { clip, killGroup } from '#libs/platform';
-import { guestError } from '../guest-error.js';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { clip } from '#libs/platform';
+import { identify, signalProcess, untilGone, type ProcessIdentity } from './process-identity.js';
 
 const killGraceMs = 300;
+const watchMs = 250;
+const wordsCapBytes = 4_000;
 
-/** A QEMU and its end. */
+/** The processes of a guest, by which another factory finds them. */
+export interface GuestProcesses {
+  /** bwrap's, outside the guest's namespaces; it goes with QEMU. */
+  launcher: ProcessIdentity;
+  qemu: ProcessIdentity;
+}
+
+/** A QEMU and its end, whether it is our child or was another factory's. */
 export class QemuProcess {
-  #words = '';
-  #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
-  /** Settles when every process of it is gone: all of them hold the pipes. */
+  /** Settles when every process of it is gone. */
   readonly closed: Promise<void>;
+  #hasEnded = false;
+  #exit = '';
+  #endedWell = false;
+  #lastWords: string | undefined;
 
-  constructor(private readonly child: ChildProcess) {
-    child.stdin?.on('error', () => undefined);
-    child.stderr?.on('data', (chunk: Buffer) => (this.#words = `${this.#words}${chunk.toString()}`.slice(-4_000)));
-    this.closed = new Promise((resolve) => {
-      child.on('error', (error) => (this.#words = error.message));
-      child.on('close', (code, signal) => {
-        this.#exit = { code, signal };
-        resolve();
-      });
+  /** @param logFile where QEMU's standard error goes, open for reading, and closed with it */
+  private constructor(
+    private processes: Partial<GuestProcesses>,
+    private readonly logFile: number,
+    ended: Promise<void>,
+  ) {
+    this.closed = ended.then(async () => {
+      // The launcher waits for QEMU; where it went first, it was killed.
+      if (this.processes.qemu) signalProcess(this.processes.qemu, 'SIGKILL');
+      if (this.processes.qemu) await untilGone(this.processes.qemu, 5);
+      this.#exit ||= 'it ended';
+      this.#lastWords = this.lastWords();
+      closeSync(this.logFile);
+      this.#hasEnded = true;
     });
   }
 
-  get output(): Readable {
-    return this.child.stdout as Readable;
+  static ofChild(child: ChildProcess, logFile: number): QemuProcess {
+    let finish!: () => void;
+    const launcher = child.pid === undefined ? undefined : identify(child.pid);
+    const made: QemuProcess = new QemuProcess(launcher ? { launcher } : {}, logFile, new Promise((resolve) => (finish = resolve)));
+    child.on('error', (error) => {
+      made.#exit = error.message;
+      finish();
+    });
+    child.on('exit', (code, signal) => {
+      made.#exit ||= `it ended with ${signal ?? `code ${code}`}`;
+      made.#endedWell = code === 0;
+      finish();
+    });
+    return made;
+  }
+
+  /** One that is no child of ours; how it ended is then known only where QEMU says so over QMP. */
+  static ofOthers(processes: GuestProcesses, logFile: number): QemuProcess {
+    return new QemuProcess(processes, logFile, untilGone(processes.qemu, watchMs, { ref: false }));
+  }
+
+  /** @returns both, once QEMU's is known */
+  found(qemuPid: number): GuestProcesses | undefined {
+    const qemu = identify(qemuPid);
+    if (!qemu || !this.processes.launcher) return undefined;
+    this.processes = { launcher: this.processes.launcher, qemu };
+    return this.processes as GuestProcesses;
   }
 
   get hasEnded(): boolean {
-    return this.#exit !== undefined;
+    return this.#hasEnded;
   }
 
+  /** Switched itself off, or was told to go. */
   get endedWell(): boolean {
-    return this.#exit?.code === 0;
+    return this.#endedWell;
+  }
+
+  /** QEMU itself said that the guest switched off. */
+  noteShutdown(): void {
+    this.#endedWell = true;
   }
 
   lastWords(): string {
-    const line = this.#words.trim().split('\n').at(-1);
-    return clip(line || (this.#exit ? `it ended with ${this.#exit.signal ?? `code ${this.#exit.code}`}` : 'it said nothing'), 300);
+    if (this.#lastWords !== undefined) return this.#lastWords;
+    const line = readTail(this.logFile).trim().split('\n').at(-1);
+    return clip(line || this.#exit || 'it said nothing', 300);
   }
 
+  /** QEMU may write back what it holds; what has not gone after a grace is killed. */
   async kill(): Promise<void> {
-    killGroup(this.child, killGraceMs);
+    if (this.processes.qemu) signalProcess(this.processes.qemu, 'SIGTERM');
+    else this.#killAll();
+    const timer = setTimeout(() => this.#killAll(), killGraceMs);
     await this.closed;
+    clearTimeout(timer);
   }
 
-  /** Connects to a socket that QEMU makes while it starts. @throws AppError `hypervisor_unavailable` when it ends first, or takes too long */
-  async connect(dir: string, name: string, signal: AbortSignal, deadlineMs = 20_000): Promise<Socket> {
-    // A socket's path has 107 bytes at most (unix(7)); through an open directory any place is short enough.
-    const handle = await open(dir, 'r');
-    try {
-      const endsAt = performance.now() + deadlineMs;
-      for (;;) {
-        signal.throwIfAborted();
-        if (this.hasEnded) throw guestError('hypervisor_unavailable', `QEMU did not start: ${this.lastWords()}.`, { hint: 'Run "openfactory doctor".' });
-        const socket = await connectOnce(`/proc/self/fd/${handle.fd}/${name}`);
-        if (socket) return socket;
-        if (performance.now() > endsAt) throw guestError('hypervisor_unavailable', `QEMU did not open its ${name} within ${deadlineMs / 1000} s: ${this.lastWords()}.`);
-        await sleep(20);
-      }
-    } finally {
-      await handle.close();
-    }
+  #killAll(): void {
+    const { launcher, qemu } = this.processes;
+    // The launcher leads their group.
+    if (launcher) signalProcess(launcher, 'SIGKILL', 'group');
+    if (qemu) signalProcess(qemu, 'SIGKILL');
   }
 }
 
-function connectOnce(place: string): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
-    const socket = createConnection(place);
-    socket.once('error', () => resolve(undefined));
-    socket.once('connect', () => {
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
+function readTail(file: number): string {
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, wordsCapBytes));
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, Math.max(0, size - bytes.length))).toString();
+  } catch {
+    return '';
+  }
 }

@@ -28,6 +28,19 @@ describe('SerialLog', () => {
     expect(kept.length).toBeLessThan(150);
   });
 
+  it('goes on where another factory was killed, within the same cap', async () => {
+    const file = path.join(dir, 'taken-over.log');
+    await writeFile(file, 'first words\n');
+    const stream = new PassThrough();
+    const log = new SerialLog(stream, file, { fileBytes: 20, tailBytes: 100 }, { goesOn: true });
+    stream.write('more words of it');
+    await settle();
+    stream.destroy();
+    await log.done;
+    expect(log.text()).toBe('first words\nmore words of it');
+    expect(await readFile(file, 'utf8')).toBe('first words\nmore wor\n[the log ends here: 20 bytes]\n');
+  });
+
   it('writes through no link, and loses the log rather than the guest', async () => {
     const precious = path.join(dir, 'precious');
     await writeFile(precious, 'precious');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { FakeHypervisor } from './fake-hypervisor.js';
+import { FakeGuestDisks, FakeHypervisor } from './fake-hypervisor.js';
 import { hypervisorContract } from './hypervisor.contract.js';
 
 let workDir: string;
@@ -12,7 +12,8 @@ afterAll(() => rm(workDir, { recursive: true, force: true }));
 hypervisorContract('FakeHypervisor', () =>
   Promise.resolve({
     hypervisor: new FakeHypervisor({ serial: 'hello' }),
-    spec: () => Promise.resolve({ memoryMb: 16, vcpus: 1, firmware: 'bios', network: 'none', workDir } as const),
+    disks: new FakeGuestDisks(),
+    spec: async () => ({ memoryMb: 16, vcpus: 1, firmware: 'bios', network: 'none', workDir: await mkdtemp(path.join(workDir, 'work-')) }) as const,
     serialWords: 'hello',
   }),
 );

@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { runProgram, spawnProgram, ProgramError, killGroup } from './run-program.js';
 
 const shell = (script: string, options = {}) => runProgram('/bin/sh', ['-c', script], { deadlineMs: 10_000, ...options });
@@ -62,6 +68,46 @@ describe('runProgram', () => {
     expect((await shell('exit 0', { input: 'x'.repeat(1_000_000) })).code).toBe(0);
   });
 });
+
+describe('spawnProgram', () => {
+  it('hands on descriptors, and what is written to a new one', async () => {
+    const file = openSync('/proc/self/comm', 'r');
+    const child = spawnProgram('/bin/sh', ['-c', 'echo to the pipe >&3; cat <&4'], { inherit: ['pipe', file] });
+    closeSync(file);
+    const [pipe, words] = await Promise.all([text(child.stdio[3] as Readable), text(child.stdout!)]);
+    expect(pipe).toBe('to the pipe\n');
+    expect(words).not.toBe('');
+  });
+
+  it('lets a program live on, with its output in a file, when the one that started it is killed', async () => {
+    const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-spawn-'));
+    const script = `import { openSync } from 'node:fs'; import { spawnProgram } from '${path.join(import.meta.dirname, 'run-program.ts')}';
+      const output = openSync(process.argv[2] + '/out', 'w');
+      console.log(spawnProgram('/bin/sh', ['-c', 'while :; do echo on; sleep 0.05; done'], { survives: process.argv[3] === 'yes', output }).pid); setInterval(() => undefined, 1000);`;
+    await writeFile(path.join(dir, 'start.mjs'), script);
+    const start = async (survives: string) => {
+      const parent = spawn(process.execPath, ['--no-warnings', '--experimental-transform-types', '--import', `data:text/javascript,${encodeURIComponent(resolveTs)}`, path.join(dir, 'start.mjs'), dir, survives], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
+      const ended = new Promise((resolve) => parent.once('exit', resolve));
+      parent.kill('SIGKILL');
+      await ended;
+      return pid;
+    };
+    const survivor = await start('yes');
+    const tied = await start('no');
+    try {
+      for (let tries = 0; tries < 200 && alive(tied); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      expect(alive(tied)).toBe(false);
+      expect(alive(survivor)).toBe(true);
+    } finally {
+      process.kill(-survivor, 'SIGKILL');
+      await rm(dir, { recursive: true });
+    }
+  });
+});
+
+/** TypeScript calls its files .js in imports. */
+const resolveTs = `import { registerHooks } from 'node:module'; registerHooks({ resolve: (name, context, next) => next(name.startsWith('.') && context.parentURL?.endsWith('.ts') ? name.replace(/\\.js$/, '.ts') : name, context) });`;
 
 describe('killGroup', () => {
   it('is quiet about a child that is gone', async () => {

@@ -5,6 +5,8 @@ import { errorMessage } from '../errors/app-error.js';
 export interface Account {
   uid: number;
   gid: number;
+  /** Supplementary groups; without them it has none. */
+  groups?: readonly number[];
 }
 
 export interface ProgramOptions {
@@ -15,6 +17,17 @@ export interface ProgramOptions {
   account?: Account;
   /** Lets the program gain privileges by a setuid bit; only newuidmap(1) needs it, to make a user namespace. */
   allowSetuid?: boolean;
+}
+
+export interface SpawnOptions extends ProgramOptions {
+  /** What it gets when we die. Default KILL. */
+  deathSignal?: 'KILL' | 'INT';
+  /** It lives on when we die. It is for the caller to give it no pipe to us that it must not lose: see `output`. */
+  survives?: boolean;
+  /** Descriptors that it gets as 3, 4 and so on: open ones of ours, or new pipes (`child.stdio[3]`). */
+  inherit?: readonly (number | 'pipe')[];
+  /** An open descriptor for its standard output and errors instead of pipes; its input is then empty. */
+  output?: number;
 }
 
 export interface RunOptions extends ProgramOptions {
@@ -72,18 +85,24 @@ export function killGroup(child: ChildProcess, graceMs = killGraceMs): void {
 
 /**
  * setpriv(1) makes the child die with us even when we are killed with SIGKILL (PR_SET_PDEATHSIG, prctl(2)), and drops
- * privileges after that is set, which Node's own uid option would undo.
+ * privileges after that is set, which Node's own uid option would undo. The child leads a session of its own.
  */
-export function spawnProgram(program: string, args: readonly string[], options: ProgramOptions & { deathSignal?: 'KILL' | 'INT' } = {}): ChildProcess {
-  const drop = options.account ? [`--reuid=${options.account.uid}`, `--regid=${options.account.gid}`, '--clear-groups'] : [];
+export function spawnProgram(program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env;
-  return spawn('setpriv', [...drop, ...(options.allowSetuid ? [] : ['--no-new-privs']), `--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', program, ...args], {
+  const tie = options.survives ? [] : [`--pdeathsig=${options.deathSignal ?? 'KILL'}`];
+  const standard = options.output === undefined ? (['pipe', 'pipe', 'pipe'] as const) : (['ignore', options.output, options.output] as const);
+  return spawn('setpriv', [...dropTo(options.account), ...(options.allowSetuid ? [] : ['--no-new-privs']), ...tie, '--', program, ...args], {
     cwd: options.cwd ?? '/',
     env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: [...standard, ...(options.inherit ?? [])],
     detached: true,
     shell: false,
   });
+}
+
+function dropTo(account: Account | undefined): string[] {
+  if (!account) return [];
+  return [`--reuid=${account.uid}`, `--regid=${account.gid}`, account.groups?.length ? `--groups=${account.groups.join(',')}` : '--clear-groups'];
 }
 
 /**

@@ -1,0 +1,51 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { GuestSpec } from '../hypervisor.port.js';
+import type { ProcessIdentity } from './process-identity.js';
+import type { GuestProcesses } from './qemu-process.js';
+
+const fileName = 'guest.json';
+const version = 1;
+
+/** What another factory needs to take a guest over. */
+export interface GuestRecord {
+  spec: GuestSpec;
+  processes: GuestProcesses;
+  /** Of the directory below `spec.workDir`, and of the guest in QMP. */
+  place: string;
+  serialLog: string;
+}
+
+/** Whole or not at all: a factory may be killed at any moment. */
+export async function writeRecord(record: GuestRecord): Promise<void> {
+  const file = path.join(record.spec.workDir, fileName);
+  const partial = `${file}.partial`;
+  await rm(partial, { force: true });
+  const handle = await open(partial, 'wx', 0o600);
+  try {
+    await handle.writeFile(JSON.stringify({ version, ...record }));
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, file);
+}
+
+/** Undefined: there is none that makes sense. */
+export async function readRecord(workDir: string): Promise<GuestRecord | undefined> {
+  try {
+    const found = JSON.parse(await readFile(path.join(workDir, fileName), 'utf8')) as GuestRecord & { version: number };
+    const { place, serialLog, spec, processes } = found;
+    const isSound = found.version === version && isName(place) && isName(serialLog) && isIdentity(processes.launcher) && isIdentity(processes.qemu);
+    // The directory may have been moved with all that is in it.
+    return isSound ? { place, serialLog, processes, spec: { ...spec, workDir } } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function removeRecord(workDir: string): Promise<void> {
+  for (const name of [fileName, `${fileName}.partial`]) await rm(path.join(workDir, name), { force: true }).catch(() => undefined);
+}
+
+const isName = (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value);
+const isIdentity = (value: ProcessIdentity) => Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.startedAt);
