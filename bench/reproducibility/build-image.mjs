@@ -3,22 +3,12 @@
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, link, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
 import { deserialize } from 'node:v8';
-import { parseInput } from '#libs/platform';
-import { RecipeDto } from '#libs/recipes';
-import { LayeredBuildPipeline } from '../../dist/libs/builds/src/pipeline/layered-build-pipeline.js';
-import { StageCache } from '../../dist/libs/builds/src/pipeline/stage-cache.js';
-import { BaseStage } from '../../dist/libs/builds/src/pipeline/stages/base.stage.js';
-import { ConfigureStage } from '../../dist/libs/builds/src/pipeline/stages/configure.stage.js';
-import { FetchStage } from '../../dist/libs/builds/src/pipeline/stages/fetch.stage.js';
-import { ImageStage } from '../../dist/libs/builds/src/pipeline/stages/image.stage.js';
-import { InitramfsStage } from '../../dist/libs/builds/src/pipeline/stages/initramfs.stage.js';
-import { PackagesStage } from '../../dist/libs/builds/src/pipeline/stages/packages.stage.js';
-import { SquashfsStage } from '../../dist/libs/builds/src/pipeline/stages/squashfs.stage.js';
+import { buildUnbooted } from '../pipeline/unbooted-build.mjs';
 
 const { dir, poolDir, lockDir, preparedFile } = JSON.parse(await readFile(process.argv[2], 'utf8'));
 const { document, resolution, aptSources } = deserialize(await readFile(preparedFile));
@@ -57,42 +47,23 @@ async function partsOf({ squashfs, boot, image }) {
   ];
 }
 
-let parts;
-/** In the place of the boot: looks at what the stages made, and writes the reports that the runner asks for. */
-const inspection = {
-  name: 'boot',
-  version: 1,
-  inputs: () => undefined,
-  make: async (state, outDir) => {
-    parts = await partsOf(state);
-    for (const name of ['boot.json', 'serial.log']) await writeFile(path.join(outDir, name), 'not booted\n');
-  },
-  take: async (state, outDir) => {
-    state.bootReport = { jsonPath: path.join(outDir, 'boot.json'), serialPath: path.join(outDir, 'serial.log'), screenshotPath: undefined };
-  },
-};
-
-const workDir = path.join(dir, 'work');
-await mkdir(workDir, { recursive: true, mode: 0o755 });
-const cache = new StageCache(path.join(dir, 'cache'));
-const stages = [sharedLock, new FetchStage(poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), inspection];
-const recipes = { resolve: () => Promise.resolve({ recipe: parseInput(RecipeDto, document), resolution }) };
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
+let parts;
 const seconds = {};
-const listener = {
-  onStageStarted: () => Promise.resolve(),
-  onStageProgress: () => undefined,
-  onStageFinished: (stage, result) => {
-    if (result.fromCache) throw new Error(`The stage ${stage} came from a cache that should be empty.`);
-    seconds[stage] = result.seconds;
-    return Promise.resolve();
-  },
-  onLog: () => undefined,
-};
 try {
-  await new LayeredBuildPipeline({ stages, cache, recipes, workDir, tidy: () => Promise.resolve() }).run({ buildId: 'reproducibility', ownerId: 'bench', recipe: document }, listener, stop.signal);
+  await buildUnbooted({ document, resolution }, { workDir: path.join(dir, 'work'), cacheDir: path.join(dir, 'cache'), poolDir }, {
+    resolveStage: () => sharedLock,
+    inspect: async (state) => {
+      parts = await partsOf(state);
+    },
+    onStageFinished: (stage, result) => {
+      if (result.fromCache) throw new Error(`The stage ${stage} came from a cache that should be empty.`);
+      seconds[stage] = result.seconds;
+    },
+    signal: stop.signal,
+  });
   const kept = [];
   for (const one of parts) {
     const file = path.join(dir, one.part);

@@ -112,7 +112,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
 
   /** A failed boot keeps its image: it was written, it is only not verified. */
   private async asFailure(stage: StageName, error: unknown, state: PipelineState, log: string[]): Promise<BuildFailure> {
-    const artifacts = stage === 'boot' && state.image ? [await this.artifact(`${state.recipe.name}.iso`, state.image.path, 'application/x-iso9660-image', state.input.buildId)] : [];
+    const artifacts = stage === 'boot' && state.image ? [await this.imageArtifact(state.recipe.name, state.image, state.input.buildId)] : [];
     if (error instanceof BuildFailure) {
       const { reason, message, hint, retryable, cause } = error;
       return new BuildFailure(stage, error.whose, { reason, message, hint, retryable, cause }, error.lastLines.length ? error.lastLines : log.slice(-keptLogLines), artifacts);
@@ -133,7 +133,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
     };
     const add = (name: string, file: string, mediaType: string) => this.artifact(name, file, mediaType, input.buildId);
     const artifacts = [
-      await add(`${recipe.name}.iso`, image.path, 'application/x-iso9660-image'),
+      await this.imageArtifact(recipe.name, image, input.buildId),
       await add('recipe.json', await written('recipe.json', input.recipe), 'application/json'),
       await add('lock.json', await written('lock.json', lock), 'application/json'),
       await add('boot.json', bootReport.jsonPath, 'application/json'),
@@ -145,14 +145,19 @@ export class LayeredBuildPipeline extends BuildPipeline {
     return { artifacts, imageSha256: image.sha256 };
   }
 
+  /** The image was hashed while it was written, and is hashed again by whoever takes it over. */
+  private async imageArtifact(recipeName: string, { path: from, sha256 }: NonNullable<PipelineState['image']>, buildId: string): Promise<BuiltArtifact> {
+    return await this.artifact(`${recipeName}.iso`, from, 'application/x-iso9660-image', buildId, sha256);
+  }
+
   /** A file of its own for whoever takes it over: a link where the disk allows, so that an image of a gigabyte is not copied. */
-  private async artifact(name: string, from: string, mediaType: string, buildId: string): Promise<BuiltArtifact> {
+  private async artifact(name: string, from: string, mediaType: string, buildId: string, sha256?: string): Promise<BuiltArtifact> {
     const dir = path.join(this.parts.workDir, `out-${buildId}`);
     await mkdir(dir, { recursive: true, mode: 0o755 });
     const file = path.join(dir, randomBytes(8).toString('hex'));
     await rm(file, { force: true });
     await link(from, file).catch(() => copyFile(from, file));
-    return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: await fileSha256(file) };
+    return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: sha256 ?? (await fileSha256(file)) };
   }
 
   /** What a stage needs whose result is not in the cache; one whose inputs are not known yet counts as missing. */

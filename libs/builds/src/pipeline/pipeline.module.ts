@@ -31,7 +31,7 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
         const dirs = { cacheDir: path.join(dir, 'cache'), poolDir: path.join(dir, 'pool') };
         const cache = new StageCache(dirs.cacheDir);
         // The order matters: each stage takes what the ones before it made.
-        const stages = [new ResolveStage(packages), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
+        const stages = [new ResolveStage(packages, cache), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
         const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dir), workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
         // Only the worker of this data directory writes there, and it runs no build yet.
         if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { canonicalJson } from '#libs/platform';
-import { fileSha256 } from '../file-hash.js';
 import { compressedBytes } from '../package-lock.js';
-import { writeIso } from '../iso/iso-writer.js';
+import { writeIso, type WrittenIso } from '../iso/iso-writer.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
 
 /** Kernel, initramfs and the squashfs layers become a hybrid ISO. Its id follows from what is in it, so equal contents are equal images. */
 export class ImageStage extends BuildStage {
   readonly name = 'image';
-  readonly version = 1;
+  readonly version = 2;
 
   inputs({ boot, squashfs, recipe, lock }: PipelineState): unknown {
     return { boot: boot?.key, squashfs: squashfs.map(({ name, sha256 }) => [name, sha256]), name: recipe.name, kernelArgs: recipe.system.kernel_args, epoch: lock?.epochSeconds };
@@ -29,7 +28,7 @@ export class ImageStage extends BuildStage {
     const imageId = this.idOf(state);
     const workDir = path.join(outDir, 'work');
     await makeOwnedDir(workDir);
-    await writeIso({
+    const written = await writeIso({
       kernelPath: boot.kernelPath,
       initrdPath: boot.initrdPath,
       squashfsPaths: squashfs,
@@ -42,11 +41,12 @@ export class ImageStage extends BuildStage {
       signal,
       onProgress: progress,
     });
+    await writeFile(path.join(outDir, 'written.json'), JSON.stringify(written));
   }
 
   async take(state: PipelineState, outDir: string): Promise<void> {
-    const file = path.join(outDir, 'image.iso');
-    state.image = { id: this.idOf(state), path: file, sha256: await fileSha256(file), sizeBytes: (await stat(file)).size };
+    const written = JSON.parse(await readFile(path.join(outDir, 'written.json'), 'utf8')) as WrittenIso;
+    state.image = { id: this.idOf(state), path: path.join(outDir, 'image.iso'), ...written };
   }
 
   private idOf(state: PipelineState): string {

@@ -1,10 +1,12 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, ProgramError } from '#libs/platform';
 import { withoutCredentials, type AptPackageSource, type AptRoot, type AvailableBase, type RecipeDto, type Resolution } from '#libs/recipes';
 import { BuildFailure } from '../build-pipeline.port.js';
+import { fileSha256 } from '../file-hash.js';
 import type { LockedPackage, PackageLock } from '../package-lock.js';
+import type { StageCache } from '../stage-cache.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { notEffectiveYet } from '../configure/effective-fields.js';
 
@@ -24,11 +26,14 @@ export class ResolveStage extends BuildStage {
   readonly name = 'resolve';
   readonly version = 1;
 
-  constructor(private readonly source: AptPackageSource) {
+  constructor(
+    private readonly source: AptPackageSource,
+    private readonly cache: StageCache,
+  ) {
     super();
   }
 
-  /** Never cached: the archive may have moved on. What is cached is keyed by the lock. */
+  /** The archive may have moved on. What apt answered is looked up by the index that it answered from. */
   inputs(): undefined {
     return undefined;
   }
@@ -44,10 +49,11 @@ export class ResolveStage extends BuildStage {
     const kernel = kernels[architecture as 'amd64' | 'arm64'][recipe.system.kernel];
     const baseNames = ['?essential', '?priority(required)', ...packages, kernel];
     const requested = requestedNames(recipe, resolution);
+    const index = { architecture, ...(await indexState(root)) };
     const missing = (closure: Resolved[]) => [...packages, kernel].filter((name) => !closure.some((one) => one.name === name));
-    const inBase = await this.closure(root, baseNames, context);
+    const inBase = await this.closure(root, index, baseNames, context);
     if (missing(inBase).length) throw new Error(`apt left packages of the base out: ${missing(inBase).join(', ')}`);
-    const whole = requested.length ? await this.closure(root, [...baseNames, ...requested], context) : inBase;
+    const whole = requested.length ? await this.closure(root, index, [...baseNames, ...requested], context) : inBase;
     const known = new Set(inBase.map(({ sha256 }) => sha256));
     const strip = ({ url: _url, stanza: _stanza, ...locked }: Resolved): LockedPackage => locked;
     const lock: PackageLock = {
@@ -89,7 +95,16 @@ export class ResolveStage extends BuildStage {
     }
   }
 
-  private async closure(root: AptRoot, names: string[], { signal }: StageContext): Promise<Resolved[]> {
+  /** A recipe's question and that of its base are kept apart: most recipes share a base. */
+  private async closure(root: AptRoot, index: unknown, names: string[], context: StageContext): Promise<Resolved[]> {
+    const { dir } = await this.cache.obtain(this.name, this.version, { index, names }, async (outDir) => {
+      // Addresses of a mirror may hold a password.
+      await writeFile(path.join(outDir, 'closure.json'), JSON.stringify(await this.askApt(root, names, context)), { mode: 0o600 });
+    }, context.signal);
+    return JSON.parse(await readFile(path.join(dir, 'closure.json'), 'utf8')) as Resolved[];
+  }
+
+  private async askApt(root: AptRoot, names: string[], { signal }: StageContext): Promise<Resolved[]> {
     let listed: string;
     try {
       listed = (await root.run('apt-get', ['install', '--yes', '--no-install-recommends', '--print-uris', '--', ...names], { deadlineMs: resolveWithinMs, signal, outputCapBytes: 16 << 20 })).stdout;
@@ -140,6 +155,16 @@ function requestedNames({ security, system, users }: RecipeDto, { packages, remo
     ...(users.some(({ sudo }) => sudo) ? ['sudo'] : []),
   ];
   return [...new Set([...packages, ...needed])].sort().concat(removedPackages.map((name) => `${name}-`).sort());
+}
+
+/** Changes whenever apt could answer something else: other sources, or a list that was written anew. */
+async function indexState(root: AptRoot): Promise<{ sources: string; lists: string[][] }> {
+  const lists = (await readdir(root.listsDir)).filter((name) => /_(Packages|Release|InRelease)$/.test(name)).sort();
+  const written = async (name: string) => {
+    const { size, ino, mtimeNs, ctimeNs } = await lstat(path.join(root.listsDir, name), { bigint: true });
+    return [name, size, ino, mtimeNs, ctimeNs].map(String);
+  };
+  return { sources: await fileSha256(path.join(root.dir, 'etc/apt/sources.list')), lists: await Promise.all(lists.map(written)) };
 }
 
 async function releaseDate(root: AptRoot, suite: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { chown, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runProgram, unprivilegedAccount, type Account, type ProgramResult, type RunOptions } from '#libs/platform';
 import { carriedConfiguration } from './carried-configuration.js';
@@ -51,9 +51,13 @@ export class AptRoot {
     if (this.account) await chown(dir, this.account.uid, this.account.gid);
   }
 
-  /** Addresses and proxies may hold credentials: nobody but the account may read them. */
+  /**
+   * Addresses and proxies may hold credentials: nobody but the account may read them. What is there already stays as it is: apt parses all
+   * lists anew when its sources or the dpkg status are younger than its cache.
+   */
   private async write(part: string, text: string): Promise<void> {
     const file = path.join(this.dir, part);
+    if ((await readFile(file, 'utf8').catch(() => undefined)) === text && (!this.account || (await stat(file)).gid === this.account.gid)) return;
     await writeFile(`${file}.new`, text, { mode: 0o640 });
     if (this.account) await chown(`${file}.new`, 0, this.account.gid);
     await rename(`${file}.new`, file);
