@@ -1,6 +1,6 @@
 // Our pipeline against Debian's live-build: CPU and wall seconds from resolve to image written, cold and warm. `npm run bench -- build`
 // docs/benchmarks.md says what is compared; the figures there come from here. `--keep` keeps the directory with everything that was made;
-// `--compression fast|balanced|small` takes another level than the recipe's own.
+// `--compression fast|balanced|small` takes another level than the recipe's own; `--skip-peer` leaves live-build out.
 import { chmod, mkdir, mkdtemp, readFile, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -74,17 +74,22 @@ async function measure(scratch) {
   console.log(`recipe ${document.name} on ${document.base_image}; zstd level ${level}, blocks of ${squashfsBlockBytes / 1024} KiB; live-build ${liveBuildVersion()}`);
   const dataDir = path.join(scratch, 'ours');
   await mkdir(dataDir, { mode: 0o755 });
-  const run = (index) => ourBuild(scratch, dataDir, prepared[index]);
-  const builds = { cold: await run(0), added: await run(1), again: await run(1), second: await run(2) };
-  const { packages, fetchedBytes } = builds.cold;
-  console.log(`${packages.length} packages, ${mebibytes(fetchedBytes)} MiB; ours fetched them in ${builds.cold.stages.fetch.seconds} s of its cold build; each side fetches them once from the same mirror`);
-  if (!options['skip-peer']) {
-    const peerDir = path.join(scratch, 'live-build');
-    await mkdir(peerDir);
-    const peer = new LiveBuild(peerDir, { suite: resolution.base.archive.suite, level, blockBytes: squashfsBlockBytes, signal: stop.signal });
-    builds.peerCold = await peer.build(packages);
-    builds.peerAdded = await peer.build(builds.added.packages);
-  }
+  const builds = {};
+  // Told as they end: the whole takes long, and a run that is stopped has said something.
+  const measured = async (name, build) => {
+    builds[name] = await build;
+    const { cpuSeconds, wallSeconds } = builds[name];
+    console.log(`${name}: ${fixed(cpuSeconds)} s CPU, ${fixed(wallSeconds)} s wall`);
+  };
+  for (const [name, index] of [['cold', 0], ['added', 1], ['again', 1], ['second', 2]]) await measured(name, ourBuild(scratch, dataDir, prepared[index]));
+  const { packages, packageBytes, stages } = builds.cold;
+  console.log(`${packages.length} packages, ${mebibytes(packageBytes)} MiB; ours fetched them in ${stages.fetch.seconds} s of its cold build; each side fetches them once from the same mirror`);
+  if (options['skip-peer']) return builds;
+  const peerDir = path.join(scratch, 'live-build');
+  await mkdir(peerDir);
+  const peer = new LiveBuild(peerDir, { suite: resolution.base.archive.suite, level, blockBytes: squashfsBlockBytes, signal: stop.signal });
+  await measured('peerCold', peer.build(packages));
+  await measured('peerAdded', peer.build(builds.added.packages));
   return builds;
 }
 

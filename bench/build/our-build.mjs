@@ -27,7 +27,7 @@ try {
     inspect: ({ lock, image }) => {
       report.wallSeconds = (performance.now() - began) / 1000;
       report.packages = [...lock.base, ...lock.added].map(({ name }) => name);
-      report.fetchedBytes = [...lock.base, ...lock.added].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      report.packageBytes = [...lock.base, ...lock.added].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       report.imageBytes = image.sizeBytes;
     },
     onStageFinished: (stage, result) => {
