@@ -1,4 +1,4 @@
-// One build in a process of its own: `our-build.mjs ORDER_FILE REPORT_FILE` (see ../build.bench.mjs). Every stage is the product's, but for the boot.
+// Builds of one recipe in a process of their own, as a worker does them: `our-build.mjs ORDER_FILE REPORT_FILE` (see ../build.bench.mjs). Every stage is the product's, but for the boot.
 import 'reflect-metadata';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,21 +9,18 @@ import { ResolveStage } from '../../dist/libs/builds/src/pipeline/stages/resolve
 import { buildUnbooted } from '../pipeline/unbooted-build.mjs';
 
 const [orderFile, reportFile] = process.argv.slice(2);
-const { dataDir, prepared } = deserialize(await readFile(orderFile));
+const { dataDir, prepared, times } = deserialize(await readFile(orderFile));
 // As the product's command line does (apps/cli/src/main.ts).
 process.umask(0o022);
 const source = new AptPackageSource(loadSettings({ OPENFACTORY_DATA_DIR: dataDir }).settings);
 const builds = path.join(dataDir, 'builds');
 const dirs = { workDir: path.join(builds, 'work'), cacheDir: path.join(builds, 'cache'), poolDir: path.join(builds, 'pool') };
-const stages = {};
-const report = { stages };
-let began;
-try {
+
+async function build() {
+  const report = { stages: {} };
+  const began = performance.now();
   await buildUnbooted(prepared, dirs, {
-    resolveStage: (cache) => {
-      began = performance.now();
-      return new ResolveStage(source, cache);
-    },
+    resolveStage: (cache) => new ResolveStage(source, cache),
     inspect: ({ lock, image }) => {
       report.wallSeconds = (performance.now() - began) / 1000;
       report.packages = [...lock.base, ...lock.added].map(({ name }) => name);
@@ -31,11 +28,17 @@ try {
       report.imageBytes = image.sizeBytes;
     },
     onStageFinished: (stage, result) => {
-      stages[stage] = result;
+      report.stages[stage] = result;
     },
     signal: new AbortController().signal,
   });
-  await writeFile(reportFile, JSON.stringify(report));
+  return report;
+}
+
+try {
+  const reports = [];
+  while (reports.length < times) reports.push(await build());
+  await writeFile(reportFile, JSON.stringify(reports));
 } catch (error) {
   console.error(`${error.stage ?? 'build'}: ${error.stack ?? error}`, error.lastLines ?? '');
   process.exitCode = 1;

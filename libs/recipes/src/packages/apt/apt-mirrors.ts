@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { AppError, runProgram, unprivilegedAccount, type Account } from '#libs/platform';
@@ -41,6 +41,20 @@ export async function findMirrors(distribution: Distribution, configured: string
   });
 }
 
+const hostPlaces = ['/etc/apt/sources.list', '/etc/apt/sources.list.d', '/etc/apt/apt.conf.d', '/var/lib/apt/lists'];
+const remembered = new Map<string, { hostState: string; mirrors: MirrorChoice }>();
+
+/** As findMirrors, which makes apt read all lists of the host (a second and more); asked anew once the host's sources or lists have changed. */
+export async function rememberMirrors(distribution: Distribution, configured: string | undefined): Promise<MirrorChoice> {
+  if (configured) return await findMirrors(distribution, configured);
+  const hostState = (await Promise.all(hostPlaces.map(async (place) => (await stat(place).catch(() => undefined))?.ctimeMs))).join(' ');
+  const before = remembered.get(distribution);
+  if (before?.hostState === hostState) return before.mirrors;
+  const mirrors = await findMirrors(distribution, configured);
+  remembered.set(distribution, { hostState, mirrors });
+  return mirrors;
+}
+
 /** The three suites of a base on its mirrors. */
 export function sourcesOf({ archive }: AvailableBase, { main, security }: MirrorChoice): AptSource[] {
   const { components } = archive;
@@ -69,8 +83,8 @@ function siblings(main: string): MirrorChoice {
 /** Where the host's lists were cleaned away (as containers do), its sources are fetched once into a root that is thrown away. */
 async function hostTargets(): Promise<HostTarget[]> {
   const account = await unprivilegedAccount();
-  const known = await indexTargets(account, {});
-  return known.some(({ origin }) => origin) ? known : await fetchedTargets(account);
+  const targets = await indexTargets(account, {});
+  return targets.some(({ origin }) => origin) ? targets : await fetchedTargets(account);
 }
 
 async function indexTargets(account: Account | undefined, env: Record<string, string>): Promise<HostTarget[]> {

@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError, errorMessage, Settings } from '#libs/platform';
 import type { AvailableBase } from '../../catalogue/catalogue.js';
 import { PackageSource, type FetchedIndex } from '../package-source.port.js';
-import { findImageMirrors, findMirrors, sourcesOf } from './apt-mirrors.js';
+import { findImageMirrors, rememberMirrors, sourcesOf } from './apt-mirrors.js';
 import { AptRoot, type AptSource } from './apt-root.js';
 import { StanzaReader, type Stanza } from './control-stanzas.js';
 import { readPackage, recordFields, settleDependencies, type RawPackage } from './package-records.js';
@@ -55,7 +55,7 @@ export class AptPackageSource extends PackageSource {
     if (!existsSync(keyring.file)) {
       throw new AppError({ kind: 'unavailable', reason: 'keyring_missing', message: `The keyring ${keyring.file} is missing, so the archive's signatures cannot be verified.`, hint: `Install the package ${keyring.package} on this host.` });
     }
-    const mirrors = await findMirrors(mirror, mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror);
+    const mirrors = await rememberMirrors(mirror, mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror);
     return await AptRoot.make(path.join(this.settings.dataDir, 'package-index', base.id), sourcesOf(base, mirrors), keyring.file);
   }
 }
