@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseInput } from '#libs/platform';
 import { RecipeDto } from '#libs/recipes';
+import { DiskGuard } from '../../dist/libs/builds/src/pipeline/disk-guard.js';
 import { LayeredBuildPipeline } from '../../dist/libs/builds/src/pipeline/layered-build-pipeline.js';
 import { StageCache } from '../../dist/libs/builds/src/pipeline/stage-cache.js';
 import { BaseStage } from '../../dist/libs/builds/src/pipeline/stages/base.stage.js';
@@ -19,6 +20,7 @@ function inspection(inspect) {
     name: 'boot',
     version: 1,
     inputs: () => undefined,
+    needsBytes: () => Promise.resolve(0),
     make: async (state, outDir) => {
       await inspect(state);
       for (const name of ['boot.json', 'serial.log']) await writeFile(path.join(outDir, name), 'not booted\n');
@@ -45,6 +47,6 @@ export async function buildUnbooted({ document, resolution }, dirs, { resolveSta
     onStageFinished: async (stage, result) => onStageFinished(stage, result),
     onLog: () => undefined,
   };
-  const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, workDir: dirs.workDir, tidy: () => Promise.resolve() });
+  const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dirs.workDir), workDir: dirs.workDir, tidy: () => Promise.resolve() });
   await pipeline.run({ buildId: 'bench', ownerId: 'bench', recipe: document }, listener, signal);
 }
