@@ -1,4 +1,5 @@
 // For the doctor, which asks without a factory.
+export { egressProblem } from './qemu/egress/egress-problem.js';
 export { probeAcceleration } from './qemu/acceleration-probe.js';
 export { HypervisorModule } from './hypervisor.module.js';
 export { guestHelperFiles, guestHelperPort, guestHelperUnit, type GuestHelperFile } from './guest-helper-files.js';

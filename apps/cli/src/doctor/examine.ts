@@ -2,6 +2,7 @@ import { AppError, errorMessage, loadSettings, type Settings } from '#libs/platf
 import { fail, ok, warn, type Check, type FactoryProbe, type HostProbe } from './check.js';
 import { probeDataDirectory } from './data-directory.probe.js';
 import { probeDatabase } from './database.probe.js';
+import { probeEgress } from './egress.probe.js';
 import { probeAccounts, probeDistribution, probeNode, probePackages } from './host.probes.js';
 import { probeKvm } from './kvm.probe.js';
 import { probeNamespaces } from './namespaces.probe.js';
@@ -15,6 +16,7 @@ const hostProbes: Record<string, HostProbe> = {
   'system accounts': probeAccounts,
   'user namespaces': probeNamespaces,
   KVM: () => probeKvm(),
+  'guest network': () => probeEgress(),
   memory: probeMemory,
   'control groups': probeControlGroups,
 };

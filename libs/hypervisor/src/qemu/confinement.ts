@@ -6,6 +6,8 @@ export interface Confinement {
   writable?: Record<string, string>;
   /** Host file -> where it is seen. */
   readOnly?: Record<string, string>;
+  /** The program and arguments that bwrap is started by; it then shares the network that they join. Absent: no network. */
+  join?: readonly string[];
   /** Whether /dev/kvm is seen. */
   kvm?: boolean;
   /** Of address space. Absent: no limit. */
@@ -26,7 +28,8 @@ export const infoDescriptor = 3;
 /** As `runConfined`, for a program that stays; `inherit` begins with the pipe for bwrap's information. Ends with the factory unless it `survives`. */
 export function spawnConfined(program: string, args: readonly string[], confinement: Confinement, options: ConfinedSpawn): ChildProcess {
   const info = options.inherit ? ['--info-fd', String(infoDescriptor)] : [];
-  return spawnProgram('bwrap', [...(options.survives ? [] : ['--die-with-parent']), ...info, ...confined(program, args, confinement)], options);
+  const [first, ...rest] = [...(confinement.join ?? []), 'bwrap', ...(options.survives ? [] : ['--die-with-parent']), ...info, ...confined(program, args, confinement)];
+  return spawnProgram(first as string, rest, options);
 }
 
 /** Runs a confined program to its end. @throws ProgramError */
@@ -35,7 +38,7 @@ export async function runConfined(program: string, args: readonly string[], conf
 }
 
 /**
- * bwrap(1): namespaces of its own of every kind, so no network, not even the host's loopback, and no process to see but its own; of the host's
+ * bwrap(1): namespaces of its own of every kind, so no network but a joined one, not even the host's loopback, and no process to see but its own; of the host's
  * files the programs in /usr and what is named. It is the first process of its pid namespace: nothing that it started outlives it.
  */
 function confined(program: string, args: readonly string[], { readOnly = {}, writable = {}, ...limits }: Confinement): string[] {
@@ -47,7 +50,7 @@ function confined(program: string, args: readonly string[], { readOnly = {}, wri
     ...binds('--bind', writable),
     ...(limits.kvm ? ['--dev-bind-try', '/dev/kvm', '/dev/kvm'] : []),
   ];
-  const namespaces = ['--unshare-all', '--unshare-user', '--disable-userns', '--as-pid-1', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
+  const namespaces = ['--unshare-all', ...(limits.join ? ['--share-net'] : []), '--unshare-user', '--disable-userns', '--as-pid-1', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
   const identity = limits.asRoot ? ['--uid', '0', '--gid', '0'] : [];
   const environment = ['--clearenv', '--setenv', 'PATH', '/usr/bin:/usr/sbin', '--setenv', 'LC_ALL', 'C.UTF-8', '--setenv', 'TMPDIR', '/tmp'];
   return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', program, ...args];

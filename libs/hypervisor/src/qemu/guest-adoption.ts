@@ -6,7 +6,7 @@ import { GuestHelperClient } from './guest-helper-client.js';
 import { connectQmp } from './guest-launch.js';
 import { GuestPlace, placePrefix } from './guest-place.js';
 import { readRecord, removeRecord, type GuestRecord } from './guest-record.js';
-import { plugCable } from './network-cable.js';
+import { pluggedByOthers } from './network-cable.js';
 import { identify, isAlive, signalProcess, untilGone } from './process-identity.js';
 import { socketNames } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
@@ -37,7 +37,7 @@ async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord
     const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
     const agent = new GuestAgentClient(await place.connect(socketNames.agent));
     const helper = new GuestHelperClient(await place.connect(socketNames.helper));
-    return new QemuGuest({ process, qmp, agent, helper, serial, place, cable: await plugCable(spec.network), spec });
+    return new QemuGuest({ process, qmp, agent, helper, serial, place, cable: pluggedByOthers, spec });
   } catch (error) {
     qmp?.close();
     await place.close();

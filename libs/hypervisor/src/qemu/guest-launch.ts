@@ -54,7 +54,7 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     const place = await GuestPlace.make(spec.workDir, account);
     undo.push(() => place.remove(), () => removeRecord(spec.workDir));
     await fillPlace(place, spec, account);
-    const cable = await plugCable(spec.network);
+    const cable = await plugCable(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false }, signal);
     undo.push(() => cable.unplug());
     signal.throwIfAborted();
     const started = await spawnQemu(order, place, cable, account);
@@ -67,6 +67,7 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     const agent = new GuestAgentClient(await place.connect(socketNames.agent));
     const helper = new GuestHelperClient(await place.connect(socketNames.helper));
     await place.seal(account);
+    await cable.plugged();
     await begin(qmp);
     signal.throwIfAborted();
     return new QemuGuest({ process: qemu, qmp, agent, helper, serial, place, cable, spec });
@@ -103,9 +104,11 @@ async function spawnQemu({ spec, acceleration, saved }: Launch, place: GuestPlac
     const isClone = saved && inherited(saved.state.fd);
     if (isClone !== undefined && isClone !== stateDescriptor) throw new Error('the saved state is not the first descriptor');
     if (iso !== undefined) plan.isoDescriptor = inherited(iso);
+    if (cable.holdFd !== undefined) inherited(cable.holdFd);
     const confinement = {
       writable: { ...place.writable, ...disk.writable, ...(saved && { [saved.memoryPath]: seen.sharedMemory }) },
       readOnly: { ...disk.readOnly, ...cable.readOnly },
+      ...(cable.join && { join: cable.join }),
       ...{ kvm: acceleration === 'kvm', addressBytes: addressBytes(shape) },
       ...(spec.slot !== undefined && { processes: processCount(shape) }),
       ...(spec.diskPath !== undefined && { fileBytes: roomFor(await diskSize(spec.diskPath)) }),
