@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkBoot, type Guest } from '#libs/hypervisor';
+import { checkBoot, type Guest, type GuestSpec } from '#libs/hypervisor';
 import { AppError, buildAccount, productRoot, runProgram } from '#libs/platform';
 import { writeIso } from '../../libs/builds/src/pipeline/iso/iso-writer.js';
 import { probeAcceleration, runProbe } from '../../libs/hypervisor/src/qemu/acceleration-probe.js';
@@ -168,9 +168,8 @@ describe('a guest whose start fails', () => {
 });
 
 describe('a factory that is killed', () => {
-  it('takes its guests with it', async () => {
-    const given = await spec();
-    const script = path.join(base, 'factory.mjs');
+  const killFactoryOf = async (given: GuestSpec) => {
+    const script = path.join(given.workDir, 'factory.mjs');
     await writeFile(script, factoryScript(given));
     const factory = spawn(process.execPath, ['--conditions=of-source', '--no-warnings', script], { cwd: productRoot, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
@@ -184,7 +183,75 @@ describe('a factory that is killed', () => {
     } finally {
       factory.kill('SIGKILL');
     }
+  };
+
+  it('takes its guests with it', async () => {
+    const given = await spec();
+    await killFactoryOf(given);
     await until(async () => (await qemusOf(given.workDir)).length === 0, 10_000);
+    expect(await hypervisor.adopt(given.workDir)).toBeUndefined();
+    expect((await readdir(given.workDir)).filter((name) => name.startsWith('guest'))).toEqual([]);
+  });
+
+  it('leaves those that are to live on, which the next one finds, uses and ends', async () => {
+    const given = { ...(await spec()), survives: true, onReset: 'restart', slot: 3 } as const;
+    await killFactoryOf(given);
+    const [pid] = await qemusOf(given.workDir);
+    const guest = await until(() => hypervisor.adopt(given.workDir));
+    expect(await qemusOf(given.workDir)).toEqual([pid]);
+    expect((await guest.screenshot()).subarray(1, 4).toString()).toBe('PNG');
+    await until(() => guest.serialText().includes(words) || undefined);
+    (await guest.openScreen()).destroy();
+    await guest.quit();
+    expect(await guest.ended).toMatchObject({ why: 'quit' });
+    expect(await qemusOf(given.workDir)).toEqual([]);
+    expect((await readdir(given.workDir)).filter((name) => name.startsWith('guest'))).toEqual([]);
+  });
+
+  it('leaves one whose end the next factory sees, and every pending call with it', async () => {
+    const given = { ...(await spec()), survives: true } as const;
+    await killFactoryOf(given);
+    const guest = await until(() => hypervisor.adopt(given.workDir));
+    const pending = expect(guest.waitForAgent(never)).rejects.toMatchObject({ reason: 'guest_ended' });
+    process.kill((await qemusOf(given.workDir))[0]!, 'SIGKILL');
+    await pending;
+    expect(await guest.ended).toMatchObject({ why: 'failed' });
+  });
+
+  it.each([
+    ['without a record', (workDir: string) => rm(path.join(workDir, 'guest.json'))],
+    ['whose record names another start of its process', async (workDir: string) => {
+      const file = path.join(workDir, 'guest.json');
+      await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/"startedAt":\d/g, '"startedAt":9'));
+    }],
+  ])('leaves nothing of a guest %s', async (_what, change) => {
+    const given = { ...(await spec()), survives: true } as const;
+    await killFactoryOf(given);
+    await change(given.workDir);
+    expect(await hypervisor.adopt(given.workDir)).toBeUndefined();
+    expect(await qemusOf(given.workDir)).toEqual([]);
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+describe('guests in slots', () => {
+  (isRoot ? it : it.skip)(`have accounts of their own, and cannot read each other’s files${isRoot ? '' : ' (skipped: only root has accounts to give)'}`, async () => {
+    const [one, other] = [await spec(), await spec()];
+    const guests = await Promise.all([hypervisor.start({ ...one, slot: 11, savable: true }, never), hypervisor.start({ ...other, slot: 12 }, never)]);
+    try {
+      const [dir] = (await readdir(one.workDir)).filter((name) => name.startsWith('guest-'));
+      const uidOf = async (workDir: string) => Number(/^Uid:\t(\d+)/m.exec(await readFile(`/proc/${(await qemusOf(workDir))[0]}/status`, 'utf8'))![1]);
+      const [uid, otherUid] = [await uidOf(one.workDir), await uidOf(other.workDir)];
+      expect(otherUid).toBe(uid + 1);
+      const memory = path.join(one.workDir, dir!, 'own/memory');
+      const readAs = (account: number) => runProgram('head', ['-c', '1', memory], { deadlineMs: 10_000, account: { uid: account, gid: account } });
+      await readAs(uid);
+      await expect(readAs(otherUid)).rejects.toThrow('Permission denied');
+      // Not even its own: what the factory connects to is out of its reach.
+      await expect(runProgram('rm', ['-f', path.join(one.workDir, dir!, 'sockets/screen.sock')], { deadlineMs: 10_000, account: { uid, gid: uid } })).rejects.toThrow('Permission denied');
+    } finally {
+      await Promise.all(guests.map((guest) => guest.quit()));
+    }
   });
 });
 

@@ -56,7 +56,7 @@ function confined(program: string, args: readonly string[], { readOnly = {}, wri
   return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', program, ...args];
 }
 
-/** setrlimit(2); they hold where the host has no control groups to give (guest-cgroup.ts). */
+/** setrlimit(2), as control groups may be absent or not ours to give. */
 function resourceLimits({ fileBytes = 64 << 20, addressBytes, processes }: Confinement): string[] {
   return [`--fsize=${fileBytes}`, '--core=0', '--nofile=1024', ...(addressBytes === undefined ? [] : [`--as=${addressBytes}`]), ...(processes === undefined ? [] : [`--nproc=${processes}`])];
 }
