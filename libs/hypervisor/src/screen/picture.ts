@@ -1,0 +1,48 @@
+import sharp from 'sharp';
+import type { Guest } from '../hypervisor.port.js';
+import { guestError } from '../guest-error.js';
+
+/** A guest's screen, always as PNG in the guest's own size. */
+export interface Picture {
+  png: Buffer;
+  width: number;
+  height: number;
+  /** Its colours were reduced to a palette, because it was large. */
+  reduced: boolean;
+}
+
+/** Pictures travel inside answers as base64; beyond this a palette serves them better. */
+const largeBytes = 700_000;
+const maxSide = 8192;
+const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/**
+ * A guest is hostile, and so may be what pictures its screen: what cannot be decoded, or is of a size that no screen has, is not passed on.
+ * @throws AppError `screenshot_failed`, `guest_ended`
+ */
+export async function takePicture(guest: Guest): Promise<Picture> {
+  const png = await guest.screenshot();
+  const size = sizeOf(png);
+  // The parameters of a decoder of strangers' data: one pass in bounded memory, and no tolerance.
+  const image = sharp(png, { limitInputPixels: maxSide * maxSide, sequentialRead: true, failOn: 'warning' });
+  const reduced = png.length > largeBytes;
+  try {
+    // One pixel of output makes the decoder read them all, and keeps none.
+    const output = reduced ? await image.png({ palette: true, effort: 1 }).toBuffer() : await image.resize(1, 1, { kernel: 'nearest' }).raw().toBuffer();
+    return { png: reduced ? output : png, ...size, reduced };
+  } catch (cause) {
+    throw unfit('cannot be decoded', cause);
+  }
+}
+
+/** From IHDR, which comes first (PNG specification, 11.2.1). */
+function sizeOf(png: Buffer): { width: number; height: number } {
+  if (png.length < 33 || !png.subarray(0, 8).equals(signature) || png.toString('latin1', 12, 16) !== 'IHDR') throw unfit('is no PNG');
+  const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
+  if (!width || !height || width > maxSide || height > maxSide) throw unfit(`claims to be ${width}x${height} pixels`);
+  return { width, height };
+}
+
+function unfit(why: string, cause?: unknown): Error {
+  return guestError('screenshot_failed', `The picture of the guest’s screen ${why}.`, { cause });
+}
