@@ -5,6 +5,7 @@ export { HypervisorModule } from './hypervisor.module.js';
 export { guestHelperFiles, guestHelperPort, guestHelperUnit, type GuestHelperFile } from './guest-helper-files.js';
 export { Guest, GuestDisks, GuestHelper, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestNetwork, type GuestShape, type GuestSpec, type HelperGreeting, type InputEvent, type RestoreDuties, type RestoreReport, type ScreenSize } from './hypervisor.port.js';
 export { checkBoot, type BootCheck, type BootReport, type ImageVoices } from './boot-check.js';
+export { usualUpPace, waitForSystem, type SystemUp, type UpPace } from './system-up.js';
 export { checkActions } from './screen/check-actions.js';
 export { performActions, type ActionsOutcome, type PerformOptions } from './screen/perform-actions.js';
 export { takePicture, type Picture } from './screen/picture.js';

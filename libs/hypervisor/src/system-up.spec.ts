@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitForSystem } from './system-up.js';
+import { FakeHypervisor, type FakeGuest, type FakeGuestScript } from './testing/fake-hypervisor.js';
+
+const pace = { lookMs: 2, graceMs: 20, deadlineMs: 20_000 };
+const never = new AbortController().signal;
+let workDir: string;
+beforeAll(async () => {
+  workDir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-up-'));
+});
+afterAll(() => rm(workDir, { recursive: true, force: true }));
+const started = async (script: FakeGuestScript): Promise<FakeGuest> => await new FakeHypervisor(script).start({ memoryMb: 256, vcpus: 1, firmware: 'bios', network: 'none', workDir }, never);
+
+describe('a system is up', () => {
+  it('by the word of its helper, once it has started', async () => {
+    expect(await waitForSystem(await started({ systemStates: ['starting', 'starting', 'degraded'] }), never, pace)).toEqual({ helper: { version: '1', bootId: expect.any(String), systemState: 'degraded' } });
+  });
+
+  it('by that of its agent, and waits a little for a helper', async () => {
+    const guest = await started({ agentVersion: '7.2' });
+    expect(await waitForSystem(guest, never, pace)).toEqual({});
+    expect(guest.commands).toEqual(['/usr/bin/systemctl is-system-running --wait']);
+  });
+
+  it('by its login prompt', async () => {
+    expect(await waitForSystem(await started({ serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ' }), never, pace)).toEqual({});
+  });
+});
+
+describe('a system is not up', () => {
+  it('that says so itself', async () => {
+    await expect(waitForSystem(await started({ serial: '[    3.1] Kernel panic - not syncing: VFS: Unable to mount root fs\n' }), never, pace)).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('Kernel panic') });
+  });
+
+  it('that says nothing until it is too late', async () => {
+    await expect(waitForSystem(await started({ systemStates: ['starting'] }), never, { ...pace, deadlineMs: 30 })).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('within') });
+  });
+
+  it('whose guest is gone, or for which nobody waits any more', async () => {
+    const guest = await started({});
+    const waiting = waitForSystem(guest, never, pace);
+    guest.die({ why: 'failed', detail: 'it was killed' });
+    await expect(waiting).rejects.toMatchObject({ reason: 'guest_ended' });
+    await expect(waitForSystem(await started({}), AbortSignal.abort(new Error('enough')), pace)).rejects.toThrow('enough');
+  });
+});
