@@ -41,6 +41,11 @@ export abstract class ArtifactStore {
   abstract put(artifact: ArtifactToStore, signal?: AbortSignal): Promise<StoredArtifact>;
   /** @throws ArtifactMissing */
   abstract open(key: string, range?: ByteRange): Promise<Readable>;
+  /**
+   * Where the artifact is a file of this host: for whoever would otherwise copy a gigabyte. To be read or linked, never written.
+   * @returns undefined where it is kept elsewhere, or not at all
+   */
+  abstract localPath(key: string): Promise<string | undefined>;
   /** Size in bytes; undefined where there is no such artifact. */
   abstract stat(key: string): Promise<{ sizeBytes: number } | undefined>;
   /** Deleting what is not there is no error. */

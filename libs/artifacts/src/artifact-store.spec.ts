@@ -22,6 +22,7 @@ describe('on the disk', () => {
     const group = randomUUID();
     await writeFile(path.join(directory, 'made'), 'abc', { mode: 0o666 });
     const { key } = await new FileSystemArtifactStore(path.join(directory, 'store')).put({ group, path: path.join(directory, 'made'), sha256, sizeBytes: 3 });
+    expect(await new FileSystemArtifactStore(path.join(directory, 'store')).localPath(key)).toBe(path.join(directory, 'store', key));
     expect((await stat(path.join(directory, 'store', key))).mode & 0o777).toBe(0o600);
     expect(await readdir(path.join(directory, 'store', group))).toHaveLength(1);
   });

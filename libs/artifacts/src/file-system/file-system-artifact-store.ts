@@ -40,6 +40,10 @@ export class FileSystemArtifactStore extends ArtifactStore {
     return handle.createReadStream({ highWaterMark: chunkBytes / 4, ...(range && { start: range.first, end: range.last }) });
   }
 
+  async localPath(key: string): Promise<string | undefined> {
+    return (await this.stat(key)) && this.fileOf(key);
+  }
+
   async stat(key: string): Promise<{ sizeBytes: number } | undefined> {
     const found = await orUndefined(stat(this.fileOf(key)));
     return found && { sizeBytes: found.size };

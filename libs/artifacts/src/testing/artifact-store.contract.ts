@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
@@ -37,6 +37,9 @@ export function artifactStoreContract(open: (directory: string) => ArtifactStore
     expect(await textOf(stored.key)).toBe('0123456789');
     expect(await textOf(stored.key, { first: 2, last: 4 })).toBe('234');
     expect(await store.stat(stored.key)).toEqual({ sizeBytes: 10 });
+    const local = await store.localPath(stored.key);
+    if (local !== undefined) expect(await readFile(local, 'utf8')).toBe('0123456789');
+    expect(await store.localPath(`${group}/${randomUUID()}`)).toBeUndefined();
   });
 
   it('keeps nothing that is not what was said, and leaves the file', async () => {

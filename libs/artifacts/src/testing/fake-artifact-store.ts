@@ -24,6 +24,10 @@ export class FakeArtifactStore extends ArtifactStore {
     return await Promise.resolve(Readable.from([range ? found.content.subarray(range.first, range.last + 1) : found.content]));
   }
 
+  localPath(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async stat(key: string): Promise<{ sizeBytes: number } | undefined> {
     const found = this.kept.get(key);
     return await Promise.resolve(found && { sizeBytes: found.content.length });
