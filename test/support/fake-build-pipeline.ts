@@ -47,7 +47,7 @@ export class FakeBuildPipeline extends BuildPipeline {
     try {
       for (const stage of stageNames) await this.stage(stage, recipe, listener, signal);
       const iso = await this.made(`${recipe}.iso`, 'application/x-iso9660-image', `image of ${recipe}\n`.repeat(1_000));
-      return { artifacts: [iso, await this.made('recipe.json', 'application/json', '{}\n')], imageSha256: iso.sha256 };
+      return { artifacts: [iso, await this.made('recipe.json', 'application/json', '{}\n')], imageSha256: iso.sha256, imageId: iso.sha256 };
     } catch (error) {
       run.aborted = signal.reason;
       throw error;

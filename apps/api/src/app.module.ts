@@ -3,6 +3,8 @@ import { PlatformModule, type EntityClass, type Settings } from '#libs/platform'
 import { McpModule } from '#libs/mcp';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
 import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
+import { HypervisorModule } from '#libs/hypervisor';
+import { vmEntities, VmsModule } from '#libs/vms';
 import { gatewayOptions } from './gateway.js';
 
 export interface AppOptions {
@@ -13,16 +15,19 @@ export interface AppOptions {
   extraModules?: (Type | DynamicModule)[];
   /** Exports the BuildPipeline; tests put a quick one here. */
   pipelineModule?: Type | DynamicModule;
+  /** Exports Hypervisor and GuestDisks for VMs; tests put guests here that are none. */
+  hypervisorModule?: Type | DynamicModule;
 }
 
-const entities: EntityClass[] = [...recipeEntities, ...buildEntities];
+const entities: EntityClass[] = [...recipeEntities, ...buildEntities, ...vmEntities];
 
 @Module({})
 export class AppModule {
-  static forRoot({ extraModules = [], pipelineModule = PipelineModule, ...platform }: AppOptions): DynamicModule {
+  static forRoot({ extraModules = [], pipelineModule = PipelineModule, hypervisorModule = HypervisorModule, ...platform }: AppOptions): DynamicModule {
+    const builds = BuildsModule.forRoot({ pipeline: pipelineModule });
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, BuildsModule.forRoot({ pipeline: pipelineModule }), ...extraModules],
+      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, builds, VmsModule.forRoot({ builds, hypervisor: hypervisorModule }), ...extraModules],
     };
   }
 }

@@ -3,8 +3,8 @@ import { loadSettings } from '#libs/platform';
 import { banner } from './factory/banner.js';
 import { startFactory } from './factory/start-factory.js';
 
-/** A second signal, or a stop that hangs, must not keep the terminal: after this long the process ends whatever is left. */
-const stopWithinMs = 9_000;
+/** A second signal, or a stop that hangs, must not keep the terminal: after this long the process ends whatever is left. VMs have 20 s to shut down. */
+const stopWithinMs = 40_000;
 
 export function registerUpCommand(program: Command): void {
   program

@@ -19,6 +19,7 @@ export interface BuildEnd {
   status: Extract<BuildStatus, 'completed' | 'failed' | 'cancelled'>;
   error?: BuildError;
   imageSha256?: string;
+  imageId?: string;
   verified?: boolean;
   artifacts?: Omit<BuildArtifact, 'buildId'>[];
 }
@@ -87,9 +88,9 @@ export class BuildRunRepository {
   /** @returns whether the claim still held; if not, nothing is written */
   async finish({ build, attempt }: Claim, end: BuildEnd): Promise<boolean> {
     return await this.database.transaction(async (manager) => {
-      const sql = `UPDATE build SET status = $3, error = $4, image_sha256 = $5, verified = $6, progress = CASE WHEN $3 = 'completed' THEN 100 ELSE progress END, finished_at = now(), updated_at = now()
+      const sql = `UPDATE build SET status = $3, error = $4, image_sha256 = $5, image_id = $8, verified = $6, progress = CASE WHEN $3 = 'completed' THEN 100 ELSE progress END, finished_at = now(), updated_at = now()
                    WHERE id = $1 AND attempt = $2 AND status = ANY($7)`;
-      const values = [build.id, attempt, end.status, end.error ? JSON.stringify(end.error) : null, end.imageSha256 ?? null, end.verified ?? null, claimableStatuses];
+      const values = [build.id, attempt, end.status, end.error ? JSON.stringify(end.error) : null, end.imageSha256 ?? null, end.verified ?? null, claimableStatuses, end.imageId ?? null];
       const [, changed] = await manager.query<[unknown[], number]>(sql, values);
       if (!changed) return false;
       if (end.artifacts?.length) await manager.insert(BuildArtifactEntity, end.artifacts.map((artifact) => ({ ...artifact, buildId: build.id })));

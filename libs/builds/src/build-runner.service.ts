@@ -92,9 +92,9 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
   private async outcome(claim: Claim, recorder: BuildRecorder, signal: AbortSignal, stored: StoredArtifacts): Promise<BuildEnd | undefined> {
     const { id, ownerId, recipe } = claim.build;
     const work = async (): Promise<BuildEnd> => {
-      const { artifacts, imageSha256 }: PipelineOutcome = await this.pipeline.run({ buildId: id, ownerId, recipe }, recorder, signal);
+      const { artifacts, imageSha256, imageId }: PipelineOutcome = await this.pipeline.run({ buildId: id, ownerId, recipe }, recorder, signal);
       await this.keep(id, artifacts, stored, signal);
-      return { status: 'completed', artifacts: stored, imageSha256, verified: true };
+      return { status: 'completed', artifacts: stored, imageSha256, imageId, verified: true };
     };
     try {
       return await Promise.race([work(), this.stopped(signal)]);

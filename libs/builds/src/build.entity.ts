@@ -19,6 +19,7 @@ export class BuildEntity {
   @Column('integer') progress: number;
   @Column('jsonb', { nullable: true }) error: BuildError | null;
   @Column('text', { name: 'image_sha256', nullable: true }) imageSha256: string | null;
+  @Column('text', { name: 'image_id', nullable: true }) imageId: string | null;
   @Column('boolean', { nullable: true }) verified: boolean | null;
   @Column('timestamptz', { name: 'cancel_requested_at', nullable: true }) cancelRequestedAt: Date | null;
   /** Names the one job that may run this build; an older job of it is void. */

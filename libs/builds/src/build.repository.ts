@@ -85,6 +85,15 @@ export class BuildRepository {
     return await this.database.getRepository(BuildArtifactEntity).findOneBy({ id, buildId });
   }
 
+  /** Of these images (sha256), those that builds keep. */
+  async keptImages(sha256s: string[]): Promise<{ ownerId: string; sha256: string }[]> {
+    return await this.database.query<{ ownerId: string; sha256: string }[]>(
+      `SELECT DISTINCT build.owner_id AS "ownerId", build.image_sha256 AS sha256 FROM build
+       WHERE build.image_sha256 = ANY($1) AND EXISTS (SELECT 1 FROM build_artifact WHERE build_artifact.build_id = build.id AND build_artifact.sha256 = build.image_sha256)`,
+      [sha256s],
+    );
+  }
+
   /** How many builds the queue holds before this one. */
   async queuedBefore(build: Build): Promise<number> {
     const [row] = await this.database.query<{ count: string }[]>("SELECT count(*) FROM build WHERE status = 'pending' AND (created_at, id) < (SELECT created_at, id FROM build WHERE id = $1)", [build.id]);

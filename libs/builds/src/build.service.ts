@@ -71,6 +71,7 @@ export class BuildService {
       const build = await this.builds.getLocked(manager, caller.ownerId, id);
       if (!isFinal(build.status)) throw wrongState('build_not_ended', `The build is ${build.status}; only one that has ended can be deleted.`, 'Cancel it first.');
       await this.builds.delete(manager, build.id);
+      await this.events.publish((sql, values) => manager.query(sql, values), 'build.deleted', build.id);
       return build.id;
     });
     // After the commit: files without a build are swept, a build without its files would be a lie.

@@ -47,6 +47,8 @@ export interface Build {
   progress: number;
   error: BuildError | null;
   imageSha256: string | null;
+  /** What the image calls itself; its labels are made of it. Only of a completed build. */
+  imageId: string | null;
   /** Whether the image passed its boot; null while there is none. */
   verified: boolean | null;
   cancelRequestedAt: Date | null;

@@ -7,7 +7,7 @@ import { BuildEntity } from './build.entity.js';
 export { BuildsModule, type BuildsModuleOptions } from './builds.module.js';
 export { measureCache, pruneCache } from './pipeline/prune-cache.js';
 export { PipelineModule } from './pipeline/pipeline.module.js';
-export { BuildReader } from './build.reader.js';
+export { BuildReader, type BootableImage } from './build.reader.js';
 export type { Build, BuildArtifact, BuildStatus } from './build.js';
 export { BuildFailure, BuildPipeline, stageNames, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './pipeline/build-pipeline.port.js';
 

@@ -35,6 +35,8 @@ export interface PipelineOutcome {
   artifacts: BuiltArtifact[];
   /** sha256 of the ISO, hex. */
   imageSha256: string;
+  /** What the image calls itself, hex: its labels are made of it. */
+  imageId: string;
 }
 
 /** A stage failed. `fault` says whose it is: the caller's (the recipe cannot be built) or the system's. */

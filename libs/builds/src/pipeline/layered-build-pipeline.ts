@@ -142,7 +142,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
     ];
     artifacts.push(await add('SHA256SUMS', await written('SHA256SUMS', artifacts.map(({ sha256, name }) => `${sha256}  ${name}\n`).join('')), 'text/plain'));
     await listener.onStageFinished('evidence', { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache: false });
-    return { artifacts, imageSha256: image.sha256 };
+    return { artifacts, imageSha256: image.sha256, imageId: image.id };
   }
 
   /** The image was hashed while it was written, and is hashed again by whoever takes it over. */

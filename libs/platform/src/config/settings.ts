@@ -32,6 +32,17 @@ export class Settings {
   readonly buildMaxQueuedPerCaller: number;
   readonly artifactRetentionDays: number;
   readonly downloadUrlMinutes: number;
+  readonly vmMaxPerCaller: number;
+  readonly vmMax: number;
+  readonly vmMemoryMb: number | undefined;
+  readonly vmMaxVcpus: number | undefined;
+  readonly vmCpuOvercommit: number;
+  readonly vmDiskGb: number;
+  readonly vmMinFreeDiskGb: number;
+  readonly vmSnapshotsPerCaller: number;
+  readonly vmSnapshotsMaxGb: number;
+  readonly vmAnonymousIdleHours: number;
+  readonly vmAnonymousKeepHours: number;
   private readonly configuredPublicUrl: URL | undefined;
   private listeningPort: number | undefined;
 

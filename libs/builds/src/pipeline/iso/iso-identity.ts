@@ -30,9 +30,12 @@ export function isoIdentity(imageId: string, epochSeconds: number): IsoIdentity 
     diskGuid: uuidDigits(hash.subarray(4, 20)),
     fatSerial: hash.subarray(20, 24).toString('hex'),
     markerName: `of-${imageId}`,
-    persistenceLabel: `of-${imageId.slice(0, 11)}`,
+    persistenceLabel: persistenceLabelOf(imageId),
   };
 }
+
+/** An ext4 label has 16 bytes. */
+export const persistenceLabelOf = (imageId: string): string => `of-${imageId.slice(0, 11)}`;
 
 /** As GPT stores it: version 4, variant 1 (RFC 9562), the first three fields little-endian, so the version is in byte 7. */
 function uuidDigits(bytes: Buffer): string {

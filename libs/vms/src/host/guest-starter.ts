@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { Hypervisor, waitForSystem, type Guest, type GuestSpec } from '#libs/hypervisor';
+import { AppError, errorMessage } from '#libs/platform';
+import { VmPace } from '../vm-pace.js';
+import type { BootKind, Vm, VmState } from '../vm.js';
+import { MachineDirectories, type MachineFiles } from './machine-directories.js';
+import { macOf, shapeOf, snapshotKey } from './machine-shape.js';
+import { SnapshotShelf } from './snapshot-shelf.js';
+import { TemplateBoots } from './template-boots.js';
+
+export interface StartedGuest {
+  guest: Guest;
+  boot: BootKind;
+}
+
+/** Where a snapshot cannot be made or used, the VM boots by itself. */
+const bootsItself = ['image_not_cloneable', 'snapshot_failed', 'snapshot_damaged'];
+
+/** Makes the guest of a VM: a clone where it is new, else by a boot from its own disk. */
+@Injectable()
+export class GuestStarter {
+  private readonly log = new Logger('Vms');
+
+  constructor(
+    private readonly hypervisor: Hypervisor,
+    private readonly directories: MachineDirectories,
+    private readonly shelf: SnapshotShelf,
+    private readonly templates: TemplateBoots,
+    private readonly pace: VmPace,
+  ) {}
+
+  /**
+   * Leaves no guest behind where it throws.
+   * @param onState told what is going on: creating or restoring
+   * @throws AppError `system_not_up`, `hypervisor_unavailable`, `guest_ended`, `guest_helper_failed`, `disk_failed`, `artifact_not_found`, or the signal's reason
+   */
+  async start(vm: Vm, signal: AbortSignal, onState: (state: VmState) => Promise<void>): Promise<StartedGuest> {
+    const files = this.directories.of(vm.id);
+    await this.directories.prepare(files, vm.imageKey, signal);
+    if (vm.startedAt) return await this.boot(vm, files, signal);
+    const clone = this.templates.canServe(vm) ? await this.clone(vm, files, signal, onState) : undefined;
+    if (clone) return { guest: clone, boot: 'clone' };
+    await onState('creating');
+    await this.directories.removeDisk(files);
+    await this.directories.createDisk(files, { label: vm.persistenceLabel, slot: vm.slot });
+    return await this.boot(vm, files, signal);
+  }
+
+  /** Ends what no VM waits for any more. */
+  async stop(): Promise<void> {
+    await this.templates.stop();
+  }
+
+  private async clone(vm: Vm, files: MachineFiles, signal: AbortSignal, onState: (state: VmState) => Promise<void>): Promise<Guest | undefined> {
+    const key = snapshotKey(vm, await this.hypervisor.fingerprint(shapeOf(vm)));
+    try {
+      for (let boots = 0; boots < 2; boots++) {
+        const found = await this.shelf.use(key, async (directory) => {
+          await onState('restoring');
+          return await this.restore(vm, files, directory, signal);
+        });
+        if (found) return found.value;
+        await onState('creating');
+        await this.templates.make(key, vm, signal);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof AppError) || !bootsItself.includes(error.reason)) throw error;
+      if (error.reason === 'snapshot_damaged') await this.shelf.drop(key);
+      this.log.warn(`The VM ${vm.id} boots by itself: ${errorMessage(error)}`);
+    }
+    return undefined;
+  }
+
+  /** The cable stays out until the clone is a machine of its own: two with one identity must never meet. */
+  private async restore(vm: Vm, files: MachineFiles, directory: string, signal: AbortSignal): Promise<Guest> {
+    await this.directories.removeDisk(files);
+    const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
+    return await orQuit(guest, async () => {
+      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id) }, this.pace.dutiesMs);
+      if (vm.network === 'egress') await guest.setLink(true);
+      signal.throwIfAborted();
+    });
+  }
+
+  private async boot(vm: Vm, files: MachineFiles, signal: AbortSignal): Promise<StartedGuest> {
+    const guest = await this.hypervisor.start(this.specOf(vm, files), signal);
+    await orQuit(guest, () => waitForSystem(guest, signal, this.pace.up));
+    return { guest, boot: 'cold' };
+  }
+
+  private specOf(vm: Vm, { dir, isoPath, diskPath }: MachineFiles): GuestSpec {
+    const { disk: _disk, ...shape } = shapeOf(vm);
+    return { ...shape, isoPath, diskPath, workDir: dir, onReset: 'restart', slot: vm.slot, survives: true };
+  }
+}
+
+async function orQuit(guest: Guest, work: () => Promise<unknown>): Promise<Guest> {
+  try {
+    await work();
+    return guest;
+  } catch (error) {
+    await guest.quit();
+    throw error;
+  }
+}

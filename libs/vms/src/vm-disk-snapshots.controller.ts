@@ -1,0 +1,50 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, parseInput, type Caller } from '#libs/platform';
+import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
+import { CreateDiskSnapshotInput, type VmDiskSnapshot, type VmDiskSnapshotList } from './vms.dto.js';
+
+const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
+
+@ApiTags('vms')
+@Controller('api/vms/:name/snapshots')
+export class VmDiskSnapshotsController {
+  constructor(private readonly snapshots: VmDiskSnapshotService) {}
+
+  @Get()
+  @ApiOperation({ operationId: 'listVmSnapshots', summary: 'Snapshots of the disk of a VM' })
+  @ApiParam({ name: 'name', type: String })
+  @ApiOkResponse(schema('VmDiskSnapshotList'))
+  async list(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<VmDiskSnapshotList> {
+    return await this.snapshots.list(caller, name);
+  }
+
+  @Post()
+  @ApiOperation({ operationId: 'createVmSnapshot', summary: 'Keeps the disk of a VM as it is now' })
+  @ApiParam({ name: 'name', type: String })
+  @ApiBody(schema('CreateDiskSnapshotInput'))
+  @ApiCreatedResponse(schema('VmDiskSnapshot'))
+  async create(@CurrentCaller() caller: Caller, @Param('name') name: string, @Body() body: unknown): Promise<VmDiskSnapshot> {
+    return await this.snapshots.create(caller, name, parseInput(CreateDiskSnapshotInput, body).name);
+  }
+
+  @Post(':snapshot/restore')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'restoreVmSnapshot', summary: 'Sets the disk of a stopped VM back; what was written since is lost' })
+  @ApiParam({ name: 'name', type: String })
+  @ApiParam({ name: 'snapshot', type: String })
+  @ApiNoContentResponse()
+  async restore(@CurrentCaller() caller: Caller, @Param('name') name: string, @Param('snapshot') snapshot: string): Promise<void> {
+    await this.snapshots.restore(caller, name, snapshot);
+  }
+
+  @Delete(':snapshot')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'deleteVmSnapshot', summary: 'Forgets a snapshot of the disk of a stopped VM' })
+  @ApiParam({ name: 'name', type: String })
+  @ApiParam({ name: 'snapshot', type: String })
+  @ApiNoContentResponse()
+  async delete(@CurrentCaller() caller: Caller, @Param('name') name: string, @Param('snapshot') snapshot: string): Promise<void> {
+    await this.snapshots.delete(caller, name, snapshot);
+  }
+}

@@ -1,0 +1,18 @@
+import { usualUpPace, type UpPace } from '#libs/hypervisor';
+
+/** How long things are waited for; tests shorten them. */
+export class VmPace {
+  /** How long a call waits for what it asked for, before it answers with how far that is. */
+  answerMs = 3_000;
+  /** After the power button was pressed, until the VM counts as one that does not obey. */
+  powerOffMs = 60_000;
+  /** The same for all VMs when the factory stops. */
+  shutdownMs = 20_000;
+  /** For what makes a clone a machine of its own. */
+  dutiesMs = 20_000;
+  up: UpPace = usualUpPace;
+  /** Between two signs of life of this host. */
+  beatMs = 10_000;
+  /** Between two looks for VMs that nobody uses, and for snapshots of builds that are gone. */
+  tidyMs = 60_000;
+}

@@ -1,0 +1,49 @@
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { ArtifactsModule } from '#libs/artifacts';
+import { BootTimesRepository } from './host/boot-times.repository.js';
+import { GuestStarter } from './host/guest-starter.js';
+import { HostCapacity } from './host/host-capacity.js';
+import { HostIdentity } from './host/host-identity.js';
+import { MachineDirectories } from './host/machine-directories.js';
+import { SnapshotShelf } from './host/snapshot-shelf.js';
+import { SnapshotSweep } from './host/snapshot-sweep.js';
+import { TemplateBoots } from './host/template-boots.js';
+import { VmHost } from './host/vm-host.service.js';
+import { VmRecovery } from './host/vm-recovery.service.js';
+import { VmSnapshotRepository } from './host/vm-snapshot.repository.js';
+import { VmUpkeep } from './host/vm-upkeep.service.js';
+import { VmAccess } from './vm-access.service.js';
+import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
+import { VmDiskSnapshotsController } from './vm-disk-snapshots.controller.js';
+import { VmHostRepository } from './vm-host.repository.js';
+import { VmIntake } from './vm-intake.service.js';
+import { VmPace } from './vm-pace.js';
+import { VmQueryService } from './vm-query.service.js';
+import { VmScreenService } from './vm-screen.service.js';
+import { VmRepository } from './vm.repository.js';
+import { VmService } from './vm.service.js';
+import { VmsController } from './vms.controller.js';
+import { VmsTools } from './vms.tools.js';
+
+export interface VmsModuleOptions {
+  /** Exports BuildReader: the very module that the application imports, not another of its kind. */
+  builds: DynamicModule;
+  /** Exports Hypervisor and GuestDisks. */
+  hypervisor: Type | DynamicModule;
+  /** Instead of the product's. */
+  pace?: Partial<VmPace>;
+}
+
+@Module({})
+export class VmsModule {
+  static forRoot({ builds, hypervisor, pace = {} }: VmsModuleOptions): DynamicModule {
+    const host = [HostIdentity, HostCapacity, BootTimesRepository, MachineDirectories, VmSnapshotRepository, SnapshotShelf, SnapshotSweep, TemplateBoots, GuestStarter, VmHost, VmUpkeep, VmRecovery];
+    return {
+      module: VmsModule,
+      imports: [ArtifactsModule, builds, hypervisor],
+      controllers: [VmsController, VmDiskSnapshotsController],
+      providers: [{ provide: VmPace, useValue: Object.assign(new VmPace(), pace) }, ...host, VmRepository, VmHostRepository, VmIntake, VmService, VmQueryService, VmAccess, VmScreenService, VmDiskSnapshotService, VmsTools],
+      exports: [VmAccess],
+    };
+  }
+}
