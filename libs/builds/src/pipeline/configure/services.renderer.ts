@@ -73,11 +73,24 @@ function renderNginx(plan: ImagePlan, config: Config): void {
   if (sites.length) plan.run(['rm', '-f', '/etc/nginx/sites-enabled/default']);
   sites.forEach((site, index) => {
     const file = `/etc/nginx/sites-available/openfactory-${index}`;
-    plan.file({ path: file, content: renderSite(site) });
+    plan.file({ path: file, content: renderSite(site.ssl && !site.certificate ? { ...site, ...selfSigned(plan, `nginx-${index}`, site.server_name) } : site) });
     plan.run(['ln', '-sf', file, `/etc/nginx/sites-enabled/openfactory-${index}`]);
     if (site.root) plan.run(['install', '-d', '-m', '0755', '--', site.root]);
   });
-  if (sites.length) plan.run(['nginx', '-t', '-q']);
+  // A certificate that the first boot makes is not there to be tested.
+  if (sites.length && sites.every(({ ssl, certificate }) => !ssl || certificate)) plan.run(['nginx', '-t', '-q']);
+}
+
+/** openssl-req(1), at the first boot: a key in the image would be everybody's. */
+function selfSigned(plan: ImagePlan, name: string, commonName: string): { certificate: string; certificate_key: string } {
+  const paths = { certificate: `/etc/ssl/openfactory/${name}.crt`, certificate_key: `/etc/ssl/openfactory/${name}.key` };
+  const openssl = `/usr/bin/openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=${commonName.replaceAll('%', '%%').replace(/[^A-Za-z0-9.*%_-]/g, '_')}" -keyout ${paths.certificate_key} -out ${paths.certificate}`;
+  plan.file({
+    path: `/etc/systemd/system/of-certificate-${name}.service`,
+    content: ['[Unit]', `Description=Make a self-signed certificate for ${name} on this machine`, `ConditionPathExists=!${paths.certificate_key}`, 'Before=nginx.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', 'UMask=0077', 'ExecStartPre=/usr/bin/install -d -m 0755 /etc/ssl/openfactory', `ExecStart=${openssl}`, '', '[Install]', 'RequiredBy=nginx.service', ''].join('\n'),
+  });
+  plan.enable(`of-certificate-${name}.service`);
+  return paths;
 }
 
 function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, certificate_key }: NginxSite): string {

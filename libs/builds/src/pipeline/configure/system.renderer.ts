@@ -1,9 +1,9 @@
 import type { AptSource, RecipeDto } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
 
-/** Identity, time, language, keyboard; and what every image needs to become a machine of its own at its first boot. */
+/** Identity (/etc/openfactory-release is quoted as os-release(5) is), time, language, keyboard; and what every image needs to become a machine of its own at its first boot. */
 export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
-  const { system, networking, name } = recipe;
+  const { system, networking, name, description } = recipe;
   const hostname = networking?.hostname ?? name;
   const full = networking?.domain ? `${hostname}.${networking.domain} ${hostname}` : hostname;
   plan.file({ path: '/etc/hostname', content: `${hostname}\n` });
@@ -17,7 +17,7 @@ export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
   }
   plan.file({ path: '/etc/default/locale', content: `LANG=${system.locale}\n` });
   plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${system.keyboard}"\nXKBVARIANT=""\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
-  plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\n` });
+  plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\nDESCRIPTION="${description.replace(/\s+/g, ' ').replace(/["$`\\]/g, '\\$&')}"\n` });
   renderFirstBoot(plan);
 }
 

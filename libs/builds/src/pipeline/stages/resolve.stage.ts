@@ -152,6 +152,8 @@ function requestedNames({ security, system, users }: RecipeDto, { packages, remo
   const needed = [
     ...(security.audit_logging ? ['auditd'] : []),
     ...(system.locale === 'C.UTF-8' || system.locale === 'C' || system.locale === 'POSIX' ? [] : ['locales']),
+    // Without it, /etc/default/keyboard is a file that nobody reads.
+    ...(system.keyboard === 'us' ? [] : ['console-setup']),
     ...(users.some(({ sudo }) => sudo) ? ['sudo'] : []),
   ];
   return [...new Set([...packages, ...needed])].sort().concat(removedPackages.map((name) => `${name}-`).sort());
