@@ -34,6 +34,15 @@ export const installedBytes = (packages: LockedPackage[]): number => packages.re
 /** At most, of everything in it as a squashfs: measured were 30 % of what is unpacked at the fastest level. */
 export const compressedBytes = ({ base, added }: PackageLock): number => Math.round(installedBytes([...base, ...added]) / 2);
 
+/**
+ * What apt is asked for where it knows these packages only: to remove what neither the base nor the recipe brings is done already, and apt
+ * refuses names that it has never heard of.
+ */
+export function installable({ base, added, requested }: Pick<PackageLock, 'base' | 'added' | 'requested'>): string[] {
+  const known = new Set([...base, ...added].map(({ name }) => name));
+  return requested.filter((spec) => !spec.endsWith('-') || known.has(spec.slice(0, -1)));
+}
+
 export function lockHash(packages: LockedPackage[]): string {
   return createHash('sha256').update(canonicalJson(packages.map(({ name, version, architecture, sha256 }) => [name, version, architecture, sha256]))).digest('hex');
 }

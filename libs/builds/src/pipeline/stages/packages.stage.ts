@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ProgramError } from '#libs/platform';
 import { BuildFailure } from '../build-pipeline.port.js';
-import { installedBytes, lockHash } from '../package-lock.js';
+import { installedBytes, lockHash, installable } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { cleanTree } from '../tree/clean-tree.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
@@ -43,7 +43,7 @@ export class PackagesStage extends BuildStage {
   }
 
   inputs({ lock, layers }: PipelineState): unknown {
-    return lock && { below: layers[0]?.key, packages: lockHash(lock.added), requested: lock.requested };
+    return lock && { below: layers[0]?.key, packages: lockHash(lock.added), requested: installable(lock) };
   }
 
   override needsBytes({ lock }: PipelineState): Promise<number> {
@@ -54,7 +54,8 @@ export class PackagesStage extends BuildStage {
     if (!lock) throw new Error('packages needs a lock');
     const upper = path.join(outDir, 'layer');
     for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
-    if (lock.requested.length === 0) return;
+    const requested = installable(lock);
+    if (requested.length === 0) return;
     const lowers = layers.map(({ dir }) => dir);
     const { withinMs, logBytes, layerBytes, processes } = this.limits;
     let steps = 0;
@@ -70,7 +71,7 @@ export class PackagesStage extends BuildStage {
     });
     const watch = watchSize(upper, layerBytes, signal);
     try {
-      await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...lock.requested], {
+      await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...requested], {
         lowers,
         upper,
         shown: { '/mnt/repo': path.join(workDir, 'fetch/all') },
