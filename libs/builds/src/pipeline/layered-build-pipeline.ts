@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, clip, errorMessage } from '#libs/platform';
 import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
@@ -152,10 +152,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
 
   /** A file of its own for whoever takes it over: a link where the disk allows, so that an image of a gigabyte is not copied. */
   private async artifact(name: string, from: string, mediaType: string, buildId: string, sha256?: string): Promise<BuiltArtifact> {
-    const dir = path.join(this.parts.workDir, `out-${buildId}`);
-    await mkdir(dir, { recursive: true, mode: 0o755 });
-    const file = path.join(dir, randomBytes(8).toString('hex'));
-    await rm(file, { force: true });
+    const file = path.join(this.parts.workDir, `out-${buildId}-${randomBytes(8).toString('hex')}`);
     await link(from, file).catch(() => copyFile(from, file));
     return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: sha256 ?? (await fileSha256(file)) };
   }
