@@ -16,8 +16,10 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 /** In this order: accounts need the package passwd, the build needs the npm packages. */
 const steps = [packagesStep, accountsStep, dependenciesStep, buildStep];
 
+export const productContext = { root, packageList: path.join(root, 'debian-packages.txt') };
+
 /** @throws SetupProblem: one sentence that says what to do */
-export async function setup({ report = (line) => console.error(line), context = { root, packageList: path.join(root, 'debian-packages.txt') } } = {}) {
+export async function setup({ report = (line) => console.error(line), context = productContext } = {}) {
   const warning = checkHost();
   const first = await firstPending(context);
   if (first === undefined) return;

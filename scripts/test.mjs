@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { root, setup } from './setup.mjs';
+import { productContext, root, setup } from './setup.mjs';
 import { SetupProblem, runScript } from './setup/problem.mjs';
 import { pinnedNodeEnvironment, run } from './setup/programs.mjs';
 import { jestRows } from './test/jest-report.mjs';
@@ -47,7 +47,7 @@ function readReport(file) {
 
 async function prepare() {
   try {
-    await setup({ report: (line) => console.log(line) });
+    await setup({ report: (line) => console.log(line), context: { ...productContext, testPackageList: path.join(root, 'test/debian-packages.txt') } });
     return [];
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error;

@@ -26,13 +26,15 @@ export async function asRoot(command, host = {}) {
   throw new SetupProblem(`Some Debian packages are missing and this account may not install them: ask an administrator to run "${command}", then start again.`);
 }
 
+const wanted = ({ packageList, testPackageList }) => [packageList, ...(testPackageList ? [testPackageList] : [])].flatMap((file) => readPackageList(file));
+
 export const packagesStep = {
-  async pending({ packageList }) {
-    const missing = await missingPackages(readPackageList(packageList));
+  async pending(context) {
+    const missing = await missingPackages(wanted(context));
     return missing.length ? `Installing Debian packages: ${missing.join(', ')}` : undefined;
   },
-  async perform({ packageList }) {
-    const missing = await missingPackages(readPackageList(packageList));
+  async perform(context) {
+    const missing = await missingPackages(wanted(context));
     const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing];
     const prefix = await asRoot(install.join(' '));
     const apt = (args) => {

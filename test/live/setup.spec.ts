@@ -87,6 +87,13 @@ describe('the packages', () => {
     expect(await packages.missingPackages(['dpkg', 'openfactory-no-such-package'])).toEqual(['openfactory-no-such-package']);
   });
 
+  it('are the product’s, and those of the tests only where they are wanted', async () => {
+    const packageList = await write('debian-packages.txt', 'openfactory-no-such-package\n');
+    const testPackageList = await write('test/debian-packages.txt', 'openfactory-no-such-test\n');
+    expect(await packages.packagesStep.pending({ packageList })).toMatch(/: openfactory-no-such-package$/);
+    expect(await packages.packagesStep.pending({ packageList, testPackageList })).toMatch(/: openfactory-no-such-package, openfactory-no-such-test$/);
+  });
+
   it('are installed by root, by sudo, or by an administrator who is told the command', async () => {
     const works = () => Promise.resolve({ code: 0 });
     const asksPassword = () => Promise.resolve({ code: 1 });
