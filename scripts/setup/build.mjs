@@ -4,7 +4,7 @@ import path from 'node:path';
 import { SetupProblem } from './problem.mjs';
 import { lastLines, pinnedNodeEnvironment, run } from './programs.mjs';
 
-const sources = ['apps', 'libs', 'migrations', 'package.json', 'tsconfig.json', '.swcrc', 'nest-cli.json'];
+const sources = ['apps', 'libs', 'migrations', 'web', 'package.json', 'tsconfig.json', '.swcrc', 'nest-cli.json'];
 const stampFile = (root) => path.join(root, 'dist/.openfactory-build');
 
 /** A hash over the names and contents of everything the build reads; times would lie after a git checkout. */
@@ -42,9 +42,11 @@ export const buildStep = {
     // Hashed before the build: an edit made during it has to be built again.
     const hash = hashSources(root);
     rmSync(stampFile(root), { force: true });
-    const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-    const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), [nest, 'build', 'api'], { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
-    if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
+    // The server first: it empties dist.
+    for (const command of [['node_modules/@nestjs/cli/bin/nest.js', 'build', 'api'], ['node_modules/vite/bin/vite.js', 'build', 'web']]) {
+      const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), command, { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
+      if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
+    }
     writeFileSync(stampFile(root), hash);
   },
 };

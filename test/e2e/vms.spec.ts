@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { duplexPair } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { consoleEnding, openConsole, received, tokenOfUrl } from '../support/console-client.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { FakeMachines } from '../support/fake-machines.js';
 import { postJson, send } from '../support/raw-client.js';
@@ -151,7 +154,7 @@ describe('bad input', () => {
   it('another’s VM is none, by every tool and route', async () => {
     await create('mine');
     const from = '127.0.0.7';
-    const routes: [string, string][] = [['GET', ''], ['DELETE', ''], ['POST', '/start'], ['POST', '/stop'], ['GET', '/screenshot'], ['GET', '/snapshots'], ['POST', '/snapshots/x/restore'], ['DELETE', '/snapshots/x']];
+    const routes: [string, string][] = [['GET', ''], ['DELETE', ''], ['POST', '/start'], ['POST', '/stop'], ['GET', '/screenshot'], ['POST', '/console-url'], ['GET', '/snapshots'], ['POST', '/snapshots/x/restore'], ['DELETE', '/snapshots/x']];
     const without = (text: string, name: string) => text.replaceAll(name, 'NAME').replace(/"request_id":"[^"]*"/, '');
     for (const [method, route] of routes) {
       const answers = await Promise.all(['mine', 'none'].map(async (name) => ({ name, ...(await send(`${app.url}/api/vms/${name}${route}`, { method, from })) })));
@@ -222,6 +225,48 @@ describe('actions', () => {
     expect(await asked).toMatchObject({ broken: { code: 1002, reason: 'guest_ended' } });
     expect((await call('list_vms')).vms.find(({ vm_name }: Json) => vm_name === 'mortal')).toMatchObject({ state: 'failed', reason: 'guest_died' });
     await drop('mortal');
+  });
+});
+
+describe('an open console', () => {
+  async function opened(name: string) {
+    const { url } = await call('get_vm_console_url', { vm_name: name });
+    const socket = openConsole(app.url, tokenOfUrl(url as string));
+    await once(socket, 'open');
+    socket.send(Buffer.from('x'));
+    await received(socket, 1);
+    return socket;
+  }
+
+  /** A screen that says what is said to it, and goes on when its guest has ended: only the news of the VM can close it. */
+  function outlivingScreen() {
+    const [ours, theirs] = duplexPair();
+    theirs.pipe(theirs);
+    return Promise.resolve(ours);
+  }
+
+  it.each<[string, object, object, object]>([
+    ['stop_vm', {}, { code: 4410, reason: 'guest_ended' }, { code: 4409, reason: 'vm_not_running' }],
+    ['stop_vm', { force: true }, { code: 4410, reason: 'guest_ended' }, { code: 4409, reason: 'vm_not_running' }],
+    ['delete_vm', {}, { code: 4410, reason: 'guest_ended' }, { code: 4404, reason: 'vm_not_found' }],
+  ])('is closed by %s %j, even one whose screen outlives its guest', async (tool, args, withGuest, withAccess) => {
+    await create('watched');
+    const first = await opened('watched');
+    machines.guests.at(-1)!.openScreen = outlivingScreen;
+    const second = await opened('watched');
+    const endings = Promise.all([first, second].map(consoleEnding));
+    expect(await call(tool, { vm_name: 'watched', ...args })).not.toHaveProperty('refused');
+    expect(await endings).toEqual([withGuest, withAccess]);
+    if (tool !== 'delete_vm') await drop('watched');
+  });
+
+  it('is refused for a VM that does not run', async () => {
+    await create('still');
+    const { url } = await call('get_vm_console_url', { vm_name: 'still' });
+    await call('stop_vm', { vm_name: 'still', force: true });
+    expect(await call('get_vm_console_url', { vm_name: 'still' })).toMatchObject({ refused: { reason: 'vm_not_running' } });
+    expect(await consoleEnding(openConsole(app.url, tokenOfUrl(url as string)))).toEqual({ code: 4409, reason: 'vm_not_running' });
+    await drop('still');
   });
 });
 

@@ -19,12 +19,13 @@ export interface TestAppOptions {
   pipelineModule?: Type | DynamicModule;
   /** Instead of the product's hypervisor. */
   hypervisorModule?: Type | DynamicModule;
+  consoleModule?: DynamicModule;
   /** A database of another app, for a second process on the same state. */
   database?: TestDatabase;
 }
 
 /** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
-export async function startTestApp({ environment = {}, extraModules, pipelineModule, hypervisorModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({ environment = {}, extraModules, pipelineModule, hypervisorModule, consoleModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
   const dataDir = environment.OPENFACTORY_DATA_DIR ?? (await makeDataDir());
   const { settings } = loadSettings({
@@ -36,7 +37,7 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     DATABASE_URL: database.url,
     ...environment,
   });
-  const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }) });
+  const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }), ...(consoleModule && { consoleModule }) });
   return {
     ...factory,
     settings,

@@ -4,7 +4,7 @@ import { McpModule } from '#libs/mcp';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
 import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
 import { HypervisorModule } from '#libs/hypervisor';
-import { vmEntities, VmsModule } from '#libs/vms';
+import { VmAccess, VmConsoleModule, vmEntities, VmsModule } from '#libs/vms';
 import { gatewayOptions } from './gateway.js';
 
 export interface AppOptions {
@@ -17,17 +17,20 @@ export interface AppOptions {
   pipelineModule?: Type | DynamicModule;
   /** Exports Hypervisor and GuestDisks for VMs; tests put guests here that are none. */
   hypervisorModule?: Type | DynamicModule;
+  /** The console of VMs; tests put one here that reaches VMs of theirs. */
+  consoleModule?: DynamicModule;
 }
 
 const entities: EntityClass[] = [...recipeEntities, ...buildEntities, ...vmEntities];
 
 @Module({})
 export class AppModule {
-  static forRoot({ extraModules = [], pipelineModule = PipelineModule, hypervisorModule = HypervisorModule, ...platform }: AppOptions): DynamicModule {
+  static forRoot({ extraModules = [], pipelineModule = PipelineModule, hypervisorModule = HypervisorModule, consoleModule, ...platform }: AppOptions): DynamicModule {
     const builds = BuildsModule.forRoot({ pipeline: pipelineModule });
+    const vms = VmsModule.forRoot({ builds, hypervisor: hypervisorModule });
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, builds, VmsModule.forRoot({ builds, hypervisor: hypervisorModule }), ...extraModules],
+      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, builds, vms, consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }), ...extraModules],
     };
   }
 }

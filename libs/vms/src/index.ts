@@ -3,6 +3,9 @@ import { VmDiskSnapshotEntity } from './vm-disk-snapshot.entity.js';
 import { VmEntity } from './vm.entity.js';
 
 export { VmsModule, type VmsModuleOptions } from './vms.module.js';
+export { VmAccess } from './vm-access.service.js';
 export { VmPace } from './vm-pace.js';
+export { ConsoleAccess, type ConsoleVm } from './console/console-access.js';
+export { VmConsoleModule, type VmConsoleModuleOptions } from './console/vm-console.module.js';
 
 export const vmEntities: EntityClass[] = [VmEntity, VmDiskSnapshotEntity];

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { actionLimits, checkActions, performActions, takePicture, type Picture } from '#libs/hypervisor';
 import { AppError, type Caller } from '#libs/platform';
@@ -32,12 +31,6 @@ export class VmScreenService {
       if (wantsLast) pictures.push(await takePicture(guest));
       return { interaction: { vm_name: vm.name, performed, total: given.length, failure: failure ?? null, pictures: pictures.map((picture) => ({ width: picture.width, height: picture.height })) }, pictures };
     });
-  }
-
-  /** A connection to the VNC server of a caller's VM, for the console. */
-  async open(caller: Caller, name: string): Promise<Duplex> {
-    const { guest } = await this.access.reach(caller, name);
-    return await guest.openScreen();
   }
 }
 

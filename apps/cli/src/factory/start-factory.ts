@@ -15,7 +15,7 @@ export interface RunningFactory {
 }
 
 /** Brings up database, schema, application and roles, in that order; whatever was started is stopped again if a later step fails. */
-export async function startFactory(settings: Settings, more: Pick<AppOptions, 'extraModules' | 'pipelineModule' | 'hypervisorModule'> = {}): Promise<RunningFactory> {
+export async function startFactory(settings: Settings, more: Pick<AppOptions, 'extraModules' | 'pipelineModule' | 'hypervisorModule' | 'consoleModule'> = {}): Promise<RunningFactory> {
   if (settings.roles.includes('api')) await checkAddress(settings);
   await makeDataDir(settings.dataDir);
   const undo: (() => Promise<void>)[] = [];

@@ -262,6 +262,18 @@ export const settingDefinitions = {
     shownDefault: '24',
     parse: integer(1, 87_600, 24),
   }),
+  consoleUrlMinutes: define({
+    name: 'OPENFACTORY_CONSOLE_URL_MINUTES',
+    meaning: 'Minutes within which the URL of a VM’s console must be opened; an open console lives on.',
+    shownDefault: '10',
+    parse: integer(1, 1440, 10),
+  }),
+  consoleMaxHours: define({
+    name: 'OPENFACTORY_CONSOLE_MAX_HOURS',
+    meaning: 'Hours after which an open console is closed.',
+    shownDefault: '12',
+    parse: integer(1, 168, 12),
+  }),
 } as const;
 
 /** Read by the clients of a factory (`openfactory mcp`, `openfactory demo`), not by the factory itself. */

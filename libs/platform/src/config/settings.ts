@@ -43,6 +43,8 @@ export class Settings {
   readonly vmSnapshotsMaxGb: number;
   readonly vmAnonymousIdleHours: number;
   readonly vmAnonymousKeepHours: number;
+  readonly consoleUrlMinutes: number;
+  readonly consoleMaxHours: number;
   private readonly configuredPublicUrl: URL | undefined;
   private listeningPort: number | undefined;
 

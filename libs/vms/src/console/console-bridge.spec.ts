@@ -1,0 +1,102 @@
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { bridge } from './console-bridge.js';
+
+/** A websocket without a network: says what the test has it say, unless it is paused. */
+class FakeSocket extends EventEmitter {
+  readyState: number = WebSocket.OPEN;
+  isPaused = false;
+  ended: unknown;
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  close(code: number, reason: string): void {
+    this.ended = { code, reason };
+    this.terminate();
+  }
+
+  terminate(): void {
+    this.readyState = WebSocket.CLOSED;
+    this.emit('close');
+  }
+
+  ping(): void {}
+}
+
+/** A guest that takes what it is sent when the test lets it. */
+function slowGuest() {
+  const taken: Buffer[] = [];
+  const unread: (() => void)[] = [];
+  const screen = new Duplex({
+    writableHighWaterMark: 4,
+    read: () => undefined,
+    write(chunk: Buffer, _encoding, done) {
+      unread.push(() => {
+        taken.push(chunk);
+        done();
+      });
+    },
+  });
+  const readAll = async () => {
+    for (let read = unread.shift(); read; read = unread.shift()) {
+      read();
+      await new Promise((resolve) => process.nextTick(resolve));
+    }
+  };
+  return { screen, taken, readAll };
+}
+
+function bridged() {
+  const socket = new FakeSocket();
+  const guest = slowGuest();
+  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly: false, pingMs: 1_000 }) };
+}
+
+describe('the bridge to a guest that reads slowly', () => {
+  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['nextTick'] }));
+  afterEach(() => void jest.useRealTimers());
+
+  it('lets the browser wait until the guest has read', async () => {
+    const { socket, taken, readAll } = bridged();
+    socket.emit('message', Buffer.from('ab'));
+    expect(socket.isPaused).toBe(false);
+    socket.emit('message', Buffer.from('cdef'));
+    expect(socket.isPaused).toBe(true);
+    // What had come already when it was paused.
+    socket.emit('message', Buffer.from('gh'));
+    expect({ isPaused: socket.isPaused, taken }).toEqual({ isPaused: true, taken: [] });
+    await readAll();
+    expect(socket.isPaused).toBe(false);
+    expect(Buffer.concat(taken).toString()).toBe('abcdefgh');
+  });
+
+  it('ends though the guest never reads', async () => {
+    const { socket, screen, close, closed } = bridged();
+    socket.emit('message', Buffer.alloc(10));
+    expect(socket.isPaused).toBe(true);
+    close({ code: 4408, reason: 'console_time_over' });
+    await closed;
+    // Else it would never see the browser's answer to the closing.
+    expect(socket.isPaused).toBe(false);
+    expect([socket.ended, screen.destroyed]).toEqual([{ code: 4408, reason: 'console_time_over' }, true]);
+  });
+
+  it('leaves a browser that answers no ping', async () => {
+    const { socket, screen, closed } = bridged();
+    jest.advanceTimersByTime(1_000);
+    socket.emit('pong');
+    jest.advanceTimersByTime(1_000);
+    expect(screen.destroyed).toBe(false);
+    jest.advanceTimersByTime(1_000);
+    await closed;
+    expect(screen.destroyed).toBe(true);
+  });
+});

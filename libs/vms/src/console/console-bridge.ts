@@ -1,0 +1,90 @@
+import type { Duplex } from 'node:stream';
+import { WebSocket, type RawData } from 'ws';
+import { ViewOnlyFilter, ProtocolViolation } from './view-only-filter.js';
+
+/** Beyond this the screen waits for its reader: one frame of a large screen, no more. */
+const highWaterBytes = 4 * 1024 * 1024;
+const lowWaterBytes = 1024 * 1024;
+
+/** A close code of the application's own (RFC 6455, 7.4.2) and a word that pages compare. */
+export interface Closing {
+  code: number;
+  reason: string;
+}
+
+export interface BridgeOptions {
+  viewOnly: boolean;
+  /** A peer that answers no ping until the next one is gone. */
+  pingMs: number;
+}
+
+export interface Bridge {
+  close: (closing: Closing) => void;
+  closed: Promise<void>;
+}
+
+/**
+ * Carries bytes between a browser and a guest's screen, both ways no faster than the slower side reads.
+ * @returns how to end it, and when it has ended
+ */
+export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, pingMs }: BridgeOptions): Bridge {
+  const filter = viewOnly ? new ViewOnlyFilter() : undefined;
+  const close = ({ code, reason }: Closing) => {
+    if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
+    // A paused socket would never see the peer's answer to the closing.
+    if (socket.isPaused) socket.resume();
+    screen.destroy();
+  };
+  toBrowser(socket, screen);
+  toGuest(socket, screen, (bytes) => {
+    try {
+      return filter ? filter.pass(bytes) : bytes;
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      close({ code: 4400, reason: 'protocol_violation' });
+      return Buffer.alloc(0);
+    }
+  });
+  const heartbeat = keepAlive(socket, pingMs);
+  screen.once('close', () => close({ code: 4410, reason: 'guest_ended' }));
+  screen.on('error', () => screen.destroy());
+  socket.on('error', () => socket.terminate());
+  const closed = new Promise<void>((resolve) =>
+    socket.once('close', () => {
+      clearInterval(heartbeat);
+      screen.destroy();
+      resolve();
+    }),
+  );
+  return { close, closed };
+}
+
+function toBrowser(socket: WebSocket, screen: Duplex): void {
+  screen.on('data', (chunk: Buffer) => {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    socket.send(chunk, { binary: true }, () => {
+      if (screen.isPaused() && socket.bufferedAmount < lowWaterBytes) screen.resume();
+    });
+    if (socket.bufferedAmount > highWaterBytes) screen.pause();
+  });
+}
+
+function toGuest(socket: WebSocket, screen: Duplex, pass: (bytes: Buffer) => Buffer): void {
+  socket.on('message', (data: RawData) => {
+    if (screen.destroyed) return;
+    const bytes = pass(data as Buffer);
+    if (!bytes.length || screen.write(bytes)) return;
+    socket.pause();
+    screen.once('drain', () => socket.resume());
+  });
+}
+
+function keepAlive(socket: WebSocket, pingMs: number): NodeJS.Timeout {
+  let isAnswered = true;
+  socket.on('pong', () => (isAnswered = true));
+  return setInterval(() => {
+    if (!isAnswered) return socket.terminate();
+    isAnswered = false;
+    socket.ping();
+  }, pingMs).unref();
+}

@@ -1,0 +1,6 @@
+/** How often an open console is looked after; tests are less patient. */
+export class ConsolePace {
+  pingMs = 25_000;
+  /** Whether the VM is still there and still anybody's. */
+  recheckMs = 30_000;
+}

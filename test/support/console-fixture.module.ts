@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Module } from '@nestjs/common';
+import { notFound, type Caller } from '#libs/platform';
+import { ConsoleAccess, VmConsoleModule, type ConsoleVm } from '#libs/vms';
+import { FakeGuest, type FakeGuestScript } from '../../libs/hypervisor/src/testing/fake-hypervisor.js';
+
+/** VMs of the tests' own, for the console to reach: no builds, no hypervisor. */
+@Injectable()
+export class FixtureVms extends ConsoleAccess {
+  readonly #vms = new Map<string, ConsoleVm & { guest: FakeGuest }>();
+
+  add(name: string, script: FakeGuestScript = {}): ConsoleVm & { guest: FakeGuest } {
+    const guest = new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', script);
+    const made = { vm: { id: randomUUID(), name, ownerId: `address:${name}` }, guest };
+    this.#vms.set(made.vm.id, made);
+    return made;
+  }
+
+  /** As deletion does where the guest goes on for a moment. */
+  forget(vmId: string): void {
+    this.#vms.delete(vmId);
+  }
+
+  reach(_caller: Caller, name: string): Promise<ConsoleVm> {
+    const found = [...this.#vms.values()].find(({ vm }) => vm.name === name);
+    return found ? Promise.resolve(found) : Promise.reject(notFound('vm', name));
+  }
+
+  reachById(vmId: string): Promise<ConsoleVm> {
+    const found = this.#vms.get(vmId);
+    return found ? Promise.resolve(found) : Promise.reject(notFound('vm', vmId));
+  }
+}
+
+@Module({ providers: [FixtureVms], exports: [FixtureVms] })
+class FixtureVmsModule {}
+
+export const consoleFixture = VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, pace: { pingMs: 300, recheckMs: 200 } });
