@@ -78,6 +78,15 @@ export interface RestoreDuties {
   hostname: string;
   /** Of its first network interface, as 52:54:00:12:34:56; absent: it keeps the one it has. */
   mac?: string;
+  /** Made outside, where that takes a hundredth of the time; a type that is absent is made by the guest, where it has an SSH server. */
+  sshHostKeys?: readonly SshHostKey[];
+}
+
+/** As ssh-keygen(1) writes it, in OpenSSH's own formats. */
+export interface SshHostKey {
+  type: 'ed25519' | 'ecdsa';
+  privateKey: string;
+  publicKey: string;
 }
 
 export interface RestoreReport {

@@ -10,3 +10,4 @@ export { checkActions } from './screen/check-actions.js';
 export { performActions, type ActionsOutcome, type PerformOptions } from './screen/perform-actions.js';
 export { takePicture, type Picture } from './screen/picture.js';
 export { actionLimits, type ScreenAction, type ScreenActionType } from './screen/screen-action.js';
+export { makeSshHostKeys } from './ssh-host-keys.js';

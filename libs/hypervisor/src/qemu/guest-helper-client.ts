@@ -48,8 +48,9 @@ export class GuestHelperClient {
   }
 
   /** @throws AppError `guest_helper_failed` */
-  async restore({ entropy, at, hostname, mac }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
-    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? ''], deadlineMs));
+  async restore({ entropy, at, hostname, mac, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+    const keys = sshHostKeys.flatMap(({ type, privateKey, publicKey }) => [type, privateKey, publicKey]);
+    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? '', ...keys], deadlineMs));
   }
 
   /** @throws AppError `guest_helper_failed` */

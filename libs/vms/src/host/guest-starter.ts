@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { Hypervisor, waitForSystem, type Guest, type GuestSpec } from '#libs/hypervisor';
+import { Hypervisor, makeSshHostKeys, waitForSystem, type Guest, type GuestSpec } from '#libs/hypervisor';
 import { AppError, errorMessage } from '#libs/platform';
 import { VmPace } from '../vm-pace.js';
 import type { BootKind, Vm, VmState } from '../vm.js';
@@ -76,9 +76,12 @@ export class GuestStarter {
   /** The cable stays out until the clone is a machine of its own: two with one identity must never meet. */
   private async restore(vm: Vm, files: MachineFiles, directory: string, signal: AbortSignal): Promise<Guest> {
     await this.directories.removeDisk(files);
+    const keys = makeSshHostKeys(vm.name);
+    keys.catch(() => undefined);
     const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
     return await orQuit(guest, async () => {
-      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id) }, this.pace.dutiesMs);
+      const sshHostKeys = await keys;
+      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id), sshHostKeys }, this.pace.dutiesMs);
       if (vm.network === 'egress') await guest.setLink(true);
       signal.throwIfAborted();
     });
