@@ -1,0 +1,104 @@
+// A VM by a cold boot against a clone of a booted one, in one run: `npm run bench -- vm`. docs/benchmarks.md says what is compared.
+// `--clones N` (20) says how many clones are made one after the other.
+import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { QemuHypervisor } from '../dist/libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { buildAccount } from '../dist/libs/platform/src/index.js';
+import { median, percentile } from './gateway/measure.mjs';
+import { Factory } from './vm/factory.mjs';
+
+const size = { memory_mb: 1024, vcpus: 2 };
+const recipe = { name: 'bench-vm', base_image: 'debian-bookworm', features: ['ssh'], output: { compression: 'fast' } };
+const atOnce = 8;
+const clones = Number(process.argv[process.argv.indexOf('--clones') + 1]) || 20;
+const stop = new AbortController();
+
+/** A guest of the hypervisor alone, without the factory around it: from the call until its agent answers. */
+async function untilAgent(hypervisor, dir, start) {
+  await mkdir(dir, { mode: 0o711 });
+  const began = performance.now();
+  const guest = await start(dir);
+  try {
+    await guest.waitForAgent(stop.signal);
+    return performance.now() - began;
+  } finally {
+    await guest.quit();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function agents(dataDir) {
+  const hypervisor = new QemuHypervisor();
+  const [key] = await readdir(path.join(dataDir, 'vms/snapshots'));
+  const [machine] = await readdir(path.join(dataDir, 'vms/machines'));
+  const isoPath = path.join(dataDir, 'vms/machines', machine, 'image.iso');
+  const spec = (workDir) => ({ isoPath, memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', workDir });
+  const clone = (dir) => hypervisor.startFromSnapshot(path.join(dataDir, 'vms/snapshots', key), { ...spec(dir), diskPath: path.join(dir, 'disk.qcow2'), slot: 2_000 }, stop.signal);
+  const boot = async (dir) => {
+    const account = await buildAccount();
+    if (account) await chown(dir, account.uid, account.gid);
+    return hypervisor.start(spec(dir), stop.signal);
+  };
+  const dir = path.join(dataDir, 'bench');
+  const cold = await untilAgent(hypervisor, dir, boot);
+  const first = await untilAgent(hypervisor, dir, clone);
+  const warm = [];
+  for (let index = 0; index < clones; index++) warm.push(await untilAgent(hypervisor, dir, clone));
+  return { cold, first, warm };
+}
+
+async function machines(factory, buildId) {
+  const make = (name) => factory.create({ build_id: buildId, name, ...size }, stop.signal);
+  const cold = await make('cold');
+  const one = [];
+  for (let index = 0; index < clones; index++) {
+    const { ms, vm } = await make('clone');
+    if (!vm.restored_from_snapshot) throw new Error('A clone was not restored from a snapshot.');
+    one.push(ms);
+    await factory.delete('clone');
+  }
+  const began = performance.now();
+  const eight = await Promise.all(Array.from({ length: atOnce }, (_, index) => make(`clone-${index}`)));
+  const eightMs = performance.now() - began;
+  const memory = await Promise.all(eight.map(({ vm }) => factory.privateMb(vm.vm_id)));
+  for (const { vm } of eight) await factory.delete(vm.vm_name);
+  return { cold: cold.ms, one, eightMs, memory };
+}
+
+const seconds = (ms) => Number((ms / 1000).toFixed(2));
+const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
+
+// The snapshots are as large as what guests use of their memory; overlays of the build need a real file system, which /tmp may not be.
+const dataDir = await mkdtemp('/var/tmp/openfactory-bench-');
+await chmod(dataDir, 0o755);
+const factory = new Factory(dataDir);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
+try {
+  console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs`);
+  await factory.start();
+  console.log('Building the image …');
+  const buildId = await factory.build(recipe, stop.signal);
+  console.log('Making machines …');
+  const running = await machines(factory, buildId);
+  console.log('Starting guests without a factory …');
+  const agent = await agents(dataDir);
+  const row = (cold, all) => ({ 'cold s': seconds(cold), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
+  console.table({ 'agent answers': row(agent.cold, agent.warm), running: row(running.cold, running.one) });
+  const most = Math.max(...running.memory);
+  console.table({
+    'agent answers, p95 <= 0.5 s': { found: `${seconds(percentile(agent.warm, 95))} s`, goal: verdict(percentile(agent.warm, 95) <= 500) },
+    'running, p95 <= 2 s': { found: `${seconds(percentile(running.one, 95))} s`, goal: verdict(percentile(running.one, 95) <= 2_000) },
+    [`${atOnce} clones at once running, <= 8 s in all`]: { found: `${seconds(running.eightMs)} s`, goal: verdict(running.eightMs <= 8_000) },
+    'private memory of each, <= 100 MB': { found: `${most.toFixed(0)} MiB at most`, goal: verdict(most * 1.048576 <= 100) },
+  });
+  console.log(`The first clone of a process, which hashes the whole snapshot: ${seconds(agent.first)} s`);
+  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.error('Stopped.');
+  process.exitCode = 1;
+} finally {
+  await factory.stop();
+  await rm(dataDir, { recursive: true, force: true });
+}
