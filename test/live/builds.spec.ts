@@ -244,7 +244,7 @@ describe('every field of a recipe that takes effect', () => {
     await completed(buildId);
     const iso = await download(buildId, path.join(data.dir, 'fields.iso'));
     const layer = path.join(data.dir, 'layer.squashfs');
-    await runProgram('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/live/2-recipe.squashfs', layer], { deadlineMs: minutes });
+    await runProgram('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/live/0-recipe.squashfs', layer], { deadlineMs: minutes });
     const squashfs = (await runProgram('unsquashfs', ['-s', layer], { deadlineMs: minutes })).stdout;
     await underUefi(iso, async (run) => {
       const seen = async (...argv: string[]) => await run(...argv).catch((error: Error) => error.message);

@@ -12,7 +12,11 @@ import { runOnTree } from '../tree/tree-sandbox.js';
 export const levels = { fast: 1, balanced: 9, small: 19 } as const;
 export const squashfsBlockBytes = 262_144;
 
-/** One squashfs per layer, each cached by its layer, so that a changed recipe compresses only what it changed. */
+/**
+ * One squashfs per layer, each cached by its layer, so that a changed recipe compresses only what it changed. live-boot stacks them by
+ * filesystem.module, bottom first; but for a persistent root it stacks what it finds by name, the first on top (activate_custom_mounts of
+ * its 9990-misc-helpers.sh): the names count downwards so that both come to the same.
+ */
 export class SquashfsStage extends BuildStage {
   readonly name = 'squashfs';
   readonly version = 4;
@@ -39,7 +43,7 @@ export class SquashfsStage extends BuildStage {
       const inputs = { layer: layer.key, level, epoch: lock.epochSeconds };
       const { dir, hit } = await this.cache.obtain(`squashfs`, this.version, inputs, (outDir) => this.compress(layer, layers.slice(0, index), { outDir, level, epochSeconds: lock.epochSeconds }, context), context.signal);
       const file = path.join(dir, 'layer.squashfs');
-      state.squashfs.push({ name: `${index}-${layer.name}.squashfs`, path: file, sha256: await readFile(`${file}.sha256`, 'utf8') });
+      state.squashfs.push({ name: `${layers.length - 1 - index}-${layer.name}.squashfs`, path: file, sha256: await readFile(`${file}.sha256`, 'utf8') });
       context.log(`${layer.name} layer: ${hit ? 'from the cache' : 'compressed'}`);
       context.progress((index + 1) / layers.length);
     }
