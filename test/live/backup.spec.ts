@@ -66,6 +66,9 @@ beforeAll(async () => {
   await mkdir(path.join(dataDir, 'artifacts'));
   await writeFile(path.join(dataDir, 'artifacts/image.iso'), 'an image');
   await writeFile(path.join(dataDir, 'artifacts/other.iso.partial'), 'half an image');
+  await mkdir(path.join(dataDir, 'vms/machines/one/guest-a'), { recursive: true });
+  await mkdir(path.join(dataDir, 'vms/snapshots/key'), { recursive: true });
+  for (const name of ['machines/one/disk.qcow2', 'machines/one/guest-a/memory', 'snapshots/key/memory']) await writeFile(path.join(dataDir, 'vms', name), 'of a VM');
   await mkdir(path.join(dataDir, 'package-index'));
   await writeFile(path.join(dataDir, 'package-index/Packages'), 'remade from the mirror');
   server = await startOn(dataDir);
@@ -110,7 +113,8 @@ describe('a backup of a running factory', () => {
     const { stdout } = await runProgram('tar', ['--zstd', '-tf', archive()], { deadlineMs: 60_000 });
     const names = stdout.split('\n');
     expect(names[0]).toBe('backup-manifest.json');
-    expect(names).toEqual(expect.arrayContaining(['database/backup_label', 'database/global/pg_control', 'secret', 'artifacts/image.iso']));
+    expect(names).toEqual(expect.arrayContaining(['database/backup_label', 'database/global/pg_control', 'secret', 'artifacts/image.iso', 'vms/machines/one/disk.qcow2']));
+    expect(names.filter((name) => name.endsWith('memory'))).toEqual([]);
     expect(names.filter((name) => /postmaster|package-index|\.partial|^postgresql|^run\/|PGSQL/.test(name))).toEqual([]);
   });
 

@@ -5,9 +5,11 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
-import type { Guest } from '#libs/hypervisor';
+import { chromium } from 'playwright-core';
+import { makeSshHostKeys, type Guest } from '#libs/hypervisor';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
+import { egressGuestTests } from '../support/egress-guest.js';
 import { readScreen } from '../support/read-screen.js';
 
 /** Boots under emulation on a loaded machine take minutes; the file shares one image and one factory's data. */
@@ -18,6 +20,7 @@ let factory: FactoryProcess;
 let url: string;
 let client: Client;
 let buildId: string;
+let imagePath: string;
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory
 const ask = async (name: string, args: object = {}): Promise<{ structured: Json; pictures: Buffer[] }> => {
@@ -111,6 +114,7 @@ describe('an agent, over MCP alone', () => {
 
   it('gets the second one of its kind at once, from the saved state, as a machine of its own', async () => {
     const created = await call('create_vm', { build_id: buildId, name: 'second' });
+    imagePath = path.join(data.dir, 'vms/machines', created.vm_id, 'image.iso');
     const running = created.state === 'running' ? created : await untilState('second', 'running', 3 * minutes);
     expect(running).toMatchObject({ restored_from_snapshot: true });
     await logIn('second');
@@ -118,6 +122,28 @@ describe('an agent, over MCP alone', () => {
     expect(await untilScreen('second', /^second$/m)).toMatch(/cannot access|No such file/);
   }, 10 * minutes);
 });
+
+describe('a person with a browser', () => {
+  it('sees the screen in the console’s page, and types into it', async () => {
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(2 * minutes);
+      await page.goto((await call('get_vm_console_url', { vm_name: 'second' })).url as string);
+      await page.getByTestId('status').getByText('Connected', { exact: true }).waitFor();
+      await page.locator('canvas').click();
+      await page.keyboard.type('clear; echo by-console-$((40+2))', { delay: 100 });
+      await page.keyboard.press('Enter');
+      await untilScreen('second', /by-console-42/);
+      const seen = async () => await readScreen(await page.locator('canvas').screenshot());
+      for (const endsAt = Date.now() + 2 * minutes; !/by-console-42/.test(await seen()); ) if (Date.now() > endsAt) throw new Error(`The page shows:\n${await seen()}`);
+    } finally {
+      await browser.close();
+    }
+  }, 10 * minutes);
+});
+
+egressGuestTests(() => imagePath);
 
 describe('eight clones of one saved state', () => {
   it('are eight machines: random numbers, machine ids, host names, SSH keys, cards and clocks', async () => {
@@ -128,16 +154,15 @@ describe('eight clones of one saved state', () => {
     const patience = AbortSignal.timeout(10 * minutes);
     const read = async (guest: Guest, ...argv: string[]) => (await guest.execute('/usr/bin/env', argv, { deadlineMs: 2 * minutes })).stdout.trim();
     try {
-      const [machine] = await machines();
-      const isoPath = path.join(data.dir, 'vms/machines', machine!, 'image.iso');
       const facts = await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
           const workDir = path.join(data.dir, `clone-${index}`);
           await mkdir(workDir, { mode: 0o711 });
-          const guest = await hypervisor.startFromSnapshot(path.join(shelf, key!), { isoPath, memoryMb: 1024, vcpus: 2, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: 1_000 + index }, patience);
+          const guest = await hypervisor.startFromSnapshot(path.join(shelf, key!), { isoPath: imagePath, memoryMb: 1024, vcpus: 2, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: 1_000 + index }, patience);
           clones.push(guest);
           const mac = `52:54:00:aa:bb:0${index}`;
-          const report = await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: `clone-${index}`, mac }, 5 * minutes);
+          const sshHostKeys = await makeSshHostKeys(`clone-${index}`);
+          const report = await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: `clone-${index}`, mac, sshHostKeys }, 5 * minutes);
           const [random, machineId, hostname, keys, card] = await Promise.all([
             read(guest, 'sh', '-c', 'head -c 32 /dev/urandom | od -An -tx1 | tr -d " \\n"'),
             read(guest, 'cat', '/etc/machine-id'),
@@ -145,14 +170,14 @@ describe('eight clones of one saved state', () => {
             read(guest, 'sh', '-c', 'cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub'),
             read(guest, 'sh', '-c', 'cat /sys/class/net/en*/address'),
           ]);
-          return { restored: report.random.toString('hex'), random, machineId, hostname, keys, card, expectedCard: mac };
+          return { restored: report.random.toString('hex'), random, machineId, hostname, keys, expectedKeys: sshHostKeys.map(({ publicKey }) => publicKey).join('').trim(), card, expectedCard: mac };
         }),
       );
       for (const what of ['restored', 'random', 'machineId', 'hostname', 'keys', 'card'] as const) {
         const values = facts.map((one) => one[what]);
         expect([what, new Set(values).size, values.every(Boolean)]).toEqual([what, 8, true]);
       }
-      for (const { card, expectedCard } of facts) expect(card).toBe(expectedCard);
+      for (const { card, expectedCard, keys, expectedKeys } of facts) expect([card, keys]).toEqual([expectedCard, expectedKeys]);
       // The answer comes later than the question by what the agent takes; a clock that was not set would lag by the age of the snapshot.
       for (const guest of clones) {
         const before = Date.now();

@@ -9,7 +9,8 @@ import { manifestName, newManifest, refusal } from './manifest.js';
 
 /** Not saved: the cluster has its own way; programs, indices and sockets are made again, and a stale socket lock would stop the next start. */
 const remade = ['database', 'postgresql', 'package-index', 'run', 'builds'];
-const unfinished = '*.partial';
+/** Half-made files; and of VMs what is made again: saved states, and what a guest holds only while it runs. */
+const leftOut = ['*.partial', 'vms/snapshots/*', 'vms/templates/*', 'vms/machines/*/guest-*'].map((pattern) => `--exclude=${pattern}`);
 
 export interface TakenBackup {
   file: string;
@@ -56,7 +57,7 @@ async function saveFrom(server: EmbeddedPostgres, { dataDir, file, signal }: { d
       await copyCluster(client, dataDir, archive);
       // After the database: a file that a row names was there before the row was.
       const names = (await readdir(dataDir)).filter((name) => !remade.includes(name) && !name.endsWith('.partial'));
-      if (names.length) await archive.addFiles(['--sparse', `--exclude=${unfinished}`, `--directory=${dataDir}`, '--', ...names]);
+      if (names.length) await archive.addFiles(['--sparse', ...leftOut, `--directory=${dataDir}`, '--', ...names]);
       return { file, sizeBytes: await archive.finish(), postgresVersion };
     } catch (error) {
       await archive.discard();
@@ -74,7 +75,7 @@ function checkPlaces(dataDir: string, file: string): void {
 }
 
 async function diskUsage(dataDir: string): Promise<number> {
-  const excludes = [...remade.filter((name) => name !== 'database'), unfinished].map((name) => `--exclude=${name}`);
+  const excludes = [...remade.filter((name) => name !== 'database').map((name) => `--exclude=${name}`), ...leftOut];
   const { stdout } = await runProgram('du', ['--summarize', '--block-size=1', ...excludes, dataDir], { deadlineMs: 10 * 60_000, okCodes: [0, 1] });
   return Number.parseInt(stdout, 10) || 0;
 }
