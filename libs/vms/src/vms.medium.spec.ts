@@ -98,7 +98,7 @@ describe('a VM', () => {
     expect(machines.guests.map(({ spec, isClone, isRunning }) => [spec.savable ?? false, isClone, isRunning])).toEqual([[true, false, false], [false, true, true]]);
     const [clone] = running();
     expect(clone).toMatchObject({ isLinkUp: true, spec: { survives: true, onReset: 'restart', slot: 0, workDir: directoryOf(vm) } });
-    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), at: expect.any(Date), hostname: 'first', mac: expect.stringMatching(/^52:/) }]);
+    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), at: expect.any(Date), hostname: 'first', mac: expect.stringMatching(/^52:/), sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
     expect(clone!.restored[0]!.entropy).toHaveLength(64);
     expect((await readdir(directoryOf(vm))).sort()).toEqual(expect.arrayContaining(['disk.qcow2', 'image.iso']));
     expect((await stat(path.join(directoryOf(vm), 'image.iso'))).nlink).toBe(2);
