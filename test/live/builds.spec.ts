@@ -64,14 +64,14 @@ const download = async (buildId: string, file: string): Promise<string> => {
   return file;
 };
 type Run = (...argv: string[]) => Promise<string>;
-/** Boots an image by its own GRUB under UEFI and hands the running system over to be asked. */
-const underUefi = async (isoPath: string, ask: (run: Run, guest: Guest) => Promise<void>) => {
-  const workDir = path.join(data.dir, 'uefi');
+/** Boots an image by its own GRUB and hands the running system over to be asked. */
+const booted = async (isoPath: string, firmware: 'bios' | 'uefi', ask: (run: Run, guest: Guest) => Promise<void>) => {
+  const workDir = path.join(data.dir, firmware);
   await mkdir(workDir);
   const account = await buildAccount();
   if (account) await chown(workDir, account.uid, account.gid);
   const patience = AbortSignal.timeout(12 * minutes);
-  const guest = await new QemuHypervisor().start({ isoPath, firmware: 'uefi', memoryMb: 1024, vcpus: 2, network: 'none', workDir }, patience);
+  const guest = await new QemuHypervisor().start({ isoPath, firmware, memoryMb: 1024, vcpus: 2, network: 'none', workDir }, patience);
   try {
     await guest.waitForAgent(patience);
     const run: Run = async (...argv) => {
@@ -157,7 +157,7 @@ describe('over MCP alone, from an empty data directory', () => {
   }, 25 * minutes);
 
   it('boots under UEFI as well, is what the recipe said, and can become a machine of its own', async () => {
-    await underUefi(server.iso, async (run, guest) => {
+    await booted(server.iso, 'uefi', async (run, guest) => {
       expect(await run('hostname')).toBe('my-server');
       for (const service of ['ssh', 'docker', 'prometheus-node-exporter', 'qemu-guest-agent', 'systemd-networkd']) expect(await run('systemctl', 'is-active', service)).toBe('active');
       expect(await run('id', '-nG', 'ada')).toBe('ada sudo docker');
@@ -190,7 +190,7 @@ describe('over MCP alone, from an empty data directory', () => {
     const base = state.stages.find(({ stage }: Json) => stage === 'base');
     expect(base).toMatchObject({ from_cache: true });
     const iso = await download(buildId, path.join(data.dir, 'gxp.iso'));
-    await underUefi(iso, async (run) => {
+    await booted(iso, 'uefi', async (run) => {
       for (const service of ['ssh', 'auditd', 'chrony', 'rsyslog', 'nftables']) expect(await run('systemctl', 'is-active', service)).toBe('active');
       expect(await run('vim', '--version')).toContain('VIM');
       expect(await run('nft', 'list', 'ruleset')).toContain('policy drop');
@@ -246,7 +246,7 @@ describe('every field of a recipe that takes effect', () => {
     const layer = path.join(data.dir, 'layer.squashfs');
     await runProgram('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/live/0-recipe.squashfs', layer], { deadlineMs: minutes });
     const squashfs = (await runProgram('unsquashfs', ['-s', layer], { deadlineMs: minutes })).stdout;
-    await underUefi(iso, async (run) => {
+    await booted(iso, 'bios', async (run) => {
       const seen = async (...argv: string[]) => await run(...argv).catch((error: Error) => error.message);
       // A stand-in for a wired card: the pattern of the recipe matches it, and nothing of it leaves the guest.
       await run('ip', 'link', 'add', 'enof0', 'type', 'dummy');
