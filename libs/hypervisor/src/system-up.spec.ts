@@ -25,6 +25,11 @@ describe('a system is up', () => {
     expect(guest.commands).toEqual(['/usr/bin/systemctl is-system-running --wait']);
   });
 
+  it('not by its login prompt, where its helper says that it still starts', async () => {
+    const script: FakeGuestScript = { serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ', systemStates: [...Array<string>(60).fill('starting'), 'running'] };
+    expect(await waitForSystem(await started(script), never, pace)).toMatchObject({ helper: { systemState: 'running' } });
+  });
+
   it('by its login prompt', async () => {
     expect(await waitForSystem(await started({ serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ' }), never, pace)).toEqual({});
   });

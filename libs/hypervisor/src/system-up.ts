@@ -7,7 +7,7 @@ import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 /** Pauses between looks, and how long who is late may still come; tests shorten them. */
 export interface UpPace {
   lookMs: number;
-  /** For a helper after the agent or the login prompt said that the system is up. */
+  /** For a helper that has not spoken yet, after the agent or the login prompt said that the system is up. */
   graceMs: number;
   /** For all of it: under emulation on a loaded host a desktop takes minutes. */
   deadlineMs: number;
@@ -28,10 +28,12 @@ export interface SystemUp {
 export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpPace = usualUpPace): Promise<SystemUp> {
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
-  const helper = upByHelper(guest, stop, pace);
+  let isHelped = false;
+  const helper = upByHelper(guest, stop, pace, () => (isHelped = true));
   const others = Promise.any([upByAgent(guest, stop, pace), upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
     await sleep(pace.graceMs, undefined, { signal: stop });
-    return {};
+    // A login prompt comes before the last services: a helper that has spoken has the last word.
+    return isHelped ? await helper : {};
   });
   const ends = [helper, others, hopeless(guest, stop, pace), tooLate(stop, pace), gone(guest), aborted(signal)];
   try {
@@ -42,9 +44,10 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpP
   }
 }
 
-async function upByHelper(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<SystemUp> {
+async function upByHelper(guest: Guest, stop: AbortSignal, pace: UpPace, onGreeting: () => void): Promise<SystemUp> {
   for (;;) {
     const helper = await guest.helper.waitUntilReady(stop);
+    onGreeting();
     if (!['initializing', 'starting', 'unknown'].includes(helper.systemState)) return { helper };
     await sleep(pace.lookMs, undefined, { signal: stop });
   }
