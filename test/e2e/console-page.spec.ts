@@ -1,15 +1,11 @@
-import { existsSync } from 'node:fs';
 import { duplexPair } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
 import { postJson } from '../support/raw-client.js';
 import { serveRfb, type RfbInput } from '../support/rfb-server.js';
-
-const chromiumPath = '/usr/bin/chromium';
-const hasChromium = existsSync(chromiumPath);
-const quiet = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 let app: TestApp;
 let vms: FixtureVms;
@@ -18,7 +14,7 @@ const complaints: string[] = [];
 beforeAll(async () => {
   app = await startTestApp({ consoleModule: consoleFixture });
   vms = app.app.get(FixtureVms);
-  if (hasChromium) browser = await chromium.launch({ executablePath: chromiumPath, args: quiet });
+  if (hasBrowser) browser = await launchBrowser();
 }, 120_000);
 afterEach(() => expect(complaints.splice(0)).toEqual([]));
 afterAll(async () => {
@@ -50,7 +46,7 @@ const status = (page: Page, text: string) => page.getByTestId('status').getByTex
 const typed = ({ keys }: RfbInput) => keys.filter(({ down }) => down).map(({ keysym }) => keysym);
 
 describe('the console’s page', () => {
-  (hasChromium ? it : it.skip)('shows the screen and types into it (skipped: no chromium)', async () => {
+  (hasBrowser ? it : it.skip)(`shows the screen and types into it${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
     const { page, input } = await opened('shown');
     await status(page, 'Connected');
     expect(await page.title()).toContain('shown');
@@ -68,7 +64,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasChromium ? it : it.skip)('gives the keyboard back on Ctrl+Alt+Home (skipped: no chromium)', async () => {
+  (hasBrowser ? it : it.skip)(`gives the keyboard back on Ctrl+Alt+Home${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
     const { page } = await opened('left');
     await status(page, 'Connected');
     await page.locator('canvas').focus();
@@ -77,7 +73,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasChromium ? it : it.skip)('lets a viewer only look (skipped: no chromium)', async () => {
+  (hasBrowser ? it : it.skip)(`lets a viewer only look${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
     const { page, input } = await opened('viewed', { viewOnly: true });
     await status(page, 'Connected, view only');
     expect(await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).isDisabled()).toBe(true);
@@ -85,7 +81,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasChromium ? it : it.skip)('says that the VM has stopped, and connects again (skipped: no chromium)', async () => {
+  (hasBrowser ? it : it.skip)(`says that the VM has stopped, and connects again${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
     const { page, guest } = await opened('stopped');
     await status(page, 'Connected');
     await guest.quit();
@@ -97,7 +93,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasChromium ? it : it.skip)('says what is wrong with a link (skipped: no chromium)', async () => {
+  (hasBrowser ? it : it.skip)(`says what is wrong with a link${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
     const cut = await opened('cut', { change: (url) => url.replace(/#.*/, '') });
     await cut.page.getByText('This link is not whole').waitFor();
     await cut.page.close();

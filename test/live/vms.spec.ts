@@ -5,10 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
-import { chromium } from 'playwright-core';
 import { makeSshHostKeys, type Guest } from '#libs/hypervisor';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
+import { launchBrowser } from '../support/browser.js';
 import { egressGuestTests } from '../support/egress-guest.js';
 import { readScreen } from '../support/read-screen.js';
 
@@ -126,7 +126,7 @@ describe('an agent, over MCP alone', () => {
 
 describe('a person with a browser', () => {
   it('sees the screen in the console’s page, and types into it', async () => {
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
       page.setDefaultTimeout(2 * minutes);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, clip, errorMessage } from '#libs/platform';
+import { AppError, clip, errorMessage, untilAborted } from '#libs/platform';
 import type { Acceleration, ExecuteResult, Guest, GuestSpec, Hypervisor } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, lastLines, plainSerial } from './serial-watch.js';
 
@@ -208,7 +208,7 @@ class SystemCheck {
 
   async #systemctl(args: readonly string[], deadlineMs = callMs): Promise<ExecuteResult> {
     this.hand.stop.throwIfAborted();
-    return await orStop(this.hand.guest.execute(systemctl, args, { deadlineMs }), this.hand.stop);
+    return await untilAborted(this.hand.guest.execute(systemctl, args, { deadlineMs }), this.hand.stop);
   }
 
   async #until(endsAt: number, isSo: () => boolean | Promise<boolean>, signal = this.hand.stop): Promise<boolean> {
@@ -230,18 +230,4 @@ class BootProblem extends Error {}
 function sentence(error: unknown): string {
   if (error instanceof AppError || error instanceof BootProblem) return error.message;
   return `The check itself failed: ${errorMessage(error)}`;
-}
-
-async function orStop<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  let onAbort: () => void = () => undefined;
-  const stopped = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(stop.reason as Error);
-    stop.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    stop.removeEventListener('abort', onAbort);
-    work.catch(() => undefined);
-  }
 }

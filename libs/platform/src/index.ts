@@ -4,7 +4,7 @@ export { clientSettingDefinitions, settingDefinitions, type SettingDefinition } 
 export { CallerResolver, anonymousCaller, type Caller, type CallerEvidence } from './caller/caller.js';
 export { CallerService } from './caller/caller.service.js';
 export { ClientAddressReader, normaliseAddress } from './caller/client-address.js';
-export { buildAccount, buildAccountName, findAccount, killGroup, ProgramError, runInNamespaces, runProgram, serviceAccountName, spawnProgram, unprivilegedAccount, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
+export { buildAccount, buildAccountName, findAccount, killGroup, ProgramError, runInNamespaces, runProgram, serviceAccountName, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
 export { FactorySecret, keepSecret } from './secrets/factory-secret.js';
 export { bytesOfUuid, readClaims, signClaims, uuidBytes, uuidOfBytes } from './secrets/signed-claims.js';
 export { EmbeddedPostgres, peerMap } from './database/embedded-postgres.js';

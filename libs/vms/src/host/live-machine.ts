@@ -1,7 +1,6 @@
 import type { Guest } from '#libs/hypervisor';
-import { AppError } from '#libs/platform';
+import { AppError, untilAborted } from '#libs/platform';
 import type { VmReason, VmState } from '../vm.js';
-import { untilAborted } from './until-aborted.js';
 
 /** Calls that may wait for their turn at one VM. */
 const mostWaiting = 32;

@@ -1,14 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { Hypervisor, waitForSystem } from '#libs/hypervisor';
-import { AppError, Settings } from '#libs/platform';
+import { AppError, Settings, untilAborted } from '#libs/platform';
 import { VmPace } from '../vm-pace.js';
 import type { Vm } from '../vm.js';
 import { BootTimesRepository } from './boot-times.repository.js';
 import { MachineDirectories } from './machine-directories.js';
 import { shapeOf } from './machine-shape.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
-import { untilAborted } from './until-aborted.js';
 
 interface Boot {
   done: Promise<void>;
