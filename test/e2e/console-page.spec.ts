@@ -12,7 +12,7 @@ let vms: FixtureVms;
 let browser: Browser | undefined;
 const complaints: string[] = [];
 beforeAll(async () => {
-  app = await startTestApp({ consoleModule: consoleFixture });
+  app = await startTestApp({ consoleModule: consoleFixture() });
   vms = app.app.get(FixtureVms);
   if (hasBrowser) browser = await launchBrowser();
 }, 120_000);

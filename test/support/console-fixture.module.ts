@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Module } from '@nestjs/common';
 import { notFound, type Caller } from '#libs/platform';
-import { ConsoleAccess, VmConsoleModule, type ConsoleVm } from '#libs/vms';
+import { ConsoleAccess, VmConsoleModule, type ConsoleVm, type VmConsoleModuleOptions } from '#libs/vms';
 import { FakeGuest, type FakeGuestScript } from '../../libs/hypervisor/src/testing/fake-hypervisor.js';
 
 /** VMs of the tests' own, for the console to reach: no builds, no hypervisor. */
@@ -35,4 +35,6 @@ export class FixtureVms extends ConsoleAccess {
 @Module({ providers: [FixtureVms], exports: [FixtureVms] })
 class FixtureVmsModule {}
 
-export const consoleFixture = VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, pace: { pingMs: 300, recheckMs: 200 } });
+/** @param pace for tests that wait until the factory looks again; a busy browser needs the time that people's have */
+export const consoleFixture = (pace: VmConsoleModuleOptions['pace'] = {}) => VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, pace });
+export const impatientPace = { pingMs: 1_000, recheckMs: 200 };
