@@ -27,11 +27,14 @@ export function renderAptSources(plan: ImagePlan, sources: AptSource[]): void {
   plan.file({ path: '/etc/apt/sources.list', content: lines.length ? lines.join('') : '# No mirror was configured where this image was built (OPENFACTORY_DEBIAN_MIRROR).\n' });
 }
 
+/** No RSA: every client since OpenSSH 6.5 knows one of the two, and a slow CPU looks for primes for minutes. The last is what says that all are there. */
+const makeSshHostKeys = 'for type in ecdsa ed25519; do key=/etc/ssh/ssh_host_$${type}_key; rm -f $$key; ssh-keygen -q -t $$type -N "" -f $$key || exit; done';
+
 /** SSH host keys are made by each machine for itself. live-boot's root is always writable, so an empty machine-id fills itself (machine-id(5)). */
 function renderFirstBoot(plan: ImagePlan): void {
   plan.file({
     path: '/etc/systemd/system/of-ssh-host-keys.service',
-    content: ['[Unit]', 'Description=Make SSH host keys for this machine', 'ConditionPathExists=/usr/bin/ssh-keygen', 'ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key', 'Before=ssh.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', 'ExecStart=/usr/bin/ssh-keygen -A', '', '[Install]', 'WantedBy=multi-user.target', ''].join('\n'),
+    content: ['[Unit]', 'Description=Make SSH host keys for this machine', 'ConditionPathExists=/usr/bin/ssh-keygen', 'ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key', 'Before=ssh.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', `ExecStart=/bin/sh -c '${makeSshHostKeys}'`, '', '[Install]', 'WantedBy=multi-user.target', ''].join('\n'),
   });
   plan.enable('of-ssh-host-keys.service');
 }

@@ -14,7 +14,7 @@ export interface BootImages {
 }
 
 /** Everything GRUB needs is in one image: it loads no module from the medium. */
-const modules = ['iso9660', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'test', 'echo', 'linux', 'serial', 'terminal', 'all_video', 'halt', 'reboot', 'sleep', 'ls', 'cat'];
+const modules = ['iso9660', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'test', 'echo', 'linux', 'serial', 'terminal', 'all_video', 'smbios', 'halt', 'reboot', 'sleep', 'ls', 'cat'];
 const efiPartitionKiB = 4096;
 
 /** Not grub-mkrescue, whose images differ at every run. Outputs: `eltorito.img` and `efi.img` in `dir`. */

@@ -29,7 +29,8 @@ export function embeddedConfig({ markerName }: IsoIdentity): string {
 export function menuConfig({ persistenceLabel }: IsoIdentity, menuTitle: string, kernelArgs: readonly string[]): string {
   checkKernelArgs(kernelArgs);
   // The last console is /dev/console, where the system's own messages go: the serial one, which a factory can read.
-  const own = ['boot=live', 'persistence', `persistence-label=${persistenceLabel}`, 'console=tty0', 'console=ttyS0,115200'];
+  // Persistence is looked for among labels; without the third word live-boot mounts every file system there is, to look for files of that name.
+  const own = ['boot=live', 'persistence', `persistence-label=${persistenceLabel}`, 'persistence-storage=filesystem', 'console=tty0', 'console=ttyS0,115200'];
   const words = [...own, ...kernelArgs].map((argument) => `'${argument}'`).join(' ');
   return [
     'serial --unit=0 --speed=115200 --word=8 --parity=no --stop=1',
@@ -38,8 +39,11 @@ export function menuConfig({ persistenceLabel }: IsoIdentity, menuTitle: string,
     'set default=0',
     'set timeout=1',
     'set gfxpayload=keep',
+    // live-boot finds all devices a second time and waits up to five seconds, for slow USB disks: QEMU has none (live-boot(7), quickusbmodules).
+    'smbios --type 1 --get-string 4 --set manufacturer',
+    'if [ "$manufacturer" = QEMU ]; then set in_qemu=quickusbmodules; fi',
     `menuentry '${menuText(menuTitle)}' {`,
-    `  linux /live/vmlinuz ${words}`,
+    `  linux /live/vmlinuz ${words} $in_qemu`,
     '  initrd /live/initrd.img',
     '}',
     '',

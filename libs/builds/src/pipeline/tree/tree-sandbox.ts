@@ -7,7 +7,7 @@ export interface TreeRun extends Limits {
   lowers: string[];
   /** The layer that takes what is written; its sibling `<upper>.work` is overlayfs's own. */
   upper: string;
-  /** Host directories shown read-only inside, by their place there (below /mnt). */
+  /** Host directories shown read-only inside, by their place there: below /mnt, or where the tree has a directory that they stand before. */
   shown?: Record<string, string>;
   environment?: Record<string, string>;
 }
