@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, statfs, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkBoot, type Guest, type GuestSpec } from '#libs/hypervisor';
@@ -30,23 +30,44 @@ const spec = async () => ({ isoPath: bootIso, memoryMb: 64, vcpus: 1, firmware: 
 beforeAll(async () => {
   base = await mkdtemp('/tmp/openfactory-hypervisor-');
   await chmod(base, 0o755);
-  bootIso = await makeBootIso(path.join(base, 'cd'), words);
+  bootIso = await makeBootIso(path.join(base, 'cd'), speaks(words));
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
 
-/** A CD whose whole system is one sector: it prints its words on the screen and on the serial port, and halts. */
-async function makeBootIso(dir: string, text: string): Promise<string> {
-  const code = [
-    ...[0x31, 0xc0, 0x8e, 0xd8, 0xfc, 0xbe, 0x00, 0x00], // ds = 0; cld; mov si, text (below)
-    ...[0xac, 0x84, 0xc0, 0x74, 0x0e], // next: lodsb; test al, al; jz done
-    ...[0x50, 0xb4, 0x0e, 0x31, 0xdb, 0xcd, 0x10, 0x58], // push ax; int 10h, function 0eh; pop ax
-    ...[0xba, 0xf8, 0x03, 0xee], // mov dx, 3f8h; out dx, al
-    ...[0xeb, 0xed], // jmp next
-    ...[0xfb, 0xf4, 0xeb, 0xfc], // done: sti; hlt; jmp done
+/** Where the BIOS puts the sector. */
+const origin = 0x7c00;
+const word = (value: number) => [value & 0xff, value >> 8];
+/** Prints text on the screen and on the serial port, and halts. */
+const printAndHalt = (textAt: number) => [
+  ...[0xbe, ...word(textAt)], // mov si, text
+  ...[0xac, 0x84, 0xc0, 0x74, 0x0e], // next: lodsb; test al, al; jz done
+  ...[0x50, 0xb4, 0x0e, 0x31, 0xdb, 0xcd, 0x10, 0x58], // push ax; int 10h, function 0eh; pop ax
+  ...[0xba, 0xf8, 0x03, 0xee], // mov dx, 3f8h; out dx, al
+  ...[0xeb, 0xed], // jmp next
+  ...[0xfb, 0xf4, 0xeb, 0xfc], // done: sti; hlt; jmp done
+];
+const prologue = [0x31, 0xc0, 0x8e, 0xd8, 0xfc]; // ds = 0; cld
+const speaks = (text: string) => {
+  const textAt = origin + prologue.length + printAndHalt(0).length;
+  return Buffer.from([...prologue, ...printAndHalt(textAt), ...Buffer.from(text), 0]);
+};
+/** Writes 32 KiB after 32 KiB to the first disk (int 13h, function 43h) until one cannot be written: then it speaks. */
+const fillsDisk = (text: string) => {
+  const loop = (packetAt: number) => [
+    ...[0xb8, 0x00, 0x43, 0xb2, 0x80, 0xbe, ...word(packetAt), 0xcd, 0x13], // again: mov ax, 4300h; mov dl, 80h; mov si, packet; int 13h
+    ...[0x72, 0x07], // jc failed
+    ...[0x83, 0x06, ...word(packetAt + 8), 0x40], // add word [first sector], 64
+    ...[0xeb, 0xed], // jmp again
   ];
+  const packet = [0x10, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x10, ...Array<number>(8).fill(0)]; // 64 sectors from 1000h:0
+  const packetAt = origin + prologue.length + loop(0).length + printAndHalt(0).length;
+  return Buffer.from([...prologue, ...loop(packetAt), ...printAndHalt(packetAt + packet.length), ...packet, ...Buffer.from(text), 0]);
+};
+
+/** A CD whose whole system is one sector. */
+async function makeBootIso(dir: string, code: Buffer): Promise<string> {
   const sector = Buffer.alloc(2048);
-  Buffer.from([...code, ...Buffer.from(text), 0]).copy(sector);
-  sector.writeUInt16LE(0x7c00 + code.length, 6);
+  code.copy(sector);
   await mkdir(dir);
   await writeFile(path.join(dir, 'boot.bin'), sector);
   const iso = `${dir}.iso`;
@@ -251,6 +272,31 @@ describe('guests in slots', () => {
       await expect(runProgram('rm', ['-f', path.join(one.workDir, dir!, 'sockets/screen.sock')], { deadlineMs: 10_000, account: { uid, gid: uid } })).rejects.toThrow('Permission denied');
     } finally {
       await Promise.all(guests.map((guest) => guest.quit()));
+    }
+  });
+});
+
+describe('a guest whose host has no room left', () => {
+  (isRoot ? it : it.skip)(`is told so by its disk, and runs on${isRoot ? '' : ' (skipped: only root may mount a small file system)'}`, async () => {
+    const isoPath = await makeBootIso(path.join(base, 'filler'), fillsDisk('no room'));
+    const given = await spec();
+    await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'tmpfs', given.workDir], { deadlineMs: 10_000 });
+    try {
+      const diskPath = path.join(given.workDir, 'disk.qcow2');
+      await new QemuDisks().createPersistent(diskPath, { label: 'small', sizeBytes: 64 << 20 });
+      const guest = await hypervisor.start({ ...given, isoPath, diskPath }, never);
+      try {
+        await until(() => guest.serialText().includes('no room') || undefined, 120_000);
+        expect((await guest.screenshot()).subarray(1, 4).toString()).toBe('PNG');
+        expect((await statfs(given.workDir)).bavail).toBeLessThan(20);
+      } finally {
+        await guest.quit();
+      }
+      expect(await guest.ended).toMatchObject({ why: 'quit' });
+      // What it is made of is whole still.
+      expect(await new QemuDisks().listSnapshots(diskPath)).toEqual([]);
+    } finally {
+      await runProgram('umount', [given.workDir], { deadlineMs: 10_000 });
     }
   });
 });
