@@ -1,19 +1,14 @@
-import { chmod, copyFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
 import { runInTree } from '../tree/tree-sandbox.js';
 
 /**
- * What a live system needs no driver for before its root is there: it boots from a disk, and the root brings all of them. They are half of what the
- * firmware would read and the kernel unpack.
+ * Modules that nothing needs before the root is there: this system starts from a disk. They are half of what the firmware would read and the kernel
+ * unpack. mkinitramfs finds these directories empty.
  */
 const unneeded = ['drivers/net', 'drivers/gpu', 'drivers/infiniband', 'drivers/media', 'fs/nfs', 'fs/lockd', 'net/sunrpc'];
-/** initramfs-tools(7), hook scripts: those of /etc come last. */
-const hook = `#!/bin/sh
-[ "$1" != prereqs ] || exit 0
-for place in ${unneeded.join(' ')}; do rm -rf "$DESTDIR"/lib/modules/*/kernel/"$place"; done
-`;
 
 /** Once per base: the kernel, and the initramfs that live-boot's hooks make for it. Nothing of the recipe is in it. */
 export class InitramfsStage extends BuildStage {
@@ -29,19 +24,17 @@ export class InitramfsStage extends BuildStage {
     if (!base || !lock) throw new Error('initramfs needs a base');
     const upper = path.join(outDir, 'scratch');
     for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
-    const hooks = path.join(outDir, 'hooks');
-    await makeOwnedDir(hooks);
-    await writeFile(path.join(hooks, 'openfactory'), hook);
-    await chmod(path.join(hooks, 'openfactory'), 0o755);
     const [kernel] = (await readdir(path.join(base.dir, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
     if (!kernel) throw new Error('the base holds no kernel');
     const version = kernel.slice('vmlinuz-'.length);
+    const empty = path.join(outDir, 'empty');
+    await makeOwnedDir(empty);
+    const shown = Object.fromEntries(unneeded.map((place) => [`/usr/lib/modules/${version}/kernel/${place}`, empty]));
     log(`Making the initramfs of Linux ${version}`);
-    await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], { lowers: [base.dir], upper, shown: { '/etc/initramfs-tools/hooks': hooks }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 10 * 60_000, signal });
+    await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], { lowers: [base.dir], upper, shown, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 10 * 60_000, signal });
     await rename(path.join(upper, 'boot/initrd.img'), path.join(outDir, 'initrd.img'));
     await copyFile(path.join(base.dir, 'boot', kernel), path.join(outDir, 'vmlinuz'));
-    await rm(hooks, { recursive: true });
-    for (const dir of [upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);
+    for (const dir of [empty, upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);
   }
 
   take(state: PipelineState, outDir: string, key: string): Promise<void> {
