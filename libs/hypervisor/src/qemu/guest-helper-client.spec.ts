@@ -42,6 +42,13 @@ describe('GuestHelperClient', () => {
     expect(asked).toBe(5);
   });
 
+  it('takes the answer of a helper that needs longer for it than the pause between questions', async () => {
+    const asked: string[] = [];
+    const { helper } = await helperWith({ hello: (_values, id) => (asked.push(id) === 3 ? `${[asked[0], 'ok', ...greeting.map(base64)].join(' ')}\n` : undefined) });
+    expect(await helper.waitUntilReady(forever, 50)).toMatchObject({ systemState: 'running' });
+    expect(asked).toHaveLength(3);
+  });
+
   it('hands over the duties of a clone, and what came of them', async () => {
     const heard: Buffer[][] = [];
     const { helper } = await helperWith({ restore: (values) => (heard.push(values), [machineId, random, 'random=0.5 clock=0.1 ssh_keys=210']) });

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
@@ -31,19 +30,21 @@ export class GuestHelperClient {
     this.#line.write('\n');
   }
 
-  /** Asks again and again until the helper answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
+  /** Asks again and again until the helper answers one of the questions: before it runs, nobody reads the port. @throws the signal's reason; AppError */
   async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<HelperGreeting> {
-    for (;;) {
-      signal.throwIfAborted();
-      const began = performance.now();
-      try {
-        return greetingOf(await this.#call('hello', [], everyMs, signal));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (this.#closedBy) throw error;
-        // One that answers at once, but nonsense, is not asked without pause.
-        await sleep(Math.max(0, everyMs - (performance.now() - began)), undefined, { signal }).catch(() => undefined);
-      }
+    signal.throwIfAborted();
+    const done = new AbortController();
+    const stop = AbortSignal.any([signal, done.signal]);
+    try {
+      return await new Promise<HelperGreeting>((resolve, reject) => {
+        // A guest on a busy host may need longer than the pause: an answer to an earlier question is as good.
+        const ask = () => this.#call('hello', [], Infinity, stop).then((values) => resolve(greetingOf(values))).catch(() => this.#closedBy && reject(this.#closedBy));
+        const asking = setInterval(() => void ask(), everyMs);
+        stop.addEventListener('abort', () => (clearInterval(asking), reject(signal.reason as Error)), { once: true });
+        void ask();
+      });
+    } finally {
+      done.abort();
     }
   }
 
@@ -82,7 +83,7 @@ export class GuestHelperClient {
       };
       const fail = (error: Error) => (stop(), reject(error));
       const onAbort = () => fail(failed(`was not waited for: ${verb} was cancelled`));
-      const timer = setTimeout(() => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)), deadlineMs);
+      const timer = Number.isFinite(deadlineMs) ? setTimeout(() => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)), deadlineMs) : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
       this.#line.write(`${request}\n`);
