@@ -5,7 +5,8 @@ import path from 'node:path';
 import { checkBoot } from './boot-check.js';
 import { FakeHypervisor, type FakeGuestScript } from './testing/fake-hypervisor.js';
 
-const pace = { watchMs: 5, retryMs: 5, graceMs: 60 };
+/** For tests in which something never comes. */
+const shortGraceMs = 60;
 const ready = '/usr/bin/systemctl is-system-running --wait';
 const active = (name: string) => `/usr/bin/systemctl is-active -- ${name}`;
 const failed = '/usr/bin/systemctl list-units --failed --no-legend --plain --no-pager';
@@ -20,11 +21,11 @@ let workDir: string;
 beforeAll(async () => void (workDir = await mkdtemp(path.join(tmpdir(), 'openfactory-boot-'))));
 afterAll(() => rm(workDir, { recursive: true, force: true }));
 
-async function check(script: FakeGuestScript, { services = ['ssh.service'], voices = { agent: true, helper: true }, deadlineMs = 5_000, signal = new AbortController().signal } = {}) {
+async function check(script: FakeGuestScript, { services = ['ssh.service'], voices = { agent: true, helper: true }, deadlineMs = 20_000, graceMs = 10_000, signal = new AbortController().signal } = {}) {
   const hypervisor = new FakeHypervisor(script);
   const progress: number[] = [];
   try {
-    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices, services, deadlineMs, workDir }, signal, (fraction) => progress.push(fraction), pace);
+    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices, services, deadlineMs, workDir }, signal, (fraction) => progress.push(fraction), { watchMs: 5, retryMs: 5, graceMs });
     return { report, hypervisor, progress };
   } finally {
     expect(hypervisor.running).toBe(0);
@@ -74,7 +75,7 @@ describe('checkBoot', () => {
   it('takes the word of the helper where there is no agent', async () => {
     const { report } = await check({ serial: good.serial, systemStates: ['initializing', 'starting', 'running'] }, { voices: helperOnly });
     expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'helper', helperVersion: '1', services: [] });
-    const { report: degraded } = await check({ serial: 'no prompt', systemStates: ['degraded'] }, { voices: helperOnly });
+    const { report: degraded } = await check({ serial: 'no prompt', systemStates: ['degraded'] }, { voices: helperOnly, graceMs: shortGraceMs });
     expect(degraded.problems).toEqual(['The system is degraded, not running.', 'No login prompt appeared on the serial console.']);
   });
 
@@ -91,7 +92,7 @@ describe('checkBoot', () => {
   });
 
   it('passes a system whose agent tells everything though its helper is silent', async () => {
-    const { report } = await check({ ...good, systemStates: undefined });
+    const { report } = await check({ ...good, systemStates: undefined }, { graceMs: shortGraceMs });
     expect(report).toMatchObject({ passed: true, checkedBy: 'agent' });
     expect(report.helperVersion).toBeUndefined();
   });
@@ -104,7 +105,7 @@ describe('checkBoot', () => {
 
   it('tells services, failed units and a missing prompt all at once', async () => {
     const answers = { [ready]: { code: 1, stdout: 'degraded\n' }, [active('nginx.service')]: { code: 3, stdout: 'failed\n' }, [active('ssh.service')]: { stdout: 'active\n' }, [failed]: { stdout: 'nginx.service loaded failed failed A web server\n' } };
-    const { report } = await check({ serial: 'no prompt', agentVersion: '1', answers }, { services: ['ssh.service', 'nginx.service'] });
+    const { report } = await check({ serial: 'no prompt', agentVersion: '1', answers }, { services: ['ssh.service', 'nginx.service'], graceMs: shortGraceMs });
     expect(report).toMatchObject({ passed: false, failedUnits: ['nginx.service'], services: [{ name: 'ssh.service', active: true }, { name: 'nginx.service', active: false }] });
     expect(report.problems).toEqual(['The service nginx.service is failed, not active.', 'Units failed: nginx.service.', 'No login prompt appeared on the serial console.']);
   });

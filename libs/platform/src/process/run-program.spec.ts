@@ -46,7 +46,7 @@ describe('runProgram', () => {
 
   it('kills the whole group at the deadline, grandchildren included', async () => {
     const seen: string[] = [];
-    const running = shell('sleep 300 & echo $!; wait', { deadlineMs: 300, onStdout: (chunk: Buffer) => void seen.push(String(chunk)) });
+    const running = shell('sleep 300 & echo $!; wait', { deadlineMs: 3_000, onStdout: (chunk: Buffer) => void seen.push(String(chunk)) });
     await expect(running).rejects.toMatchObject({ why: 'deadline' });
     const grandchild = Number(seen.join(''));
     expect(grandchild).toBeGreaterThan(1);
