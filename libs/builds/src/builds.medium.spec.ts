@@ -55,7 +55,7 @@ const run = async (id: string, signal = never) => await app.get(BuildRunner).run
 const claim = async (id: string): Promise<Claim> => (await app.get(BuildRunRepository).claim(id, await ticketOf(id)))!;
 const state = (id: string) => app.get(BuildQueryService).state(ada, id);
 const until = async (id: string, stage: string) => {
-  for (let tries = 0; (await row(id)).stage !== stage && tries < 300; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; (await row(id)).stage !== stage && tries < 1_000; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 const logOf = async (id: string) => {
   const pieces: Buffer[] = [];

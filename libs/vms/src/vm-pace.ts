@@ -9,7 +9,7 @@ export class VmPace {
   /** The same for all VMs when the factory stops. */
   shutdownMs = 20_000;
   /** For what makes a clone a machine of its own. */
-  dutiesMs = 20_000;
+  dutiesMs = 60_000;
   up: UpPace = usualUpPace;
   /** Between two signs of life of this host. */
   beatMs = 10_000;

@@ -80,7 +80,7 @@ const create = async (caller: Caller, buildId: string, more: object = {}): Promi
 const get = (caller: Caller, name: string) => app.get(VmQueryService).get(caller, name);
 const row = async (name: string) => (await database.query('SELECT * FROM vm WHERE name = $1', [name]))[0]!;
 const until = async (caller: Caller, name: string, state: string): Promise<VmDetails> => {
-  for (let tries = 0; tries < 800; tries++) {
+  for (let tries = 0; tries < 2_000; tries++) {
     const vm = await get(caller, name).catch(() => undefined);
     if (vm?.state === state) return vm;
     await sleep(10);
@@ -183,7 +183,7 @@ describe('stopping', () => {
     await create(ada, build, { name: 'early' });
     await app.get(VmService).stop(ada, 'early', false);
     expect(await get(ada, 'early')).toMatchObject({ state: 'stopped', reason: 'stopped_by_caller' });
-    for (let tries = 0; running().length && tries < 300; tries++) await sleep(10);
+    for (let tries = 0; running().length && tries < 2_000; tries++) await sleep(10);
     expect(running()).toEqual([]);
     machines.script = { ...machines.script, systemStates: ['running'] };
     await app.get(VmService).start(ada, 'early');
@@ -217,7 +217,7 @@ describe('deleting', () => {
     await Promise.all([app.get(VmService).delete(ada, 'gone'), app.get(VmService).delete(ada, 'gone').catch(() => undefined)]);
     await expect(get(ada, 'gone')).rejects.toMatchObject({ reason: 'vm_not_found' });
     expect(await readdir(path.join(dataDir, 'vms', 'machines'))).toEqual([]);
-    for (let tries = 0; running().length && tries < 300; tries++) await sleep(10);
+    for (let tries = 0; running().length && tries < 2_000; tries++) await sleep(10);
     expect(running()).toEqual([]);
   });
 

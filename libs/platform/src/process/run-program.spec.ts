@@ -96,7 +96,7 @@ describe('spawnProgram', () => {
     const survivor = await start('yes');
     const tied = await start('no');
     try {
-      for (let tries = 0; tries < 200 && alive(tied); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      for (let tries = 0; tries < 1_000 && alive(tied); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
       expect(alive(tied)).toBe(false);
       expect(alive(survivor)).toBe(true);
     } finally {
