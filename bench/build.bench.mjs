@@ -1,15 +1,14 @@
 // Our pipeline against Debian's live-build: CPU and wall seconds from resolve to image written, cold and warm. `npm run bench -- build`
 // docs/benchmarks.md says what is compared; the figures there come from here. `--keep` keeps the directory with everything that was made;
 // `--compression fast|balanced|small` takes another level than the recipe's own; `--skip-peer` leaves live-build out.
-import { chmod, mkdir, mkdtemp, readFile, statfs, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { serialize } from 'node:v8';
 import { levels, squashfsBlockBytes } from '../dist/libs/builds/src/pipeline/stages/squashfs.stage.js';
-import { removeTree } from '../dist/libs/builds/src/pipeline/tree/owned-dir.js';
 import { LiveBuild, liveBuildVersion } from './build/live-build.mjs';
 import { timed } from './build/timed.mjs';
+import { inScratch } from './in-scratch.mjs';
 import { prepareRecipes } from './pipeline/prepare-recipes.mjs';
 
 const leastFreeBytes = 15 * 2 ** 30;
@@ -97,28 +96,13 @@ async function measure(scratch) {
   return builds;
 }
 
-process.umask(0o022);
 const reason = await obstacle();
 if (reason) {
   console.error(reason);
   process.exit(1);
 }
-// Overlays need a real file system, which /tmp may not be.
-const scratch = await mkdtemp('/var/tmp/openfactory-bench-');
-// The build account and PostgreSQL's have to pass through.
-await chmod(scratch, 0o755);
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
-try {
-  console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}`);
+await inScratch(stop, { keep: options.keep }, async (scratch) => {
   const builds = await measure(scratch);
   printFigures(builds);
   printGoals(builds);
-  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.error('Stopped.');
-  process.exitCode = 1;
-} finally {
-  if (options.keep) console.log(`Kept: ${scratch}`);
-  else await removeTree(scratch);
-}
+});

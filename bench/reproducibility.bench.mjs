@@ -1,10 +1,9 @@
 // Two builds of one lock, each from an empty cache, the second in other surroundings: is the ISO the same? `npm run bench -- reproducibility`
 // docs/benchmarks.md says what is compared; the figures there come from here. `--keep` keeps the directory with everything that was made.
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { removeTree } from '../dist/libs/builds/src/pipeline/tree/owned-dir.js';
+import { inScratch } from './in-scratch.mjs';
 import { compare } from './reproducibility/compare.mjs';
 import { takeLock } from './reproducibility/take-lock.mjs';
 
@@ -52,15 +51,7 @@ function printSeconds(reports) {
   console.table({ ...Object.fromEntries(stages.map((stage) => [stage, row((seconds) => seconds[stage])])), all: row((seconds) => total(only(seconds))) });
 }
 
-process.umask(0o022);
-const keep = process.argv.includes('--keep');
-// Overlays need a real file system, which /tmp may not be.
-const scratch = await mkdtemp('/var/tmp/openfactory-bench-');
-// The build account and PostgreSQL's have to pass through.
-await chmod(scratch, 0o755);
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
-try {
-  console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}${isRoot ? '' : '; not root, so both builds have the same host name'}`);
+await inScratch(stop, { keep: process.argv.includes('--keep'), about: isRoot ? '' : '; not root, so both builds have the same host name' }, async (scratch) => {
   const shared = await takeLock(recipe, scratch, { signal: stop.signal, log: (line) => console.log(line) });
   const reports = [];
   for (const one of surroundings) {
@@ -70,12 +61,4 @@ try {
   printSeconds(reports);
   console.log(`ISO: ${(reports[0].parts.at(-1).sizeBytes / 2 ** 20).toFixed(0)} MiB`);
   for (const line of compare(reports.map(({ parts }) => parts), scratch)) console.log(line);
-  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.error('Stopped.');
-  process.exitCode = 1;
-} finally {
-  if (keep) console.log(`Kept: ${scratch}`);
-  else await removeTree(scratch);
-}
+});

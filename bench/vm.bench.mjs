@@ -1,10 +1,10 @@
 // A VM by a cold boot against a clone of a booted one, in one run: `npm run bench -- vm`. docs/benchmarks.md says what is compared.
 // `--clones N` (20) says how many clones are made one after the other.
-import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { chown, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { QemuHypervisor } from '../dist/libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { buildAccount } from '../dist/libs/platform/src/index.js';
+import { inScratch } from './in-scratch.mjs';
 import { median, percentile } from './gateway/measure.mjs';
 import { Factory } from './vm/factory.mjs';
 
@@ -69,20 +69,7 @@ async function machines(factory, buildId) {
 const seconds = (ms) => Number((ms / 1000).toFixed(2));
 const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 
-// The snapshots are as large as what guests use of their memory; overlays of the build need a real file system, which /tmp may not be.
-const dataDir = await mkdtemp('/var/tmp/openfactory-bench-');
-await chmod(dataDir, 0o755);
-const factory = new Factory(dataDir);
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
-try {
-  console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs`);
-  await factory.start();
-  console.log('Building the image …');
-  const buildId = await factory.build(recipe, stop.signal);
-  console.log('Making machines …');
-  const running = await machines(factory, buildId);
-  console.log('Starting guests without a factory …');
-  const agent = await agents(dataDir);
+function printFigures(running, agent) {
   const row = (cold, all) => ({ 'cold s': seconds(cold), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
   console.table({ 'agent answers': row(agent.cold, agent.warm), running: row(running.cold, running.one) });
   const most = Math.max(...running.memory);
@@ -93,12 +80,20 @@ try {
     'private memory of each, <= 100 MB': { found: `${most.toFixed(0)} MiB at most`, goal: verdict(most * 1.048576 <= 100) },
   });
   console.log(`The first clone of a process, which hashes the whole snapshot: ${seconds(agent.first)} s`);
-  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.error('Stopped.');
-  process.exitCode = 1;
-} finally {
-  await factory.stop();
-  await rm(dataDir, { recursive: true, force: true });
 }
+
+await inScratch(stop, { about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs` }, async (dataDir) => {
+  const factory = new Factory(dataDir);
+  try {
+    await factory.start();
+    console.log('Building the image …');
+    const buildId = await factory.build(recipe, stop.signal);
+    console.log('Making machines …');
+    const running = await machines(factory, buildId);
+    console.log('Starting guests without a factory …');
+    const agent = await agents(dataDir);
+    printFigures(running, agent);
+  } finally {
+    await factory.stop();
+  }
+});
