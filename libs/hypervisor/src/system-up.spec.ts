@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { waitForSystem } from './system-up.js';
 import { FakeHypervisor, type FakeGuest, type FakeGuestScript } from './testing/fake-hypervisor.js';
@@ -28,6 +29,17 @@ describe('a system is up', () => {
   it('not by its login prompt, where its helper says that it still starts', async () => {
     const script: FakeGuestScript = { serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ', systemStates: [...Array<string>(60).fill('starting'), 'running'] };
     expect(await waitForSystem(await started(script), never, pace)).toMatchObject({ helper: { systemState: 'running' } });
+  });
+
+  it('by its helper still, where a slow boot lets it speak a good while after the login prompt', async () => {
+    const guest = await started({});
+    const began = performance.now();
+    guest.serialText = () => (performance.now() - began < 600 ? '' : 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ');
+    guest.helper.waitUntilReady = async () => {
+      await sleep(Math.max(0, began + 700 - performance.now()));
+      return { version: '1', bootId: guest.bootId, systemState: 'running' };
+    };
+    expect(await waitForSystem(guest, never, pace)).toMatchObject({ helper: { version: '1' } });
   });
 
   it('by its login prompt', async () => {

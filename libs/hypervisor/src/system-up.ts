@@ -7,7 +7,7 @@ import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 /** Pauses between looks, and how long who is late may still come; tests shorten them. */
 export interface UpPace {
   lookMs: number;
-  /** For a helper that has not spoken yet, after the agent or the login prompt said that the system is up. */
+  /** For a helper that has not spoken yet, after the agent or the login prompt said that the system is up; at least half of what the boot took until then. */
   graceMs: number;
   /** For all of it: under emulation on a loaded host a desktop takes minutes. */
   deadlineMs: number;
@@ -28,10 +28,12 @@ export interface SystemUp {
 export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpPace = usualUpPace): Promise<SystemUp> {
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
+  const began = performance.now();
   let isHelped = false;
   const helper = upByHelper(guest, stop, pace, () => (isHelped = true));
   const others = Promise.any([upByAgent(guest, stop, pace), upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
-    await sleep(pace.graceMs, undefined, { signal: stop });
+    // Where a host is so busy that the boot was slow, so is its end.
+    await sleep(Math.max(pace.graceMs, (performance.now() - began) / 2), undefined, { signal: stop });
     // A login prompt comes before the last services: a helper that has spoken has the last word.
     return isHelped ? await helper : {};
   });
