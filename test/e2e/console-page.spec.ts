@@ -1,9 +1,10 @@
 import { duplexPair } from 'node:stream';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
+import { itWhere } from '../support/it-where.js';
 import { postJson } from '../support/raw-client.js';
 import { serveRfb, type RfbInput } from '../support/rfb-server.js';
 
@@ -45,8 +46,10 @@ async function opened(name: string, { viewOnly = false, change = (url: string) =
 const status = (page: Page, text: string) => page.getByTestId('status').getByText(text, { exact: true }).waitFor();
 const typed = ({ keys }: RfbInput) => keys.filter(({ down }) => down).map(({ keysym }) => keysym);
 
+const itInBrowser = itWhere(hasBrowser, 'no chromium');
+
 describe('the console’s page', () => {
-  (hasBrowser ? it : it.skip)(`shows the screen and types into it${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
+  itInBrowser('shows the screen and types into it', async () => {
     const { page, input } = await opened('shown');
     await status(page, 'Connected');
     expect(await page.title()).toContain('shown');
@@ -64,7 +67,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasBrowser ? it : it.skip)(`gives the keyboard back on Ctrl+Alt+Home${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
+  itInBrowser('gives the keyboard back on Ctrl+Alt+Home', async () => {
     const { page } = await opened('left');
     await status(page, 'Connected');
     await page.locator('canvas').focus();
@@ -73,7 +76,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasBrowser ? it : it.skip)(`lets a viewer only look${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
+  itInBrowser('lets a viewer only look', async () => {
     const { page, input } = await opened('viewed', { viewOnly: true });
     await status(page, 'Connected, view only');
     expect(await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).isDisabled()).toBe(true);
@@ -81,7 +84,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasBrowser ? it : it.skip)(`says that the VM has stopped, and connects again${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
+  itInBrowser('says that the VM has stopped, and connects again', async () => {
     const { page, guest } = await opened('stopped');
     await status(page, 'Connected');
     await guest.quit();
@@ -93,7 +96,7 @@ describe('the console’s page', () => {
     await page.close();
   }, 60_000);
 
-  (hasBrowser ? it : it.skip)(`says what is wrong with a link${hasBrowser ? '' : ' (skipped: no chromium)'}`, async () => {
+  itInBrowser('says what is wrong with a link', async () => {
     const cut = await opened('cut', { change: (url) => url.replace(/#.*/, '') });
     await cut.page.getByText('This link is not whole').waitFor();
     await cut.page.close();

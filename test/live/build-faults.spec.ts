@@ -7,6 +7,7 @@ import { runProgram } from '#libs/platform';
 import { findMirrors } from '../../libs/recipes/src/packages/apt/apt-mirrors.js';
 import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
 import { FaultyMirror, type MirrorHealth } from '../support/faulty-mirror.js';
+import { itWhere } from '../support/it-where.js';
 
 /** One factory and one base for the whole file; boots under emulation on a loaded machine take minutes. */
 const minutes = 60_000;
@@ -128,7 +129,7 @@ describe('a disk that is too small', () => {
   const builds = () => path.join(data.dir, 'builds');
   const mebibytes = (size: number) => runProgram('mount', ['-t', 'tmpfs', '-o', `remount,size=${size}M`, 'of-small-disk', builds()], { deadlineMs: 10_000 });
 
-  (asRoot ? it : it.skip)(`fails a build before it begins, or when it is full, and not the next one${asRoot ? '' : ' (skipped: only root can mount a small disk)'}`, async () => {
+  itWhere(asRoot, 'only root can mount a small disk')('fails a build before it begins, or when it is full, and not the next one', async () => {
     await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=1000M,mode=755', 'of-small-disk', builds()], { deadlineMs: 10_000 });
     let failed: string;
     try {

@@ -11,6 +11,7 @@ import { probeAcceleration, runProbe } from '../../libs/hypervisor/src/qemu/acce
 import { QemuDisks } from '../../libs/hypervisor/src/qemu/qemu-disks.js';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { hypervisorContract } from '../../libs/hypervisor/src/testing/hypervisor.contract.js';
+import { itWhere } from '../support/it-where.js';
 
 jest.setTimeout(180_000); // Real guests, emulated, on a machine that may be busy.
 
@@ -256,7 +257,7 @@ describe('a factory that is killed', () => {
 
 const isRoot = process.getuid?.() === 0;
 describe('guests in slots', () => {
-  (isRoot ? it : it.skip)(`have accounts of their own, and cannot read each other’s files${isRoot ? '' : ' (skipped: only root has accounts to give)'}`, async () => {
+  itWhere(isRoot, 'only root has accounts to give')('have accounts of their own, and cannot read each other’s files', async () => {
     const [one, other] = [await spec(), await spec()];
     const guests = await Promise.all([hypervisor.start({ ...one, slot: 11, savable: true }, never), hypervisor.start({ ...other, slot: 12 }, never)]);
     try {
@@ -277,7 +278,7 @@ describe('guests in slots', () => {
 });
 
 describe('a guest whose host has no room left', () => {
-  (isRoot ? it : it.skip)(`is told so by its disk, and runs on${isRoot ? '' : ' (skipped: only root may mount a small file system)'}`, async () => {
+  itWhere(isRoot, 'only root may mount a small file system')('is told so by its disk, and runs on', async () => {
     const isoPath = await makeBootIso(path.join(base, 'filler'), fillsDisk('no room'));
     const given = await spec();
     await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'tmpfs', given.workDir], { deadlineMs: 10_000 });
