@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import sharp from 'sharp';
-import { GuestDisks, Hypervisor } from '#libs/hypervisor';
+import { BootOffers, GuestDisks, Hypervisor } from '#libs/hypervisor';
 import { FakeGuestDisks, FakeHypervisor, type FakeGuestScript } from '../../libs/hypervisor/src/testing/fake-hypervisor.js';
 
 class FakeMachinesModule {}
@@ -10,10 +10,11 @@ export class FakeMachines extends FakeHypervisor {
   readonly module: DynamicModule = {
     module: FakeMachinesModule,
     providers: [
+      BootOffers,
       { provide: Hypervisor, useValue: this },
       { provide: GuestDisks, useValue: new FakeGuestDisks() },
     ],
-    exports: [Hypervisor, GuestDisks],
+    exports: [BootOffers, Hypervisor, GuestDisks],
   };
 
   static async create(script: FakeGuestScript = {}): Promise<FakeMachines> {

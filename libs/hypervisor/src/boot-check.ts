@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, clip, errorMessage, untilAborted } from '#libs/platform';
+import type { KeptBoot } from './boot-offers.js';
 import type { Acceleration, ExecuteResult, Guest, GuestSpec, Hypervisor } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, lastLines, plainSerial } from './serial-watch.js';
 
@@ -20,6 +21,8 @@ export interface BootCheck {
   /** For the whole check. */
   deadlineMs: number;
   workDir: string;
+  /** For a boot whose state is kept if it passes and the helper spoke; a guest without a helper could never become a machine of its own. */
+  kept?: KeptBoot;
 }
 
 export interface BootReport {
@@ -63,13 +66,13 @@ const tailLines = 60;
  * @throws AppError `hypervisor_unavailable` where no guest could be started; the signal's reason
  */
 export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, pace: Pace = usualPace): Promise<BootReport> {
-  const { isoPath, firmware, memoryMb, vcpus, workDir, deadlineMs } = check;
+  const { isoPath, firmware, memoryMb, vcpus, workDir, deadlineMs, kept } = check;
   const acceleration = await hypervisor.acceleration();
   const report: BootReport = { passed: false, problems: [], seconds: 0, acceleration, checkedBy: check.voices.agent ? 'agent' : check.voices.helper ? 'helper' : 'login prompt', services: [], failedUnits: [], serialTail: '' };
   const began = performance.now();
   const deadline = AbortSignal.timeout(deadlineMs);
   const stop = AbortSignal.any([signal, deadline]);
-  const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir }, signal);
+  const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir, ...kept?.spec }, signal);
   try {
     await new SystemCheck({ guest, check, report, stop, pace, onProgress, began }).run();
   } catch (error) {
@@ -79,6 +82,7 @@ export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal
     if (!signal.aborted) report.screenshot = await guest.screenshot().catch(() => undefined);
     report.serialTail = lastLines(plainSerial(guest.serialText()), tailLines).join('\n');
     report.serialLogPath = guest.serialLogPath;
+    if (report.helperVersion !== undefined && report.problems.length === 0 && !signal.aborted) await kept?.keep(guest);
     await guest.quit();
   }
   signal.throwIfAborted();

@@ -10,6 +10,9 @@ export interface Acceleration {
 /** `none`: the network card's cable leads nowhere. `egress`: to the internet, and to nothing of the host, its networks or other guests. */
 export type GuestNetwork = 'none' | 'egress';
 
+/** Of a guest for which nobody asks for another size; the boot that tests an image has it too, so that its state fits most VMs. */
+export const usualGuestSize = { memoryMb: 1024, vcpus: 2 };
+
 /** What a guest is made of. Guests of one shape can take over each other's saved state. */
 export interface GuestShape {
   memoryMb: number;

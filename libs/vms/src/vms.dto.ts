@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { usualGuestSize } from '#libs/hypervisor';
 import { Doc, Out, schemaRef } from '#libs/platform';
 import { vmNamePattern, vmNameRule } from './vm-name.js';
 import { vmReasons, vmStates, type VmReason, type VmState } from './vm.js';
@@ -42,8 +43,8 @@ export class ListVmsInput {
 export class CreateVmInput {
   @IsString() @MaxLength(100) @Doc('Id of a completed build of yours, as create_build and list_builds tell it.') build_id: string;
   @IsOptional() @Matches(vmNamePattern, { message: vmNameRule }) @Doc('Name for the other VM tools, also its host name: lower-case letters, digits and hyphens. Made up if not given; those that start with of- are the factory’s.', { maxLength: 63 }) name?: string;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(256) @Max(16_777_216) @Doc('Memory in MiB; a desktop wants 2048.', { default: 1024 }) memory_mb: number = 1024;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_024) @Doc('Virtual processors.', { default: 2 }) vcpus: number = 2;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(256) @Max(16_777_216) @Doc('Memory in MiB; a desktop wants 2048.', { default: usualGuestSize.memoryMb }) memory_mb: number = usualGuestSize.memoryMb;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_024) @Doc('Virtual processors.', { default: usualGuestSize.vcpus }) vcpus: number = usualGuestSize.vcpus;
   @IsOptional() @IsIn(['none', 'egress']) @Doc('none: no network. egress: the internet, but neither the host, its networks nor other VMs.', { default: 'none' }) network: 'none' | 'egress' = 'none';
   @IsOptional() @IsString() @MaxLength(255) @Doc('The same key with the same input returns the first VM instead of making a second.') idempotency_key?: string;
 }

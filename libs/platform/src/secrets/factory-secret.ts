@@ -1,6 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
 
 /** The secret everything is derived from. Purposes keep keys apart: two purposes never share a key (HKDF info, RFC 5869). */
 export class FactorySecret {
@@ -21,13 +22,6 @@ export async function keepSecret(dataDir: string): Promise<string> {
   });
   if (kept !== undefined && kept.trim().length >= 32) return kept.trim();
   const secret = randomBytes(48).toString('base64url');
-  const handle = await open(`${file}.new`, 'w', 0o600);
-  try {
-    await handle.writeFile(`${secret}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.new`, file);
+  await writeFileAtomic(file, `${secret}\n`, { mode: 0o600 });
   return secret;
 }

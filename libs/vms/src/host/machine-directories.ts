@@ -36,9 +36,14 @@ export class MachineDirectories {
     return filesIn(path.join(this.identity.directory, 'templates', key));
   }
 
-  /** Makes a directory and puts the image into it, where it is not there already. @throws AppError `artifact_not_found`, or the signal's reason */
-  async prepare({ dir, isoPath }: MachineFiles, imageKey: string, signal: AbortSignal): Promise<void> {
+  async make({ dir }: MachineFiles): Promise<void> {
     await mkdir(dir, { recursive: true, mode: 0o711 });
+  }
+
+  /** Makes a directory and puts the image into it, where it is not there already. @throws AppError `artifact_not_found`, or the signal's reason */
+  async prepare(files: MachineFiles, imageKey: string, signal: AbortSignal): Promise<void> {
+    const { dir, isoPath } = files;
+    await this.make(files);
     if ((await namesIn(dir)).includes(path.basename(isoPath))) return;
     const local = await this.store.localPath(imageKey);
     if (local !== undefined && (await link(local, isoPath).then(() => true, mustBeCopied))) return;

@@ -52,6 +52,10 @@ export class SnapshotShelf {
     await rm(this.pathOf(key), { recursive: true, force: true });
   }
 
+  async has(key: string): Promise<boolean> {
+    return (await this.list()).some((snapshot) => snapshot.key === key);
+  }
+
   async list(): Promise<VmSnapshot[]> {
     return await this.snapshots.list(this.identity.id);
   }

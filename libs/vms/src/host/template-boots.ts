@@ -1,13 +1,11 @@
-import { mkdir } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { Hypervisor, waitForSystem } from '#libs/hypervisor';
 import { AppError, Settings, untilAborted } from '#libs/platform';
 import { VmPace } from '../vm-pace.js';
 import type { Vm } from '../vm.js';
-import { BootTimesRepository } from './boot-times.repository.js';
 import { MachineDirectories } from './machine-directories.js';
 import { shapeOf } from './machine-shape.js';
-import { SnapshotShelf } from './snapshot-shelf.js';
+import { TemplatePlaces } from './template-places.js';
 
 interface Boot {
   done: Promise<void>;
@@ -19,20 +17,20 @@ interface Boot {
 @Injectable()
 export class TemplateBoots {
   private readonly boots = new Map<string, Boot>();
-  private readonly slots = new Set<number>();
+  /** Boots of others, of which there may be a snapshot in the end. */
+  private readonly others = new Map<string, Promise<boolean>>();
   /** Images without a helper: their clones could never be machines of their own. */
   private readonly uncloneable = new Set<string>();
 
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
-    private readonly shelf: SnapshotShelf,
-    private readonly times: BootTimesRepository,
+    private readonly places: TemplatePlaces,
     private readonly settings: Settings,
     private readonly pace: VmPace,
   ) {}
 
-  canServe({ imageSha256 }: Vm): boolean {
+  canServe({ imageSha256 }: Pick<Vm, 'imageSha256'>): boolean {
     return this.settings.vmSnapshotsPerCaller > 0 && !this.uncloneable.has(imageSha256);
   }
 
@@ -43,6 +41,11 @@ export class TemplateBoots {
   async make(key: string, vm: Vm, signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
+      const other = this.others.get(key);
+      if (other) {
+        if (await untilAborted(other, signal)) return;
+        continue;
+      }
       const boot = this.boots.get(key) ?? this.begin(key, vm);
       if (boot.abort.signal.aborted) {
         await boot.done.catch(() => undefined);
@@ -57,7 +60,21 @@ export class TemplateBoots {
     }
   }
 
-  /** Ends all boots. */
+  /**
+   * Somebody else boots a guest of this key: nobody here does meanwhile.
+   * @returns to be called when that is over, with whether there is a snapshot now; undefined where one is being made here
+   */
+  reserve(key: string): ((isKept: boolean) => void) | undefined {
+    if (this.boots.has(key) || this.others.has(key)) return undefined;
+    let resolve: (isKept: boolean) => void = () => undefined;
+    this.others.set(key, new Promise((settle) => (resolve = settle)));
+    return (isKept) => {
+      this.others.delete(key);
+      resolve(isKept);
+    };
+  }
+
+  /** Ends all boots of its own. */
   async stop(): Promise<void> {
     const boots = [...this.boots.values()];
     for (const { abort } of boots) abort.abort(new Error('The factory stops.'));
@@ -74,43 +91,26 @@ export class TemplateBoots {
   }
 
   private async boot(key: string, vm: Vm, signal: AbortSignal): Promise<void> {
-    const files = this.directories.ofTemplate(key);
-    const slot = this.takeSlot();
+    const place = await this.places.open({ key, ownerId: vm.ownerId, imageSha256: vm.imageSha256, persistenceLabel: vm.persistenceLabel });
     try {
-      await this.directories.remove(files);
-      await this.directories.prepare(files, vm.imageKey, signal);
-      await this.directories.createDisk(files, { label: vm.persistenceLabel, slot });
-      const began = performance.now();
+      await this.directories.prepare(place.files, vm.imageKey, signal);
       const { disk: _disk, ...shape } = shapeOf(vm);
-      const guest = await this.hypervisor.start({ ...shape, isoPath: files.isoPath, diskPath: files.diskPath, workDir: files.dir, slot, savable: true }, signal);
+      const guest = await this.hypervisor.start({ ...shape, ...place.spec, isoPath: place.files.isoPath }, signal);
       try {
         const { helper } = await waitForSystem(guest, signal, this.pace.up);
         if (!helper) throw this.cannotClone(vm);
         signal.throwIfAborted();
-        await this.times.note('cold', vm.imageSha256, (performance.now() - began) / 1000);
-        await mkdir(this.shelf.directory, { recursive: true, mode: 0o711 });
-        await this.shelf.clear(key);
-        await this.hypervisor.saveSnapshot(guest, this.shelf.pathOf(key));
-        await this.shelf.keep({ key, ownerId: vm.ownerId, imageSha256: vm.imageSha256 });
+        await place.keep(guest);
       } finally {
         await guest.quit();
       }
     } finally {
-      await this.directories.remove(files);
-      this.slots.delete(slot);
+      await place.close();
     }
   }
 
   private cannotClone({ imageSha256 }: Vm): AppError {
     this.uncloneable.add(imageSha256);
     return new AppError({ kind: 'wrong_state', reason: 'image_not_cloneable', message: 'The image has no helper that could make a clone a machine of its own.' });
-  }
-
-  /** Accounts beyond those of VMs. */
-  private takeSlot(): number {
-    let slot = this.settings.vmMax;
-    while (this.slots.has(slot)) slot++;
-    this.slots.add(slot);
-    return slot;
   }
 }

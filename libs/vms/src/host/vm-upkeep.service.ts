@@ -5,6 +5,7 @@ import { VmPace } from '../vm-pace.js';
 import { isLive } from '../vm.js';
 import { HostIdentity } from './host-identity.js';
 import { SnapshotSweep } from './snapshot-sweep.js';
+import { TestingBoots } from './testing-boots.js';
 import { VmHost } from './vm-host.service.js';
 
 /** What a host does by itself while it lives. */
@@ -18,11 +19,13 @@ export class VmUpkeep {
     private readonly vms: VmHostRepository,
     private readonly host: VmHost,
     private readonly snapshots: SnapshotSweep,
+    private readonly testing: TestingBoots,
     private readonly pace: VmPace,
   ) {}
 
   async begin(): Promise<void> {
     await this.snapshots.begin();
+    this.testing.begin();
     this.every(this.pace.beatMs, () => this.beat());
     this.every(this.pace.tidyMs, () => this.tidy());
   }
@@ -30,6 +33,7 @@ export class VmUpkeep {
   stop(): void {
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     this.snapshots.stop();
+    this.testing.stop();
   }
 
   /** A sign of life; a host that gives none loses its VMs. */

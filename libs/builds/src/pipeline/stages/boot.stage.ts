@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { checkBoot, type Hypervisor } from '#libs/hypervisor';
+import { checkBoot, usualGuestSize, type BootOffers, type Hypervisor } from '#libs/hypervisor';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { voicesOf } from '../configure/guest-helper.renderer.js';
+import { persistenceLabelOf } from '../iso/iso-identity.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
 
@@ -15,7 +16,10 @@ export class BootStage extends BuildStage {
   readonly name = 'boot';
   readonly version = 2;
 
-  constructor(private readonly hypervisor: Hypervisor) {
+  constructor(
+    private readonly hypervisor: Hypervisor,
+    private readonly offers: BootOffers,
+  ) {
     super();
   }
 
@@ -23,12 +27,14 @@ export class BootStage extends BuildStage {
     return { image: image?.sha256, services: servicesOf(resolution.units), voices: voicesOf(resolution) };
   }
 
-  async make({ image, resolution }: PipelineState, outDir: string, { signal, progress, log }: StageContext): Promise<void> {
+  async make({ input, image, resolution }: PipelineState, outDir: string, { signal, progress, log }: StageContext): Promise<void> {
     if (!image) throw new Error('boot needs an image');
     await makeOwnedDir(outDir);
     const guestDir = path.join(outDir, 'guest');
     await makeOwnedDir(guestDir);
-    const report = await checkBoot(this.hypervisor, { isoPath: image.path, firmware: 'bios', memoryMb: 1024, vcpus: 2, voices: voicesOf(resolution), services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir }, signal, progress);
+    const kept = await this.offers.offer({ ownerId: input.ownerId, imageSha256: image.sha256, persistenceLabel: persistenceLabelOf(image.id), ...usualGuestSize });
+    const check = { isoPath: image.path, firmware: 'bios' as const, ...usualGuestSize, voices: voicesOf(resolution), services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir, ...(kept && { kept }) };
+    const report = await checkBoot(this.hypervisor, check, signal, progress).finally(() => kept?.close());
     const { screenshot, serialTail, serialLogPath: _log, ...facts } = report;
     for (const problem of report.problems) log(`Boot: ${problem}`);
     if (!report.passed) {

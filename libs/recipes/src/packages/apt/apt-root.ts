@@ -1,5 +1,6 @@
-import { chown, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
 import { runProgram, unprivilegedAccount, type Account, type ProgramResult, type RunOptions } from '#libs/platform';
 import { carriedConfiguration } from './carried-configuration.js';
 
@@ -53,13 +54,11 @@ export class AptRoot {
 
   /**
    * Addresses and proxies may hold credentials: nobody but the account may read them. What is there already stays as it is: apt parses all
-   * lists anew when its sources or the dpkg status are younger than its cache.
+   * lists anew when its sources or the dpkg status are younger than its cache. A refresh and a build may make the same root at once.
    */
   private async write(part: string, text: string): Promise<void> {
     const file = path.join(this.dir, part);
     if ((await readFile(file, 'utf8').catch(() => undefined)) === text && (!this.account || (await stat(file)).gid === this.account.gid)) return;
-    await writeFile(`${file}.new`, text, { mode: 0o640 });
-    if (this.account) await chown(`${file}.new`, 0, this.account.gid);
-    await rename(`${file}.new`, file);
+    await writeFileAtomic(file, text, { mode: 0o640, ...(this.account && { chown: { uid: 0, gid: this.account.gid } }) });
   }
 }

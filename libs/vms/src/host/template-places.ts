@@ -1,0 +1,78 @@
+import { mkdir } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { Hypervisor, type Guest, type GuestSpec } from '#libs/hypervisor';
+import { Settings } from '#libs/platform';
+import type { Vm } from '../vm.js';
+import { BootTimesRepository } from './boot-times.repository.js';
+import { MachineDirectories, type MachineFiles } from './machine-directories.js';
+import { SnapshotShelf } from './snapshot-shelf.js';
+
+/** What clones of a snapshot have in common. */
+export interface Template extends Pick<Vm, 'ownerId' | 'imageSha256' | 'persistenceLabel'> {
+  /** Of the snapshot. */
+  key: string;
+}
+
+/** Directory, disk and account of one guest that nobody uses, and whose state is to be kept. */
+export interface TemplatePlace {
+  files: MachineFiles;
+  spec: Pick<GuestSpec, 'diskPath' | 'workDir' | 'slot' | 'savable'>;
+  /** Puts the state of the guest on the shelf, and ends it. @throws AppError `snapshot_failed`, `guest_ended` */
+  keep(guest: Guest): Promise<void>;
+  /** When the guest has ended. */
+  close(): Promise<void>;
+}
+
+@Injectable()
+export class TemplatePlaces {
+  private readonly slots = new Set<number>();
+
+  constructor(
+    private readonly hypervisor: Hypervisor,
+    private readonly directories: MachineDirectories,
+    private readonly shelf: SnapshotShelf,
+    private readonly times: BootTimesRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @throws AppError `disk_failed` */
+  async open(template: Template): Promise<TemplatePlace> {
+    const files = this.directories.ofTemplate(template.key);
+    const slot = this.takeSlot();
+    const close = async () => {
+      await this.directories.remove(files);
+      this.slots.delete(slot);
+    };
+    try {
+      await this.directories.remove(files);
+      await this.directories.make(files);
+      await this.directories.createDisk(files, { label: template.persistenceLabel, slot });
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const began = performance.now();
+    return {
+      files,
+      spec: { diskPath: files.diskPath, workDir: files.dir, slot, savable: true },
+      keep: (guest) => this.keep(template, guest, (performance.now() - began) / 1000),
+      close,
+    };
+  }
+
+  private async keep({ key, ownerId, imageSha256 }: Template, guest: Guest, seconds: number): Promise<void> {
+    await this.times.note('cold', imageSha256, seconds);
+    await mkdir(this.shelf.directory, { recursive: true, mode: 0o711 });
+    await this.shelf.clear(key);
+    await this.hypervisor.saveSnapshot(guest, this.shelf.pathOf(key));
+    await this.shelf.keep({ key, ownerId, imageSha256 });
+  }
+
+  /** Accounts beyond those of VMs. */
+  private takeSlot(): number {
+    let slot = this.settings.vmMax;
+    while (this.slots.has(slot)) slot++;
+    this.slots.add(slot);
+    return slot;
+  }
+}
