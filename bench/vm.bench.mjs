@@ -28,9 +28,8 @@ async function untilAgent(hypervisor, dir, start) {
   }
 }
 
-async function agents(dataDir) {
+async function agents(dataDir, key) {
   const hypervisor = new QemuHypervisor();
-  const [key] = await readdir(path.join(dataDir, 'vms/snapshots'));
   const [machine] = await readdir(path.join(dataDir, 'vms/machines'));
   const isoPath = path.join(dataDir, 'vms/machines', machine, 'image.iso');
   const spec = (workDir) => ({ isoPath, memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', workDir });
@@ -49,8 +48,11 @@ async function agents(dataDir) {
 }
 
 async function machines(factory, buildId) {
-  const make = (name) => factory.create({ build_id: buildId, name, ...size }, stop.signal);
-  const cold = await make('cold');
+  const make = (name, memory_mb = size.memory_mb) => factory.create({ build_id: buildId, name, ...size, memory_mb }, stop.signal);
+  const [key] = await readdir(path.join(factory.dataDir, 'vms/snapshots'));
+  // The image's own first boot, in its build, was kept. This VM stays.
+  const first = await make('first');
+  if (!first.vm.restored_from_snapshot) throw new Error('The first VM was not restored from the boot that its image was tested by.');
   const one = [];
   for (let index = 0; index < clones; index++) {
     const { ms, vm } = await make('clone');
@@ -63,15 +65,17 @@ async function machines(factory, buildId) {
   const eightMs = performance.now() - began;
   const memory = await Promise.all(eight.map(({ vm }) => factory.privateMb(vm.vm_id)));
   for (const { vm } of eight) await factory.delete(vm.vm_name);
-  return { cold: cold.ms, one, eightMs, memory };
+  // Another size has no snapshot.
+  const cold = await make('cold', size.memory_mb + 64);
+  return { key, cold: cold.ms, first: first.ms, one, eightMs, memory };
 }
 
 const seconds = (ms) => Number((ms / 1000).toFixed(2));
 const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 
 function printFigures(running, agent) {
-  const row = (cold, all) => ({ 'cold s': seconds(cold), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
-  console.table({ 'agent answers': row(agent.cold, agent.warm), running: row(running.cold, running.one) });
+  const row = ({ cold, first }, all) => ({ 'cold s': seconds(cold), 'first clone s': seconds(first), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
+  console.table({ 'agent answers': row(agent, agent.warm), running: row(running, running.one) });
   const most = Math.max(...running.memory);
   console.table({
     'agent answers, p95 <= 0.5 s': { found: `${seconds(percentile(agent.warm, 95))} s`, goal: verdict(percentile(agent.warm, 95) <= 500) },
@@ -79,7 +83,7 @@ function printFigures(running, agent) {
     [`${atOnce} clones at once running, <= 8 s in all`]: { found: `${seconds(running.eightMs)} s`, goal: verdict(running.eightMs <= 8_000) },
     'private memory of each, <= 100 MB': { found: `${most.toFixed(0)} MiB at most`, goal: verdict(most * 1.048576 <= 100) },
   });
-  console.log(`The first clone of a process, which hashes the whole snapshot: ${seconds(agent.first)} s`);
+  console.log('The first clone of a process hashes the whole snapshot.');
 }
 
 await inScratch(stop, { about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs` }, async (dataDir) => {
@@ -91,7 +95,7 @@ await inScratch(stop, { about: `; guests on ${(await new QemuHypervisor().accele
     console.log('Making machines …');
     const running = await machines(factory, buildId);
     console.log('Starting guests without a factory …');
-    const agent = await agents(dataDir);
+    const agent = await agents(dataDir, running.key);
     printFigures(running, agent);
   } finally {
     await factory.stop();

@@ -101,7 +101,7 @@ const until = async (isSo: () => Promise<boolean>) => {
 const restore = async (guest: Guest, run: Run, hostname: string) => {
   await run('date', '--set', '@1000000000');
   const at = new Date();
-  const report = await guest.helper.restore({ entropy: randomBytes(64), at, hostname }, 2 * minutes);
+  const report = await guest.helper.restore({ entropy: randomBytes(64), at, hostname, isPluggedIn: true }, 2 * minutes);
   const clock = Number(await run('date', '+%s.%N')) * 1_000;
   expect(clock).toBeGreaterThanOrEqual(Math.floor(at.getTime()));
   expect(clock).toBeLessThan(Date.now() + 1_000);
@@ -115,7 +115,7 @@ const restore = async (guest: Guest, run: Run, hostname: string) => {
 };
 
 const becomesItsOwnMachine = async (guest: Guest, run: Run) => {
-  expect(await guest.helper.waitUntilReady(AbortSignal.timeout(minutes))).toEqual({ version: '1', systemState: 'running', bootId: await run('cat', '/proc/sys/kernel/random/boot_id') });
+  expect(await guest.helper.waitUntilReady(AbortSignal.timeout(minutes))).toEqual({ version: '2', systemState: 'running', bootId: await run('cat', '/proc/sys/kernel/random/boot_id') });
   const original = await run('sh', '-c', 'cat /etc/machine-id /etc/ssh/*.pub');
   const first = await restore(guest, run, 'clone-1');
   const second = await restore(guest, run, 'clone-2');
@@ -123,7 +123,7 @@ const becomesItsOwnMachine = async (guest: Guest, run: Run) => {
   expect(values).toHaveLength(8);
   expect(new Set([...values, ...original.split('\n')]).size).toBe(8 + 3);
   await until(async () => (await run('systemctl', 'is-active', 'ssh')) === 'active');
-  await expect(guest.helper.restore({ entropy: randomBytes(32), at: new Date(), hostname: 'a b' }, minutes)).rejects.toMatchObject({ reason: 'guest_helper_failed' });
+  await expect(guest.helper.restore({ entropy: randomBytes(32), at: new Date(), hostname: 'a b', isPluggedIn: true }, minutes)).rejects.toMatchObject({ reason: 'guest_helper_failed' });
 };
 
 const typesWhateverTheKeyboard = async (guest: Guest, run: Run) => {

@@ -166,7 +166,7 @@ describe('eight clones of one saved state', () => {
           clones.push(guest);
           const mac = `52:54:00:aa:bb:0${index}`;
           const sshHostKeys = await makeSshHostKeys(`clone-${index}`);
-          const report = await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: `clone-${index}`, mac, sshHostKeys }, 5 * minutes);
+          const report = await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: `clone-${index}`, mac, isPluggedIn: false, sshHostKeys }, 5 * minutes);
           const [random, machineId, hostname, keys, card] = await Promise.all([
             read(guest, 'sh', '-c', 'head -c 32 /dev/urandom | od -An -tx1 | tr -d " \\n"'),
             read(guest, 'cat', '/etc/machine-id'),

@@ -81,6 +81,8 @@ export interface RestoreDuties {
   hostname: string;
   /** Of its first network interface, as 52:54:00:12:34:56; absent: it keeps the one it has. */
   mac?: string;
+  /** Its network card is about to be plugged in: it then asks for an address of its own. */
+  isPluggedIn: boolean;
   /** Made outside, where that takes a hundredth of the time; a type that is absent is made by the guest, where it has an SSH server. */
   sshHostKeys?: readonly SshHostKey[];
 }
@@ -163,7 +165,7 @@ export abstract class Hypervisor {
    */
   abstract fingerprint(shape: GuestShape): Promise<string>;
   /**
-   * Stops a guest that was started `savable`, keeps memory, devices and disk in `snapshotDir`, which must not exist, and ends it. Whole or not
+   * Unplugs the network of a guest that was started `savable`, waits a little until it is at rest, stops it, keeps memory, devices and disk in `snapshotDir`, which must not exist, and ends it. Whole or not
    * there at all.
    * @throws AppError `snapshot_failed`, `guest_ended`
    */

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { anonymousCaller, parseInput, schemaOf, type Caller } from '#libs/platform';
-import { VmFactory } from '../../../test/support/vm-factory.js';
 import { SnapshotShelf } from './host/snapshot-shelf.js';
+import { VmFactory } from './testing/vm-factory.js';
 import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
 import { VmScreenService } from './vm-screen.service.js';
 import { VmService } from './vm.service.js';
@@ -29,7 +29,7 @@ describe('a VM', () => {
     expect(factory.machines.guests.map(({ spec, isClone, isRunning }) => [spec.savable ?? false, isClone, isRunning])).toEqual([[true, false, false], [false, true, true]]);
     const [clone] = factory.running();
     expect(clone).toMatchObject({ isLinkUp: true, spec: { survives: true, onReset: 'restart', slot: 0, workDir: factory.directoryOf(vm) } });
-    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), at: expect.any(Date), hostname: 'first', mac: expect.stringMatching(/^52:/), sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
+    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), at: expect.any(Date), hostname: 'first', mac: expect.stringMatching(/^52:/), isPluggedIn: true, sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
     expect(clone!.restored[0]!.entropy).toHaveLength(64);
     expect((await readdir(factory.directoryOf(vm))).sort()).toEqual(expect.arrayContaining(['disk.qcow2', 'image.iso']));
     expect((await stat(path.join(factory.directoryOf(vm), 'image.iso'))).nlink).toBe(2);
@@ -125,13 +125,17 @@ describe('stopping', () => {
     const build = await factory.built(ada);
     await factory.create(ada, build);
     let release: () => void = () => undefined;
+    let enter: () => void = () => undefined;
+    const entered = new Promise<void>((resolve) => (enter = resolve));
     const original = factory.machines.startFromSnapshot.bind(factory.machines);
     factory.machines.startFromSnapshot = async (directory, spec, signal) => {
+      enter();
       await new Promise<void>((resolve) => (release = resolve));
       return await original(directory, spec, signal);
     };
     const creating = factory.create(ada, build, { name: 'half' });
-    await factory.until(ada, 'half', 'restoring');
+    await entered;
+    expect(await factory.get(ada, 'half')).toMatchObject({ state: 'restoring' });
     const stopping = factory.app.get(VmService).stop(ada, 'half', false);
     release();
     await Promise.all([creating, stopping]);

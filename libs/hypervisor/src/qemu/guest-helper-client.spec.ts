@@ -4,10 +4,10 @@ import { GuestHelperClient } from './guest-helper-client.js';
 
 const base64 = (value: string | Buffer) => Buffer.from(value).toString('base64') || '=';
 const bootId = 'a0b1c2d3-0000-4000-8000-00000000abcd';
-const greeting = ['1', bootId, 'running'];
+const greeting = ['2', bootId, 'running'];
 const random = Buffer.alloc(32, 7);
 const machineId = '0123456789abcdef0123456789abcdef';
-const duties = { entropy: Buffer.alloc(32, 1), at: new Date(1_760_000_000_250), hostname: 'clone-1', mac: '52:54:00:00:00:01' };
+const duties = { entropy: Buffer.alloc(32, 1), at: new Date(1_760_000_000_250), hostname: 'clone-1', mac: '52:54:00:00:00:01', isPluggedIn: false };
 const forever = new AbortController().signal;
 const peers: Peer[] = [];
 afterEach(() => peers.splice(0).forEach((peer) => peer.end()));
@@ -31,15 +31,15 @@ async function helperWith(answers: Answers, callDeadlineMs = 2_000) {
 describe('GuestHelperClient', () => {
   it('greets, behind a line that somebody else left half', async () => {
     const { peer, helper } = await helperWith({});
-    expect(await helper.waitUntilReady(forever)).toEqual({ version: '1', bootId, systemState: 'running' });
+    expect(await helper.waitUntilReady(forever)).toEqual({ version: '2', bootId, systemState: 'running' });
     expect(peer.heard()).toMatch(/^\n\d+ hello\n$/);
   });
 
   it('asks again until a helper is there, and does not mind nonsense before', async () => {
     let asked = 0;
-    const { helper } = await helperWith({ hello: (_values, id) => (++asked === 1 ? undefined : asked === 2 ? 'what?\n9 ok\n' : asked === 3 ? [...greeting.slice(0, 1), 'no boot id'] : asked === 4 ? `${id} error =\n` : greeting) });
+    const { helper } = await helperWith({ hello: (_values, id) => (++asked === 1 ? undefined : asked === 2 ? 'what?\n9 ok\n' : asked === 3 ? ['1', ...greeting.slice(1)] : asked === 4 ? `${id} error =\n` : asked === 5 ? ['2', 'no boot id'] : greeting) });
     await helper.waitUntilReady(forever, 500);
-    expect(asked).toBe(5);
+    expect(asked).toBe(6);
   });
 
   it('takes the answer of a helper that needs longer for it than the pause between questions', async () => {
@@ -53,9 +53,9 @@ describe('GuestHelperClient', () => {
     const heard: Buffer[][] = [];
     const { helper } = await helperWith({ restore: (values) => (heard.push(values), [machineId, random, 'random=0.5 clock=0.1 ssh_keys=210']) });
     expect(await helper.restore(duties, 2_000)).toEqual({ machineId, random, milliseconds: { random: 0.5, clock: 0.1, ssh_keys: 210 } });
-    expect(heard[0]?.map(String)).toEqual([String(duties.entropy), '1760000000.250', 'clone-1', '52:54:00:00:00:01']);
-    await helper.restore({ ...duties, mac: undefined }, 2_000);
-    expect(heard[1]?.[3]).toHaveLength(0);
+    expect(heard[0]?.map(String)).toEqual([String(duties.entropy), '1760000000.250', 'clone-1', '52:54:00:00:00:01', '']);
+    await helper.restore({ ...duties, mac: undefined, isPluggedIn: true }, 2_000);
+    expect(heard[1]?.slice(3).map(String)).toEqual(['', '1']);
   });
 
   it('types text of any script, but no more than a terminal takes', async () => {

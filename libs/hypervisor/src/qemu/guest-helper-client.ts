@@ -7,6 +7,8 @@ import { LineSocket } from './line-socket.js';
 
 /** Of the protocol (guest/openfactory-helper), both ways. */
 const lineBytes = 64 << 10;
+/** A helper that speaks another one is not understood. */
+export const helperProtocol = '2';
 const replyForm = /^(\d{1,15}) (ok|error)((?: (?:=|[A-Za-z0-9+/]+={0,2}))*)\r?$/;
 const typeBytes = 4_096;
 
@@ -49,9 +51,9 @@ export class GuestHelperClient {
   }
 
   /** @throws AppError `guest_helper_failed` */
-  async restore({ entropy, at, hostname, mac, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+  async restore({ entropy, at, hostname, mac, isPluggedIn, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
     const keys = sshHostKeys.flatMap(({ type, privateKey, publicKey }) => [type, privateKey, publicKey]);
-    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? '', ...keys], deadlineMs));
+    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? '', isPluggedIn ? '1' : '', ...keys], deadlineMs));
   }
 
   /** @throws AppError `guest_helper_failed` */
@@ -113,7 +115,7 @@ function greetingOf([version, bootId, systemState]: Buffer[]): HelperGreeting {
     if (!form.test(text)) throw failed(`answered hello without its ${name}`);
     return text;
   };
-  return { version: word(version, /^\d{1,6}$/, 'version'), bootId: word(bootId, /^[0-9a-f-]{36}$/, 'boot id'), systemState: word(systemState, /^[a-z]{1,20}$/, 'system state') };
+  return { version: word(version, new RegExp(`^${helperProtocol}$`), `version, ${helperProtocol}`), bootId: word(bootId, /^[0-9a-f-]{36}$/, 'boot id'), systemState: word(systemState, /^[a-z]{1,20}$/, 'system state') };
 }
 
 function reportOf([machineId, random, times]: Buffer[]): RestoreReport {

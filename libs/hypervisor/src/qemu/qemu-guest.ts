@@ -58,6 +58,11 @@ export class QemuGuest extends Guest {
     return this.parts.place;
   }
 
+  /** Of its QEMU, in milliseconds. */
+  get cpuMs(): number {
+    return this.parts.process.cpuMs();
+  }
+
   get serialLogPath(): string {
     return this.parts.serial.path;
   }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { clip } from '#libs/platform';
-import { identify, signalProcess, untilGone, type ProcessIdentity } from './process-identity.js';
+import { cpuMsOf, identify, signalProcess, untilGone, type ProcessIdentity } from './process-identity.js';
 
 const killGraceMs = 300;
 const watchMs = 250;
@@ -67,6 +67,11 @@ export class QemuProcess {
     if (!qemu || !this.processes.launcher) return undefined;
     this.processes = { launcher: this.processes.launcher, qemu };
     return this.processes as GuestProcesses;
+  }
+
+  /** Of all its threads, in milliseconds; 0 where it has ended. */
+  cpuMs(): number {
+    return this.processes.qemu ? cpuMsOf(this.processes.qemu.pid) : 0;
   }
 
   get hasEnded(): boolean {

@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { sharedGroup } from './guest-account.js';
-import { callMs, stateDescriptor } from './guest-launch.js';
+import { callMs, shapeOf, stateDescriptor } from './guest-launch.js';
 import { baseOf } from './guest-place.js';
+import { untilAtRest } from './at-rest.js';
 import { diskSize } from './qcow2-header.js';
-import { seen, socketDir, socketNames } from './qemu-command.js';
+import { hasCard, seen, socketDir, socketNames } from './qemu-command.js';
 import type { QemuGuest } from './qemu-guest.js';
 import type { QmpClient } from './qmp-client.js';
 import { describeSnapshot, snapshotFiles } from './snapshot-files.js';
@@ -32,6 +33,9 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
   try {
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { mode: 0o711 });
+    // Clones begin unplugged: that they are is no news to them then.
+    if (hasCard(shapeOf(guest.spec))) await guest.setLink(false);
+    await untilAtRest(() => guest.cpuMs);
     await sendState(guest, path.join(partial, snapshotFiles.state));
     await rename(guest.place.own(path.basename(seen.ownMemory)), path.join(partial, snapshotFiles.memory));
     await guest.quit();

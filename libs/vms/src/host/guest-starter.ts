@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import os from 'node:os';
 import { Injectable, Logger } from '@nestjs/common';
 import { Hypervisor, makeSshHostKeys, waitForSystem, type Guest, type GuestSpec } from '#libs/hypervisor';
 import { AppError, errorMessage } from '#libs/platform';
+import pLimit from 'p-limit';
 import { VmPace } from '../vm-pace.js';
 import type { BootKind, Vm, VmState } from '../vm.js';
 import { MachineDirectories, type MachineFiles } from './machine-directories.js';
@@ -21,6 +23,8 @@ const bootsItself = ['image_not_cloneable', 'snapshot_failed', 'snapshot_damaged
 @Injectable()
 export class GuestStarter {
   private readonly log = new Logger('Vms');
+  /** Each clone takes whole processors until it is a machine of its own; more at once would only wait for each other, for longer. */
+  private readonly takeTurn = pLimit(Math.max(1, Math.floor(os.availableParallelism() / 2)));
 
   constructor(
     private readonly hypervisor: Hypervisor,
@@ -57,8 +61,11 @@ export class GuestStarter {
     try {
       for (let boots = 0; boots < 2; boots++) {
         const found = await this.shelf.use(key, async (directory) => {
-          await onState('restoring');
-          return await this.restore(vm, files, directory, signal);
+          return await this.takeTurn(async () => {
+            signal.throwIfAborted();
+            await onState('restoring');
+            return await this.restore(vm, files, directory, signal);
+          });
         });
         if (found) return found.value;
         await onState('creating');
@@ -81,7 +88,7 @@ export class GuestStarter {
     const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
     return await orQuit(guest, async () => {
       const sshHostKeys = await keys;
-      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id), sshHostKeys }, this.pace.dutiesMs);
+      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id), isPluggedIn: vm.network === 'egress', sshHostKeys }, this.pace.dutiesMs);
       if (vm.network === 'egress') await guest.setLink(true);
       signal.throwIfAborted();
     });

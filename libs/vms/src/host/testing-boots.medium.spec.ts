@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BootOffers, checkBoot, usualGuestSize, type BootReport } from '#libs/hypervisor';
 import { anonymousCaller } from '#libs/platform';
-import { VmFactory } from '../../../../test/support/vm-factory.js';
+import { VmFactory } from '../testing/vm-factory.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 
 const ada = anonymousCaller('192.0.2.1');

@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { anonymousCaller, type Caller } from '#libs/platform';
-import { VmFactory } from '../../../../test/support/vm-factory.js';
+import { VmFactory } from '../testing/vm-factory.js';
 import { VmScreenService } from '../vm-screen.service.js';
 import { VmService } from '../vm.service.js';
 import { HostIdentity } from './host-identity.js';

@@ -9,14 +9,14 @@ import { ArtifactStore } from '#libs/artifacts';
 import { buildEntities, BuildsModule } from '#libs/builds';
 import { loadSettings, parseInput, PlatformModule, type Caller } from '#libs/platform';
 import { recipeEntities } from '#libs/recipes';
-import { vmEntities, VmsModule } from '#libs/vms';
-import type { FakeGuest } from '../../libs/hypervisor/src/testing/fake-hypervisor.js';
-import { VmQueryService } from '../../libs/vms/src/vm-query.service.js';
-import { CreateVmInput, type VmDetails } from '../../libs/vms/src/vms.dto.js';
-import { VmsTools } from '../../libs/vms/src/vms.tools.js';
-import { cloneDatabase, type TestDatabase } from './database.js';
-import { FakeBuildPipeline } from './fake-build-pipeline.js';
-import { FakeMachines, quickPace } from './fake-machines.js';
+import { cloneDatabase, type TestDatabase } from '../../../../test/support/database.js';
+import { FakeBuildPipeline } from '../../../../test/support/fake-build-pipeline.js';
+import { FakeMachines, quickPace } from '../../../../test/support/fake-machines.js';
+import type { FakeGuest } from '../../../hypervisor/src/testing/fake-hypervisor.js';
+import { vmEntities, VmsModule } from '../index.js';
+import { VmQueryService } from '../vm-query.service.js';
+import { CreateVmInput, type VmDetails } from '../vms.dto.js';
+import { VmsTools } from '../vms.tools.js';
 
 /** A factory with a real database, builds that are there without work, and guests that are up at once. */
 export class VmFactory {
