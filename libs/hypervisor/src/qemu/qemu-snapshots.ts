@@ -12,7 +12,7 @@ import { diskSize } from './qcow2-header.js';
 import { hasCard, seen, socketDir, socketNames } from './qemu-command.js';
 import type { QemuGuest } from './qemu-guest.js';
 import type { QmpClient } from './qmp-client.js';
-import { describeSnapshot, snapshotFiles } from './snapshot-files.js';
+import { describeSnapshot, snapshotFiles, trustSnapshot } from './snapshot-files.js';
 import { StateReceiver } from './state-receiver.js';
 
 const saveMs = 120_000;
@@ -41,9 +41,11 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
     await guest.quit();
     if (diskPath !== undefined) await keepDisk(diskPath, partial);
     await share(path.join(partial, snapshotFiles.memory), 0o660);
-    await writeWhole(path.join(partial, snapshotFiles.record), JSON.stringify(await describeSnapshot(partial, fingerprint)));
+    const record = await describeSnapshot(partial, fingerprint);
+    await writeWhole(path.join(partial, snapshotFiles.record), JSON.stringify(record));
     for (const place of [path.join(partial, snapshotFiles.memory), partial]) await flush(place);
     await rename(partial, snapshotDir);
+    trustSnapshot(snapshotDir, record);
     await flush(path.dirname(snapshotDir));
   } catch (error) {
     await guest.quit();

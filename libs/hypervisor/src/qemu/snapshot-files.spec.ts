@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { copyFile, mkdtemp, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describeSnapshot, openSnapshot, snapshotFiles } from './snapshot-files.js';
+import { describeSnapshot, openSnapshot, snapshotFiles, trustSnapshot } from './snapshot-files.js';
 
 const mebibyte = 1 << 20;
 let dir: string;
@@ -49,6 +49,18 @@ describe('a snapshot', () => {
 
   it.each(['memory', 'state', 'record'] as const)('is damaged without its %s', async (name) => {
     await rm(file(name));
+    await expect(check()).rejects.toMatchObject({ reason: 'snapshot_damaged' });
+  });
+
+  it('is not read again by who saved it, until its memory was touched', async () => {
+    const record = await describeSnapshot(dir, 'print');
+    // A sum that reading would find wrong.
+    const lie = { ...record, memory: { ...record.memory, sha256: 'f'.repeat(64) } };
+    await writeFile(file('record'), JSON.stringify(lie));
+    await expect(check()).rejects.toMatchObject({ reason: 'snapshot_damaged' });
+    trustSnapshot(dir, lie);
+    await check();
+    await utimes(file('memory'), new Date(), new Date());
     await expect(check()).rejects.toMatchObject({ reason: 'snapshot_damaged' });
   });
 

@@ -34,8 +34,13 @@ export async function describeSnapshot(dir: string, fingerprint: string): Promis
   return { version, fingerprint, state: { sizeBytes: state.length, sha256: createHash('sha256').update(state).digest('hex') }, memory: { ...mark, sha256: memorySum } };
 }
 
+/** For who has described a snapshot just now, at the place where it stands for good: as long as its mark stays, it need not be read again. */
+export function trustSnapshot(dir: string, { memory: { sha256, ...mark } }: SnapshotRecord): void {
+  trusted.set(path.resolve(dir, snapshotFiles.memory), trustOf(sha256, mark));
+}
+
 /**
- * Checks a snapshot against what was recorded of it. Its memory is read in whole at the first use in a process, and where its mark has changed;
+ * Checks a snapshot against what was recorded of it. Its memory is read in whole at the first use in a process that did not save it, and where its mark has changed;
  * else the mark is enough.
  * @returns the open state, which is for the caller to close. @throws AppError `snapshot_damaged`
  */
@@ -74,12 +79,14 @@ async function checkState(state: FileHandle, { state: { sizeBytes, sha256 } }: S
 }
 
 async function checkMemory(memoryPath: string, { memory: { sha256, ...recorded } }: SnapshotRecord): Promise<void> {
-  const mark = JSON.stringify(await markOf(memoryPath).catch(() => undefined));
+  const mark = await markOf(memoryPath).catch(() => undefined);
   const key = path.resolve(memoryPath);
-  if (trusted.get(key) === `${sha256} ${mark}`) return;
-  if (mark === undefined || (JSON.parse(mark) as FileMark).sizeBytes !== recorded.sizeBytes || (await sha256Of(memoryPath)) !== sha256) throw damaged('has another memory than was saved');
-  trusted.set(key, `${sha256} ${mark}`);
+  if (mark && trusted.get(key) === trustOf(sha256, mark)) return;
+  if (mark?.sizeBytes !== recorded.sizeBytes || (await sha256Of(memoryPath)) !== sha256) throw damaged('has another memory than was saved');
+  trusted.set(key, trustOf(sha256, mark));
 }
+
+const trustOf = (sha256: string, { inode, sizeBytes, changedNs, modifiedNs }: FileMark) => [sha256, inode, sizeBytes, changedNs, modifiedNs].join(' ');
 
 async function markOf(file: string): Promise<FileMark> {
   const { ino, size, ctimeNs, mtimeNs } = await stat(file, { bigint: true });
