@@ -208,7 +208,7 @@ describe('over MCP alone, from an empty data directory', () => {
     const base = state.stages.find(({ stage }: Json) => stage === 'base');
     expect(base).toMatchObject({ from_cache: true });
     const iso = await download(buildId, path.join(data.dir, 'gxp.iso'));
-    await cloned(iso, async (run) => {
+    await booted(iso, async (run) => {
       for (const service of ['ssh', 'auditd', 'chrony', 'rsyslog', 'nftables']) expect(await run('systemctl', 'is-active', service)).toBe('active');
       expect(await run('vim', '--version')).toContain('VIM');
       expect(await run('nft', 'list', 'ruleset')).toContain('policy drop');
