@@ -46,8 +46,8 @@ const untilState = async (name: string, wanted: string, within = 15 * minutes): 
   }
 };
 const textOn = async (name: string): Promise<string> => await readScreen((await ask('screenshot_vm', { vm_name: name })).pictures[0]!);
-const untilScreen = async (name: string, wanted: RegExp): Promise<string> => {
-  const endsAt = Date.now() + 5 * minutes;
+const untilScreen = async (name: string, wanted: RegExp, withinMs = 5 * minutes): Promise<string> => {
+  const endsAt = Date.now() + withinMs;
   for (;;) {
     const text = await textOn(name);
     if (wanted.test(text)) return text;
@@ -134,12 +134,19 @@ describe('a person with a browser', () => {
       await page.goto((await call('get_vm_console_url', { vm_name: 'second' })).url as string);
       await page.getByTestId('status').getByText('Connected', { exact: true }).waitFor();
       await page.locator('canvas').click();
-      // A guest that stands still between the press and the release of a key repeats it: held as short as can be.
-      for (const key of 'clear; echo "    by console $((6*7))"\n') {
-        await page.keyboard.press(key === '\n' ? 'Enter' : key);
-        await sleep(100);
+      // A guest that stands still for a second between the press and the release of a key repeats it.
+      for (let tries = 1; ; tries++) {
+        for (const key of 'clear; echo "    by console $((6*7))"\n') {
+          await page.keyboard.press(key === '\n' ? 'Enter' : key);
+          await sleep(100);
+        }
+        try {
+          await untilScreen('second', /by console 42/, minutes);
+          break;
+        } catch (error) {
+          if (tries === 3) throw error;
+        }
       }
-      await untilScreen('second', /by console 42/);
       const seen = async () => await readScreen(await page.locator('canvas').screenshot());
       for (const endsAt = Date.now() + 2 * minutes; !/by console 42/.test(await seen()); ) if (Date.now() > endsAt) throw new Error(`The page shows:\n${await seen()}`);
     } finally {
@@ -177,7 +184,7 @@ describe('eight clones of one saved state', () => {
           clones.push(guest);
           const mac = `52:54:00:aa:bb:0${index}`;
           const sshHostKeys = await makeSshHostKeys(`clone-${index}`);
-          const report = await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: `clone-${index}`, mac, isPluggedIn: false, sshHostKeys }, 5 * minutes);
+          const report = await guest.helper.restore({ entropy: randomBytes(64), hostname: `clone-${index}`, mac, isPluggedIn: false, sshHostKeys }, 5 * minutes);
           const [random, machineId, hostname, keys, card] = await Promise.all([
             read(guest, 'sh', '-c', 'head -c 32 /dev/urandom | od -An -tx1 | tr -d " \\n"'),
             read(guest, 'cat', '/etc/machine-id'),

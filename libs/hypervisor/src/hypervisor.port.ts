@@ -76,8 +76,6 @@ export interface ExecuteResult {
 export interface RestoreDuties {
   /** At least 32 bytes of the host's randomness, given to this guest alone. */
   entropy: Buffer;
-  /** What its clock shall say when it hears this. */
-  at: Date;
   hostname: string;
   /** Of its first network interface, as 52:54:00:12:34:56; absent: it keeps the one it has. */
   mac?: string;
@@ -114,7 +112,7 @@ export interface HelperGreeting {
 export abstract class GuestHelper {
   /** At once where it runs already: may be asked again, for how the system is. @throws AppError `guest_ended`, or the signal's reason */
   abstract waitUntilReady(signal: AbortSignal): Promise<HelperGreeting>;
-  /** Not idempotent: each call makes the guest a new machine. @throws AppError `guest_helper_failed`, `guest_ended` */
+  /** Not idempotent: each call makes the guest a new machine, with the host's time within half a second. @throws AppError `guest_helper_failed`, `guest_ended` */
   abstract restore(duties: RestoreDuties, deadlineMs: number): Promise<RestoreReport>;
   /**
    * Types text, whatever the keyboard's layout, on the virtual terminal that is on its screen; at most 4096 bytes of UTF-8.

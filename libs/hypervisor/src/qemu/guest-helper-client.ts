@@ -11,6 +11,9 @@ const lineBytes = 64 << 10;
 export const helperProtocol = '2';
 const replyForm = /^(\d{1,15}) (ok|error)((?: (?:=|[A-Za-z0-9+/]+={0,2}))*)\r?$/;
 const typeBytes = 4_096;
+/** How far behind a clone's clock may be, and how often that is tried for. */
+const clockMs = 500;
+const clockTries = 20;
 
 /**
  * Our own helper inside the guest, over a virtio-serial port: lines with an id, so that an answer that comes too late is known and dropped, as is
@@ -51,9 +54,20 @@ export class GuestHelperClient {
   }
 
   /** @throws AppError `guest_helper_failed` */
-  async restore({ entropy, at, hostname, mac, isPluggedIn, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+  async restore({ entropy, hostname, mac, isPluggedIn, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
     const keys = sshHostKeys.flatMap(({ type, privateKey, publicKey }) => [type, privateKey, publicKey]);
-    return reportOf(await this.#call('restore', [entropy, (at.getTime() / 1000).toFixed(3), hostname, mac ?? '', isPluggedIn ? '1' : '', ...keys], deadlineMs));
+    const report = reportOf(await this.#call('restore', [entropy, hostname, mac ?? '', isPluggedIn ? '1' : '', ...keys], deadlineMs));
+    await this.#setClock(deadlineMs);
+    return report;
+  }
+
+  /** The clock is then behind by no more than question and answer took; where a busy host made that long, it is set again. */
+  async #setClock(deadlineMs: number): Promise<void> {
+    for (let tries = 0, tookMs = Infinity; tookMs > clockMs && tries < clockTries; tries++) {
+      const asked = performance.now();
+      await this.#call('clock', [(Date.now() / 1000).toFixed(3)], deadlineMs);
+      tookMs = performance.now() - asked;
+    }
   }
 
   /** @throws AppError `guest_helper_failed` */

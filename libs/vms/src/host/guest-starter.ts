@@ -88,7 +88,7 @@ export class GuestStarter {
     const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
     return await orQuit(guest, async () => {
       const sshHostKeys = await keys;
-      await guest.helper.restore({ entropy: randomBytes(64), at: new Date(), hostname: vm.name, mac: macOf(vm.id), isPluggedIn: vm.network === 'egress', sshHostKeys }, this.pace.dutiesMs);
+      await guest.helper.restore({ entropy: randomBytes(64), hostname: vm.name, mac: macOf(vm.id), isPluggedIn: vm.network === 'egress', sshHostKeys }, this.pace.dutiesMs);
       if (vm.network === 'egress') await guest.setLink(true);
       signal.throwIfAborted();
     });

@@ -11,7 +11,7 @@ describe('the configuration of GRUB', () => {
 
   it('boots live, with persistence of this image only, on both consoles', () => {
     const config = menuConfig(identity, 'Server', ['net.ifnames=0', 'quiet']);
-    expect(config).toContain("linux /live/vmlinuz 'boot=live' 'persistence' 'persistence-label=of-a1b2c3d4e5f' 'persistence-storage=filesystem' 'console=tty0' 'console=ttyS0,115200' 'net.ifnames=0' 'quiet' $in_qemu\n");
+    expect(config).toContain("linux /live/vmlinuz 'boot=live' 'persistence' 'persistence-label=of-a1b2c3d4e5f' 'persistence-storage=filesystem' 'console=tty0' 'console=ttyS0,115200' $in_qemu 'net.ifnames=0' 'quiet'\n");
     expect(config).toContain('terminal_output console serial');
   });
 

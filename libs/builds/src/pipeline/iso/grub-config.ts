@@ -31,7 +31,7 @@ export function menuConfig({ persistenceLabel }: IsoIdentity, menuTitle: string,
   // The last console is /dev/console, where the system's own messages go: the serial one, which a factory can read.
   // Persistence is looked for among labels; without the third word live-boot mounts every file system there is, to look for files of that name.
   const own = ['boot=live', 'persistence', `persistence-label=${persistenceLabel}`, 'persistence-storage=filesystem', 'console=tty0', 'console=ttyS0,115200'];
-  const words = [...own, ...kernelArgs].map((argument) => `'${argument}'`).join(' ');
+  const quoted = (words: readonly string[]) => words.map((argument) => ` '${argument}'`).join('');
   return [
     'serial --unit=0 --speed=115200 --word=8 --parity=no --stop=1',
     'terminal_input console serial',
@@ -43,7 +43,7 @@ export function menuConfig({ persistenceLabel }: IsoIdentity, menuTitle: string,
     'smbios --type 1 --get-string 4 --set manufacturer',
     'if [ "$manufacturer" = QEMU ]; then set in_qemu=quickusbmodules; fi',
     `menuentry '${menuText(menuTitle)}' {`,
-    `  linux /live/vmlinuz ${words} $in_qemu`,
+    `  linux /live/vmlinuz${quoted(own)} $in_qemu${quoted(kernelArgs)}`,
     '  initrd /live/initrd.img',
     '}',
     '',
