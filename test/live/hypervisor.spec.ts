@@ -89,6 +89,12 @@ async function qemusOf(dir: string): Promise<number[]> {
   return ours.flat();
 }
 
+/** What is in the log of its serial port. */
+async function serialOf(workDir: string): Promise<string> {
+  const [name] = (await readdir(workDir)).filter((entry) => entry.startsWith('serial-'));
+  return name === undefined ? '' : await readFile(path.join(workDir, name), 'utf8');
+}
+
 async function until<T>(look: () => Promise<T | undefined> | T | undefined, withinMs = 60_000): Promise<T> {
   const endsAt = performance.now() + withinMs;
   for (;;) {
@@ -201,6 +207,8 @@ describe('a factory that is killed', () => {
         if (factory.exitCode !== null) throw new Error(output);
         return output.includes('started');
       });
+      // What a guest prints while no factory is there is lost.
+      await until(async () => (await serialOf(given.workDir)).includes(words));
       expect(await qemusOf(given.workDir)).toHaveLength(1);
     } finally {
       factory.kill('SIGKILL');
