@@ -119,8 +119,8 @@ class SystemCheck {
   }
 
   async #askAgent(): Promise<void> {
-    const { version } = await this.#hopefully((signal) => this.hand.guest.waitForAgent(signal));
-    this.hand.report.agentVersion = version;
+    await this.#hopefully((signal) => this.hand.guest.waitForAgent(signal));
+    this.hand.report.agentVersion = await untilAborted(this.hand.guest.agentVersion(), this.hand.stop);
     this.hand.onProgress(0.8);
     await this.#waitForSystem();
     this.hand.onProgress(0.9);

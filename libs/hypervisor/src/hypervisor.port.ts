@@ -133,7 +133,9 @@ export abstract class Guest {
   /** The end of what it printed on its first serial port. */
   abstract serialText(): string;
   /** @throws AppError `guest_ended`, or the signal's reason */
-  abstract waitForAgent(signal: AbortSignal): Promise<{ version: string }>;
+  abstract waitForAgent(signal: AbortSignal): Promise<void>;
+  /** @throws AppError `guest_agent_failed`, `guest_ended` */
+  abstract agentVersion(): Promise<string>;
   /** Runs a program in the guest, as its root, through its agent. @throws AppError `guest_agent_failed`, `guest_ended` */
   abstract execute(path: string, args: readonly string[], options: ExecuteOptions): Promise<ExecuteResult>;
   /** A PNG of its screen. @throws AppError `screenshot_failed`, `guest_ended` */

@@ -20,8 +20,18 @@ async function agentWith(answers: Answers, callDeadlineMs = 2_000) {
 describe('GuestAgentClient', () => {
   it('finds its step behind half an old line', async () => {
     const { peer, agent } = await agentWith({ 'guest-sync-delimited': ({ id }) => Buffer.concat([Buffer.from('"half": 1}\n{"return": 7}\n{"ret'), marked({ return: id })]) });
-    expect(await agent.waitUntilReady(forever)).toEqual({ version: '7.2.22' });
+    await agent.waitUntilReady(forever);
+    expect(await agent.version()).toBe('7.2.22');
     expect(peer.heard()).toContain('\u00ff{"execute":"guest-sync-delimited"');
+  });
+
+  it.each<[unknown, string]>([
+    [{ version: 7 }, 'unknown'],
+    [null, 'unknown'],
+    [{ version: 'x'.repeat(1_000) }, `${'x'.repeat(40)}…`],
+  ])('makes a version of %j', async (info, version) => {
+    const { agent } = await agentWith({ 'guest-info': () => ({ return: info }) });
+    expect(await agent.version()).toBe(version);
   });
 
   it('asks again until an agent is there', async () => {

@@ -31,20 +31,22 @@ export class GuestAgentClient {
   }
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
-  async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<{ version: string }> {
+  async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.#inTurn(async () => {
-          await this.#synchronise(everyMs, signal);
-          const answer = (await this.#ask('guest-info', {}, this.callDeadlineMs)) as { version?: unknown } | undefined;
-          return { version: typeof answer?.version === 'string' ? clip(answer.version, 40) : 'unknown' };
-        });
+        return await this.#inTurn(() => this.#synchronise(everyMs, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (this.#closedBy) throw error;
       }
     }
+  }
+
+  /** @throws AppError `guest_agent_failed` */
+  async version(): Promise<string> {
+    const answer = await this.#call('guest-info', {}, performance.now() + this.callDeadlineMs);
+    return isRecord(answer) && typeof answer.version === 'string' ? clip(answer.version, 40) : 'unknown';
   }
 
   /** @throws AppError `guest_agent_failed` */

@@ -71,8 +71,12 @@ export class QemuGuest extends Guest {
     return this.parts.serial.text();
   }
 
-  async waitForAgent(signal: AbortSignal): Promise<{ version: string }> {
-    return await this.#whileItLives(this.parts.agent.waitUntilReady(signal));
+  async waitForAgent(signal: AbortSignal): Promise<void> {
+    await this.#whileItLives(this.parts.agent.waitUntilReady(signal));
+  }
+
+  async agentVersion(): Promise<string> {
+    return await this.#whileItLives(this.parts.agent.version());
   }
 
   async execute(program: string, args: readonly string[], options: ExecuteOptions): Promise<ExecuteResult> {

@@ -132,10 +132,13 @@ export class FakeGuest extends Guest {
     return this.script.serial ?? '';
   }
 
-  async waitForAgent(signal: AbortSignal): Promise<{ version: string }> {
-    const { agentVersion } = this.script;
-    await this.#answered(agentVersion !== undefined, signal);
-    return { version: agentVersion ?? '' };
+  async waitForAgent(signal: AbortSignal): Promise<void> {
+    await this.#answered(this.script.agentVersion !== undefined, signal);
+  }
+
+  async agentVersion(): Promise<string> {
+    if (!this.isRunning) return await this.#gone();
+    return this.script.agentVersion ?? 'unknown';
   }
 
   async execute(program: string, args: readonly string[], _options: ExecuteOptions): Promise<ExecuteResult> {
