@@ -79,11 +79,12 @@ const booted = async (isoPath: string, ask: Ask) => {
     },
   );
 };
-/** The same with a clone of the last boot by which an image was tested. */
-const cloned = async (isoPath: string, ask: Ask) => {
+/** The same with a clone of the boot by which the image was tested, which was kept after `since`. */
+const cloned = async (isoPath: string, since: number, ask: Ask) => {
   const shelf = path.join(data.dir, 'vms/snapshots');
   const kept = await Promise.all((await readdir(shelf)).map(async (key) => ({ dir: path.join(shelf, key), at: (await stat(path.join(shelf, key))).mtimeMs })));
   const [newest] = kept.sort((a, b) => b.at - a.at);
+  expect(newest!.at).toBeGreaterThan(since);
   await examined((workDir, patience) => new QemuHypervisor().startFromSnapshot(newest!.dir, { isoPath, firmware: 'bios', ...usualGuestSize, network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: 2_000 }, patience), ask);
 };
 const examined = async (start: (workDir: string, patience: AbortSignal) => Promise<Guest>, ask: Ask) => {
@@ -258,13 +259,14 @@ describe('every field of a recipe that takes effect', () => {
   };
 
   it('is seen in the running image', async () => {
+    const began = Date.now();
     const { build_id: buildId } = await call('create_build', { recipe });
     await completed(buildId);
     const iso = await download(buildId, path.join(data.dir, 'fields.iso'));
     const layer = path.join(data.dir, 'layer.squashfs');
     await runProgram('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/live/0-recipe.squashfs', layer], { deadlineMs: minutes });
     const squashfs = (await runProgram('unsquashfs', ['-s', layer], { deadlineMs: minutes })).stdout;
-    await cloned(iso, async (run) => {
+    await cloned(iso, began, async (run) => {
       const seen = async (...argv: string[]) => await run(...argv).catch((error: Error) => error.message);
       // A stand-in for a wired card: the pattern of the recipe matches it, and nothing of it leaves the guest.
       await run('ip', 'link', 'add', 'enof0', 'type', 'dummy');

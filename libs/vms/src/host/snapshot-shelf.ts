@@ -6,11 +6,16 @@ import { HostIdentity } from './host-identity.js';
 import { namesIn } from './machine-directories.js';
 import { VmSnapshotRepository, type VmSnapshot } from './vm-snapshot.repository.js';
 
+/** How long a build may take from its boot to its end: then its image is in the artifact store, or will never be. */
+const earlyMs = 30 * 60_000;
+
 /** The VM snapshots of this host: bounded in number for an owner and in bytes for all; what was used least recently goes first. */
 @Injectable()
 export class SnapshotShelf {
   /** Starts that read a snapshot just now: until they have, it stays. */
   private readonly readers = new Map<string, Set<Promise<unknown>>>();
+  /** Kept while their build is still running, by when that was. */
+  private readonly early = new Map<string, number>();
 
   constructor(
     private readonly identity: HostIdentity,
@@ -35,7 +40,8 @@ export class SnapshotShelf {
   }
 
   /** Takes a snapshot that was saved at `pathOf(key)`, and drops what is too much now. */
-  async keep(snapshot: Omit<VmSnapshot, 'sizeBytes'>): Promise<void> {
+  async keep(snapshot: Omit<VmSnapshot, 'sizeBytes'>, { isEarly = false } = {}): Promise<void> {
+    if (isEarly) this.early.set(snapshot.key, Date.now());
     await this.snapshots.insert(this.identity.id, { ...snapshot, sizeBytes: await sizeOf(this.pathOf(snapshot.key)) });
     for (const key of this.surplus(await this.snapshots.list(this.identity.id), snapshot.key)) await this.drop(key);
   }
@@ -50,6 +56,16 @@ export class SnapshotShelf {
   async clear(key: string): Promise<void> {
     await Promise.allSettled([...(this.readers.get(key) ?? [])]);
     await rm(this.pathOf(key), { recursive: true, force: true });
+  }
+
+  /** No build has its image, but one may be about to. */
+  isEarly(key: string): boolean {
+    return Date.now() - (this.early.get(key) ?? -Infinity) < earlyMs;
+  }
+
+  /** Its build has its image now: from here on they go together. */
+  noteBuilt(key: string): void {
+    this.early.delete(key);
   }
 
   async has(key: string): Promise<boolean> {

@@ -30,6 +30,9 @@ export class SnapshotSweep {
     const snapshots = await this.shelf.list();
     const gone = await this.builds.imagesGone(snapshots.map(({ ownerId, imageSha256: sha256 }) => ({ ownerId, sha256 })));
     const isGone = (ownerId: string, sha256: string) => gone.some((image) => image.ownerId === ownerId && image.sha256 === sha256);
-    for (const { key, ownerId, imageSha256 } of snapshots) if (isGone(ownerId, imageSha256)) await this.shelf.drop(key);
+    for (const { key, ownerId, imageSha256 } of snapshots) {
+      if (!isGone(ownerId, imageSha256)) this.shelf.noteBuilt(key);
+      else if (!this.shelf.isEarly(key)) await this.shelf.drop(key);
+    }
   }
 }

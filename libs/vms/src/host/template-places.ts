@@ -11,6 +11,8 @@ import { SnapshotShelf } from './snapshot-shelf.js';
 export interface Template extends Pick<Vm, 'ownerId' | 'imageSha256' | 'persistenceLabel'> {
   /** Of the snapshot. */
   key: string;
+  /** Its build is not completed yet. */
+  isEarly?: boolean;
 }
 
 /** Directory, disk and account of one guest that nobody uses, and whose state is to be kept. */
@@ -60,12 +62,12 @@ export class TemplatePlaces {
     };
   }
 
-  private async keep({ key, ownerId, imageSha256 }: Template, guest: Guest, seconds: number): Promise<void> {
+  private async keep({ key, ownerId, imageSha256, isEarly = false }: Template, guest: Guest, seconds: number): Promise<void> {
     await this.times.note('cold', imageSha256, seconds);
     await mkdir(this.shelf.directory, { recursive: true, mode: 0o711 });
     await this.shelf.clear(key);
     await this.hypervisor.saveSnapshot(guest, this.shelf.pathOf(key));
-    await this.shelf.keep({ key, ownerId, imageSha256 });
+    await this.shelf.keep({ key, ownerId, imageSha256 }, { isEarly });
   }
 
   /** Accounts beyond those of VMs. */

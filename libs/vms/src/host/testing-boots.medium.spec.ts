@@ -7,6 +7,7 @@ import { BootOffers, checkBoot, usualGuestSize, type BootReport } from '#libs/hy
 import { anonymousCaller } from '#libs/platform';
 import { VmFactory } from '../testing/vm-factory.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
+import { VmUpkeep } from './vm-upkeep.service.js';
 
 const ada = anonymousCaller('192.0.2.1');
 const bob = anonymousCaller('192.0.2.2');
@@ -49,6 +50,20 @@ describe('the boot that an image is tested by', () => {
     expect(await templates()).toEqual([]);
     expect(await factory.create(ada, await factory.built(ada, image))).toMatchObject({ state: 'running', restored_from_snapshot: true });
     expect(factory.machines.guests.map(({ spec, isClone }) => [spec.savable ?? false, isClone])).toEqual([[true, false], [false, true]]);
+  });
+
+  it('stays while its build is not completed, and goes with it then', async () => {
+    // Other tests have builds of this image.
+    await factory.database.query('DELETE FROM build');
+    await tested();
+    await factory.app.get(VmUpkeep).tidy();
+    expect(await snapshots()).toHaveLength(1);
+    await factory.built(ada, image);
+    await factory.app.get(VmUpkeep).tidy();
+    expect(await snapshots()).toHaveLength(1);
+    await factory.database.query('DELETE FROM build WHERE image_sha256 = $1', [imageSha256]);
+    await factory.app.get(VmUpkeep).tidy();
+    expect(await snapshots()).toEqual([]);
   });
 
   it('is kept for its owner alone, and not twice', async () => {

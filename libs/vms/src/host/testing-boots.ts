@@ -45,7 +45,7 @@ export class TestingBoots {
     if (!end) return undefined;
     let isKept = false;
     try {
-      const place = await this.places.open({ key, ...boot });
+      const place = await this.places.open({ key, isEarly: true, ...boot });
       const doing = async (work: Promise<void>) => await work.catch((error: unknown) => this.log.warn(`The boot of the image ${boot.imageSha256} was not kept: ${errorMessage(error)}`));
       return {
         spec: place.spec,
