@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket, type RawData } from 'ws';
-import { ViewOnlyFilter, ProtocolViolation } from './view-only-filter.js';
+import { ClientMessages, ProtocolViolation } from './client-messages.js';
 
 /** Beyond this the screen waits for its reader: one frame of a large screen, no more. */
 const highWaterBytes = 4 * 1024 * 1024;
@@ -28,7 +28,7 @@ export interface Bridge {
  * @returns how to end it, and when it has ended
  */
 export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, pingMs }: BridgeOptions): Bridge {
-  const filter = viewOnly ? new ViewOnlyFilter() : undefined;
+  const messages = new ClientMessages({ viewOnly });
   const close = ({ code, reason }: Closing) => {
     if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
     // A paused socket would never see the peer's answer to the closing.
@@ -38,7 +38,7 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, pingMs }: 
   toBrowser(socket, screen);
   toGuest(socket, screen, (bytes) => {
     try {
-      return filter ? filter.pass(bytes) : bytes;
+      return messages.pass(bytes);
     } catch (error) {
       if (!(error instanceof ProtocolViolation)) throw error;
       close({ code: 4400, reason: 'protocol_violation' });

@@ -22,32 +22,41 @@ const noAuthentication = 1;
 /** A client said what the protocol does not know; what follows cannot be told apart any more. */
 export class ProtocolViolation extends Error {}
 
-/**
- * Lets through what a client must say in order to see a screen, and drops what would change anything on it. Messages come in pieces of any size.
- * A viewer also never asks for the screen alone, which would throw all others out (RFC 6143, 7.3.1).
- */
-export class ViewOnlyFilter {
-  #pending = Buffer.alloc(0);
-  #skipping = 0;
-  #step: 'version' | 'security' | 'init' | 'messages' = 'version';
+/** Keys whose press changes what others mean; a held one does nothing again (X11 keysyms: ISO_Lock to ISO_Last_Group_Lock, Scroll_Lock, Mode_switch, Num_Lock, Shift_L to Hyper_R). */
+const isModifier = (keysym: number) => (keysym >= 0xfe01 && keysym <= 0xfe0f) || keysym === 0xff14 || keysym === 0xff7e || keysym === 0xff7f || (keysym >= 0xffe1 && keysym <= 0xffee);
+/** More than hands have fingers; a client that presses without end costs no more memory. */
+const mostHeldKeys = 64;
 
-  /** @returns what of it may pass. @throws ProtocolViolation */
+/**
+ * What a console's client says to a guest's screen, message by message (RFC 6143, 7.5); messages come in pieces of any size.
+ *
+ * A viewer's messages pass only where they are needed to see the screen. A viewer also never asks for the screen alone, which would throw all others out
+ * (RFC 6143, 7.3.1).
+ *
+ * A key that is pressed again while it is held, which is how browsers repeat it, is released before: the guest itself repeats none
+ * (`guest/openfactory-helper`, keyboard), so that a release that is late on its way types nothing.
+ */
+export class ClientMessages {
+  #pending = Buffer.alloc(0);
+  /** Of a message too long to gather: bytes still to come. */
+  #unfinished = 0;
+  #step: 'version' | 'security' | 'init' | 'messages' = 'version';
+  readonly #held = new Set<string>();
+
+  constructor(private readonly options: { viewOnly: boolean }) {}
+
+  /** @returns what of it passes. @throws ProtocolViolation */
   pass(chunk: Buffer): Buffer {
     const passed: Buffer[] = [];
-    this.#pending = Buffer.concat([this.#pending, this.#skip(chunk)]);
+    this.#pending = Buffer.concat([this.#pending, chunk]);
     for (let part = this.#next(); part; part = this.#next()) passed.push(part);
     return Buffer.concat(passed);
-  }
-
-  #skip(chunk: Buffer): Buffer {
-    const skipped = Math.min(this.#skipping, chunk.length);
-    this.#skipping -= skipped;
-    return chunk.subarray(skipped);
   }
 
   /** The next piece that passes, empty for one that does not; undefined where more has to come first. */
   #next(): Buffer | undefined {
     if (!this.#pending.length) return undefined;
+    if (this.#unfinished) return this.#goOn();
     switch (this.#step) {
       case 'version':
         return this.#handshake(12, 'security', (text) => greeting.test(text.toString('latin1')));
@@ -76,10 +85,35 @@ export class ViewOnlyFilter {
     if (!rule) throw new ProtocolViolation(`The client sent a message of type ${type}, which is unknown.`);
     if (this.#pending.length < rule.known) return undefined;
     const length = rule.length(this.#pending);
-    if (harmless.has(type)) return this.#pending.length < length ? undefined : this.#take(length);
+    const isKey = type === 4 || (type === 255 && length === 12);
+    if (harmless.has(type) || isKey) {
+      if (this.#pending.length < length) return undefined;
+      const message = this.#take(length);
+      return isKey ? this.#key(message) : message;
+    }
     // Never gathered: it may be gigabytes long.
-    this.#skipping = length - this.#take(Math.min(length, this.#pending.length)).length;
-    return Buffer.alloc(0);
+    this.#unfinished = length;
+    return this.#goOn();
+  }
+
+  #goOn(): Buffer {
+    const part = this.#take(Math.min(this.#unfinished, this.#pending.length));
+    this.#unfinished -= part.length;
+    return this.options.viewOnly ? Buffer.alloc(0) : part;
+  }
+
+  /** KeyEvent: type, down, padding (2), keysym (4). QEMU's: type, 0, down (2), keysym (4), keycode (4). */
+  #key(message: Buffer): Buffer {
+    if (this.options.viewOnly) return Buffer.alloc(0);
+    const isPress = message.length === 8 ? message[1] !== 0 : message.readUInt16BE(2) !== 0;
+    const key = `${message.length} ${message.readUInt32BE(message.length - 4)}`;
+    if (!isPress) {
+      this.#held.delete(key);
+      return message;
+    }
+    if (this.#held.has(key) && !isModifier(message.readUInt32BE(4))) return Buffer.concat([Buffer.from(message).fill(0, message.length === 8 ? 1 : 2, message.length === 8 ? 2 : 4), message]);
+    if (this.#held.size < mostHeldKeys) this.#held.add(key);
+    return message;
   }
 
   #take(length: number): Buffer {
