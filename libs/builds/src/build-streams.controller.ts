@@ -3,7 +3,7 @@ import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery
 import type { Request, Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '#libs/artifacts';
-import { CurrentCaller, parseInput, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, Toolset, type Caller } from '#libs/platform';
 import { sendEvents } from './build-events.response.js';
 import { BuildFeedService } from './build-feed.service.js';
 import { BuildQueryService } from './build-query.service.js';
@@ -14,6 +14,7 @@ import { BuildDownloadService } from './downloads/build-download.service.js';
 
 /** What a build gives that is not JSON: its log, its events, its files. */
 @ApiTags('builds')
+@Toolset('builds')
 @Controller('api/builds/:id')
 export class BuildStreamsController {
   constructor(

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { CurrentCaller, parseInput, Settings, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
 import { buildStatuses } from './build.js';
@@ -12,6 +12,7 @@ const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name
 const keyHeader = { name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' };
 
 @ApiTags('builds')
+@Toolset('builds')
 @Controller('api/builds')
 export class BuildsController {
   constructor(
@@ -76,6 +77,7 @@ export class BuildsController {
     return this.located(response, await this.builds.retry(caller, parseInput(RetryBuildInput, { ...given(key), build_id: id })));
   }
 
+  @ReadOnlyRoute()
   @Post(':id/download-url')
   @HttpCode(200)
   @ApiOperation({ operationId: 'getIsoDownloadUrl', summary: 'A signed, expiring URL of the image of a completed build' })

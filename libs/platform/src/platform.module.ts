@@ -2,11 +2,13 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { CallerService } from './caller/caller.service.js';
+import { Revocations } from './caller/revocations.js';
 import { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import type { EntityClass } from './database/migrate.js';
 import { DATABASE_URL, EventBus } from './events/event-bus.js';
 import { CallerGuard } from './http/caller.guard.js';
+import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 import { IdempotencyService } from './idempotency/idempotency.service.js';
@@ -46,10 +48,12 @@ export class PlatformModule {
         HousekeepingJobs,
         IdempotencyService,
         Metrics,
+        OpenResponses,
         QueueService,
         Readiness,
+        Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, CallerService, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, QueueService, Readiness],
+      exports: [Settings, DATABASE_URL, FactorySecret, CallerService, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, Revocations],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, Settings, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
 import { CatalogueService } from './catalogue/catalogue.service.js';
 import { RecipeService } from './recipe.service.js';
 import { CreateRecipeInput, ListRecipesInput, ValidateRecipeInput, type BaseImageSummaryList, type CreatedRecipe, type RecipeCategoryList, type RecipeDetails, type RecipeFeatureList, type RecipeList, type RecipeServiceList, type RecipeValidationOutput } from './recipes.dto.js';
@@ -9,6 +9,7 @@ import { recipeSchema } from './schema/recipe-schema.js';
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
 @ApiTags('recipes')
+@Toolset('recipes')
 @Controller('api/recipes')
 export class RecipesController {
   constructor(
@@ -70,6 +71,7 @@ export class RecipesController {
     return await this.recipes.get(caller, id);
   }
 
+  @ReadOnlyRoute()
   @Post('validate')
   @HttpCode(200)
   @ApiOperation({ operationId: 'validateRecipe', summary: 'Checks a recipe; starts and stores nothing' })

@@ -1,12 +1,13 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, Toolset, type Caller } from '#libs/platform';
 import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
 import { CreateDiskSnapshotInput, type VmDiskSnapshot, type VmDiskSnapshotList } from './vms.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
 @ApiTags('vms')
+@Toolset('vms')
 @Controller('api/vms/:name/snapshots')
 export class VmDiskSnapshotsController {
   constructor(private readonly snapshots: VmDiskSnapshotService) {}

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { CurrentCaller, parseInput, Settings, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, Settings, Toolset, type Caller } from '#libs/platform';
 import { VmQueryService } from './vm-query.service.js';
 import { VmScreenService } from './vm-screen.service.js';
 import { VmService } from './vm.service.js';
@@ -10,6 +10,7 @@ import { CreateVmInput, InteractVmInput, ListVmsInput, StopVmInput, type VmDetai
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
 @ApiTags('vms')
+@Toolset('vms')
 @Controller('api/vms')
 export class VmsController {
   constructor(

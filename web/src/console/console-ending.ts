@@ -13,6 +13,7 @@ const endings: Record<string, ConsoleEnding> = {
   no_token: { title: 'This link is not whole', advice: `Its end, from the # on, is missing. Copy the whole link. ${newLink}`, canRetry: false },
   console_link_invalid: { title: 'This link is not valid', advice: `It was not made by this factory, or was changed on its way. ${newLink}`, canRetry: false },
   console_link_expired: { title: 'This link has expired', advice: newLink, canRetry: false },
+  console_link_revoked: { title: 'The right to this console was taken away', advice: `Whoever made the link signed out, or their key was revoked. ${newLink}`, canRetry: false },
   vm_not_found: { title: 'There is no such VM any more', advice: 'It was deleted.', canRetry: false },
   vm_not_running: { title: 'The VM is not running', advice: 'Start it with start_vm, then connect again.', canRetry: true },
   vm_host_elsewhere: { title: 'The VM runs on another host', advice: 'Open the link at the address of that host.', canRetry: false },

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { RecipeReader, type RecipeDto, type Resolution } from '#libs/recipes';
-import { parseInput } from '#libs/platform';
+import { ownGrant, parseInput } from '#libs/platform';
 import { RecipeDto as RecipeClass } from '#libs/recipes';
 import type { PipelineInput } from './build-pipeline.port.js';
 
@@ -10,7 +10,7 @@ export class RecipeResolver {
   constructor(private readonly recipes: RecipeReader) {}
 
   async resolve({ recipe, ownerId }: PipelineInput): Promise<{ recipe: RecipeDto; resolution: Resolution }> {
-    const { document, resolution } = await this.recipes.prepare({ kind: 'anonymous', ownerId, address: '', principalId: ownerId }, recipe);
+    const { document, resolution } = await this.recipes.prepare({ ...ownGrant(ownerId), address: '' }, recipe);
     return { recipe: parseInput(RecipeClass, document), resolution };
   }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { anonymousCaller, Metrics, type EventBus, type Settings } from '#libs/platform';
+import { anonymousCaller, Metrics, type Caller, type EventBus, type Revocations, type Settings } from '#libs/platform';
 import { SessionTransport } from '../transports/session-transport.js';
 import { StreamKeeper } from '../transports/stream-keeper.js';
 import type { McpSession } from './mcp-session.js';
@@ -28,6 +28,13 @@ const bob = anonymousCaller('192.0.2.2');
 const minute = 60_000;
 let registry: SessionRegistry;
 let keeper: StreamKeeper;
+let revoke: (subject: string) => void;
+const justRevoked = new Set<string>();
+const revocations = {
+  onRevoked: (listener: (subject: string) => void) => (revoke = listener),
+  wasJustRevoked: (standsOn: readonly string[]) => standsOn.some((subject) => justRevoked.has(subject)),
+};
+const holder = (id: string): Caller => ({ ...anonymousCaller('192.0.2.9'), kind: 'key', principalId: `key:${id}`, standsOn: [`key:${id}`, 'user:1'] });
 
 beforeEach(() => {
   keeper = new StreamKeeper(new Metrics());
@@ -47,7 +54,7 @@ beforeEach(() => {
       close: () => transport.close(),
     }),
   } as unknown as SessionFactory;
-  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, new Metrics());
+  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, revocations as unknown as Revocations, new Metrics());
   registry.onModuleInit();
 });
 
@@ -97,6 +104,26 @@ describe('SessionRegistry', () => {
     expect([listening, idle, busy].map(({ session, transport }) => registry.find(session.id, session.caller) === session && Boolean(transport))).toEqual([true, false, true]);
     keeper.tick(Date.now() + 26 * 60 * minute);
     expect(registry.find(listening.session.id, ada)).toBeUndefined();
+  });
+
+  it('ends at once, busy or not, what stands on something revoked, and opens nothing on it', async () => {
+    const [one, other, stranger] = [await open(holder('a')), await open(holder('b')), await open(ada)];
+    one.transport.inFlight.add(1);
+    revoke('key:a');
+    expect([one, other, stranger].map(({ transport }) => transport.connected)).toEqual([false, true, true]);
+    revoke('user:1');
+    expect([other, stranger].map(({ transport }) => transport.connected)).toEqual([false, true]);
+    justRevoked.add('key:a');
+    await expect(open(holder('a'))).rejects.toMatchObject({ reason: 'invalid_api_key' });
+    expect(registry.size).toBe(1);
+  });
+
+  it('ends a session whose grant is over by time', async () => {
+    const { transport } = await open({ ...holder('c'), expiresAt: Date.now() + minute });
+    keeper.tick(Date.now());
+    expect(transport.connected).toBe(true);
+    keeper.tick(Date.now() + minute);
+    expect(transport.connected).toBe(false);
   });
 
   it('waits for running calls before it ends everything', async () => {

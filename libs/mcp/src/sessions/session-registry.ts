@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { AppError, EventBus, Metrics, Settings, type Caller } from '#libs/platform';
+import { AppError, EventBus, invalidApiKey, Metrics, Revocations, Settings, type Caller } from '#libs/platform';
 import type { ToolsetSelection } from '../catalogue/toolset-selection.js';
 import { StreamKeeper } from '../transports/stream-keeper.js';
 import type { SessionTransport } from '../transports/session-transport.js';
@@ -12,7 +12,7 @@ const maxAgeMs = 24 * 3_600_000;
 /** Old sessions end at moments spread over an hour, so that their clients do not all come back at once. */
 const ageJitterMs = 3_600_000;
 
-type EndReason = 'client' | 'evicted' | 'idle' | 'aged' | 'shutdown' | 'revoked';
+type EndReason = 'client' | 'evicted' | 'idle' | 'aged' | 'shutdown' | 'revoked' | 'expired';
 
 export const RESOURCE_UPDATED = 'mcp.resource_updated';
 export const LIST_CHANGED = 'mcp.list_changed';
@@ -31,6 +31,7 @@ export class SessionRegistry implements OnModuleInit {
     private readonly factory: SessionFactory,
     private readonly events: EventBus,
     private readonly keeper: StreamKeeper,
+    private readonly revocations: Revocations,
     metrics: Metrics,
   ) {
     metrics.gauge('openfactory_mcp_sessions', 'Open MCP sessions', () => this.sessions.size);
@@ -39,6 +40,7 @@ export class SessionRegistry implements OnModuleInit {
 
   onModuleInit(): void {
     this.keeper.onTick((now) => this.endIdle(now));
+    this.revocations.onRevoked((subject) => this.endRevoked(subject));
     this.events.subscribe(RESOURCE_UPDATED, { onEvent: (uri) => this.resourceUpdated(uri) });
     this.events.subscribe(LIST_CHANGED, { onEvent: (kind) => this.broadcast(`notifications/${kind}/list_changed`), onGap: () => undefined });
   }
@@ -60,7 +62,7 @@ export class SessionRegistry implements OnModuleInit {
     if (this.sessions.size >= mcpMaxSessions) throw tooMany('The factory has as many sessions as it can take.');
   }
 
-  /** Admit first. */
+  /** Admit first. @throws AppError `invalid_api_key` where it was revoked since it was checked */
   async open(caller: Caller, selection: ToolsetSelection, transport: SessionTransport): Promise<McpSession> {
     const session = this.factory.make(caller, selection, transport);
     transport.onclose = () => this.forget(session);
@@ -68,6 +70,10 @@ export class SessionRegistry implements OnModuleInit {
     const own = this.byPrincipal.get(caller.principalId) ?? new Set();
     this.byPrincipal.set(caller.principalId, own.add(session));
     await session.start();
+    if (this.revocations.wasJustRevoked(caller.standsOn)) {
+      await this.end(session, 'revoked');
+      throw invalidApiKey();
+    }
     return session;
   }
 
@@ -102,6 +108,11 @@ export class SessionRegistry implements OnModuleInit {
     if (own?.size === 0) this.byPrincipal.delete(principalId);
   }
 
+  /** At once and with calls running: they are aborted, and nothing more is said. */
+  private endRevoked(subject: string): void {
+    for (const session of [...this.sessions.values()]) if (session.caller.standsOn.includes(subject)) void this.end(session, 'revoked');
+  }
+
   private evictIdlest(own: Set<McpSession>): boolean {
     let idlest: McpSession | undefined;
     for (const session of own) if (!session.busy && (!idlest || session.lastUsedAt < idlest.lastUsedAt)) idlest = session;
@@ -113,6 +124,7 @@ export class SessionRegistry implements OnModuleInit {
 
   private endIdle(now: number): void {
     for (const session of this.sessions.values()) {
+      if (session.caller.expiresAt !== undefined && session.caller.expiresAt <= now) void this.end(session, 'expired');
       if (session.busy) continue;
       const age = now - session.openedAt;
       const idle = !session.transport.connected && now - session.lastUsedAt > idleMs;

@@ -19,8 +19,9 @@ export class Doorkeeper {
     return await this.callers.resolve(request);
   }
 
-  /** @throws AppError `unknown_toolset` */
-  selection(request: IncomingMessage): ToolsetSelection {
-    return readSelection(request, this.options.toolsets);
+  /** What they asked to see, of what they may use. @throws AppError `unknown_toolset` */
+  selection(request: IncomingMessage, { toolsets, readOnly }: Caller): ToolsetSelection {
+    const asked = readSelection(request, this.options.toolsets);
+    return { toolsets: toolsets ? toolsets.filter((name) => asked.toolsets?.includes(name) ?? true) : asked.toolsets, readOnly: asked.readOnly || readOnly };
   }
 }

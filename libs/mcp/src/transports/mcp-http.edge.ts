@@ -70,7 +70,7 @@ export class McpHttpEdge {
 
   private async openSse(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const caller = await this.door.caller(request);
-    const selection = this.door.selection(request);
+    const selection = this.door.selection(request, caller);
     this.sessions.admit(caller);
     await this.sessions.open(caller, selection, new SseTransport(response, this.sessions.newId(), this.messagesPath, this.keeper));
   }
@@ -111,7 +111,7 @@ export class McpHttpEdge {
     if (!isRequest(message) || message.method !== 'initialize') {
       throw new RpcError(RpcCode.invalidRequest, 'Invalid request: send initialize first, then its Mcp-Session-Id header with every request');
     }
-    const selection = this.door.selection(request);
+    const selection = this.door.selection(request, caller);
     this.sessions.admit(caller);
     const transport = new StreamableHttpTransport(this.sessions.newId(), this.keeper);
     await this.sessions.open(caller, selection, transport);

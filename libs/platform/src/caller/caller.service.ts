@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../errors/app-error.js';
 import { Settings } from '../config/settings.js';
-import { anonymousCaller, type Caller, type CallerResolver } from './caller.js';
+import { anonymousCaller, type Caller, type CallerResolver, type Grant } from './caller.js';
 import { ClientAddressReader } from './client-address.js';
 
 /** Resolves a request to its one Caller. Credentials that nobody accepts are refused: there is no fall-back to anonymous. */
@@ -12,7 +12,7 @@ export class CallerService {
   private readonly addresses: ClientAddressReader;
   private readonly anonymousByAddress = new Map<string, Caller>();
 
-  constructor(settings: Settings) {
+  constructor(private readonly settings: Settings) {
     this.addresses = new ClientAddressReader(settings.trustProxy);
   }
 
@@ -20,23 +20,34 @@ export class CallerService {
     this.resolvers.push(resolver);
   }
 
-  /** @throws AppError `unauthenticated` for bad credentials, `forbidden` for an anonymous caller behind an unknown proxy. */
+  /**
+   * @throws AppError `invalid_api_key` and other `unauthenticated` for bad credentials, `credentials_required` where anonymous callers are turned away,
+   * `proxy_not_configured` for an anonymous caller behind an unknown proxy
+   */
   async resolve(request: IncomingMessage): Promise<Caller> {
     const authorization = request.headers.authorization;
     if (authorization === undefined) return this.anonymous(request);
+    const address = this.addresses.readPeer(request);
     for (const resolver of this.resolvers) {
-      const caller = await resolver.resolve({ request, authorization });
-      if (caller) return caller;
+      const grant = await resolver.resolve({ request, authorization, address });
+      if (grant) return { ...grant, address };
     }
-    throw new AppError({
-      kind: 'unauthenticated',
-      reason: 'invalid_api_key',
-      message: 'Invalid API key',
-      hint: 'Remove the Authorization header to work as an anonymous caller, or send a valid key.',
-    });
+    throw invalidApiKey();
+  }
+
+  /** The address a request comes from, for limits and records; of an unknown proxy its own. */
+  addressOf(request: IncomingMessage): string {
+    return this.addresses.readPeer(request);
+  }
+
+  /** What a principal may do now (`key:<uuid>`, `session:<uuid>`, or `user:<uuid>` for an account whatever it came with); undefined: nothing any more. */
+  async standing(principalId: string): Promise<Grant | undefined> {
+    const [kind = '', id = ''] = principalId.split(':', 2);
+    return await this.resolvers.find(({ kinds }) => kinds.includes(kind))?.standing(kind, id);
   }
 
   private anonymous(request: IncomingMessage): Caller {
+    if (!this.settings.anonymous) throw credentialsRequired();
     const address = this.addresses.read(request);
     const known = this.anonymousByAddress.get(address);
     if (known) return known;
@@ -45,4 +56,13 @@ export class CallerService {
     this.anonymousByAddress.set(address, caller);
     return caller;
   }
+}
+
+/** One answer for every key that is not valid, whatever the reason. */
+export function invalidApiKey(): AppError {
+  return new AppError({ kind: 'unauthenticated', reason: 'invalid_api_key', message: 'Invalid API key', hint: 'Send a valid key, or no Authorization header to work as an anonymous caller where the factory allows that.' });
+}
+
+export function credentialsRequired(): AppError {
+  return new AppError({ kind: 'unauthenticated', reason: 'credentials_required', message: 'Sign in, or send an API key.', hint: 'Send "Authorization: Bearer …" with an API key or an access token.' });
 }

@@ -50,6 +50,16 @@ export class ClientAddressReader {
     });
   }
 
+  /** For those who have credentials: behind an unknown proxy it is the proxy's address, and never a reason to refuse. */
+  readPeer(request: IncomingMessage): string {
+    try {
+      return this.read(request);
+    } catch (error) {
+      if (error instanceof AppError && error.kind !== 'unavailable') return this.normalise(request.socket.remoteAddress ?? '0.0.0.0');
+      throw error;
+    }
+  }
+
   private forwardedFor(request: IncomingMessage): string {
     const client = proxyAddr(request, this.trusts);
     if (client && ipaddr.isValid(client)) return this.normalise(client);

@@ -115,6 +115,12 @@ export const settingDefinitions = {
     shownDefault: 'the public URL’s origin and that of localhost',
     parse: list([], isOrigin, 'origins'),
   }),
+  anonymous: define({
+    name: 'OPENFACTORY_ANONYMOUS',
+    meaning: 'on: whoever sends no credentials works as the anonymous caller of their address. off: everybody needs an account or a key.',
+    shownDefault: 'on',
+    parse: (value?: string) => oneOf(['on', 'off'], 'on')(value) === 'on',
+  }),
   metricsToken: define({
     name: 'OPENFACTORY_METRICS_TOKEN',
     meaning: 'Bearer token for /metrics; without one, only loopback may read it.',

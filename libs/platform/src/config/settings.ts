@@ -19,6 +19,7 @@ export class Settings {
   readonly trustProxy: string[];
   readonly allowedHosts: string[];
   readonly allowedOrigins: string[];
+  readonly anonymous: boolean;
   readonly metricsToken: string | undefined;
   readonly logLevel: ServerValues['logLevel'];
   readonly mcpMaxSessions: number;

@@ -1,4 +1,4 @@
-import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import type { Caller } from '../caller/caller.js';
 
@@ -15,8 +15,3 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
   if (!caller) throw new Error('CallerGuard did not run before this route.');
   return caller;
 });
-
-export const PUBLIC_ROUTE = 'openfactory:public-route';
-
-/** A route that answers without knowing who asks (health, documentation). Every other route has a Caller. */
-export const PublicRoute = (): CustomDecorator => SetMetadata(PUBLIC_ROUTE, true);

@@ -18,7 +18,7 @@ export const statusOf: Record<ErrorKind, number> = {
 
 const titles: Record<ErrorKind, string> = {
   invalid: 'Invalid input',
-  unauthenticated: 'Invalid API key',
+  unauthenticated: 'Not authenticated',
   forbidden: 'Forbidden',
   not_found: 'Not found',
   conflict: 'Conflict',
@@ -32,6 +32,8 @@ const titles: Record<ErrorKind, string> = {
 
 /** Headers that a kind of error calls for (RFC 6750, section 3; RFC 9110, 10.2.3). */
 export function errorHeaders(error: AppError): Record<string, string> {
+  // Nothing was sent, so nothing is invalid (RFC 6750, 3.1).
+  if (error.reason === 'credentials_required') return { 'WWW-Authenticate': 'Bearer' };
   if (error.kind === 'unauthenticated') return { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${error.message.replaceAll('"', "'")}"` };
   const seconds = error.retryAfterSeconds ?? (error.kind === 'unavailable' ? 5 : undefined);
   return seconds === undefined ? {} : { 'Retry-After': String(Math.ceil(seconds)) };

@@ -1,16 +1,25 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
+import { Revocations } from '../caller/revocations.js';
 import { Job } from '../queue/job.decorator.js';
 
 @Injectable()
 export class HousekeepingJobs {
   private readonly log = new Logger('Housekeeping');
 
-  constructor(private readonly idempotency: IdempotencyService) {}
+  constructor(
+    private readonly idempotency: IdempotencyService,
+    private readonly revocations: Revocations,
+  ) {}
 
   @Job({ queue: 'platform.forget-idempotency-keys', schedule: '17 3 * * *', single: true })
   async forgetIdempotencyKeys(): Promise<void> {
     const forgotten = await this.idempotency.forgetOld();
     if (forgotten) this.log.log(`Forgot ${forgotten} old idempotency keys`);
+  }
+
+  @Job({ queue: 'platform.forget-revocations', schedule: '7 * * * *', single: true })
+  async forgetRevocations(): Promise<void> {
+    await this.revocations.forgetOld();
   }
 }

@@ -8,7 +8,7 @@ import { Settings } from '../config/settings.js';
 import { normaliseAddress } from '../caller/client-address.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
-import { PublicRoute } from '../http/current-caller.decorator.js';
+import { PublicRoute } from '../http/route-access.js';
 import { QueueService } from '../queue/queue.service.js';
 import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';

@@ -4,12 +4,17 @@ import { readConsole, signConsole } from './console-token.js';
 
 const key = randomBytes(32);
 const now = new Date('2026-01-01T00:00:00Z');
-const grant = { vmId: randomUUID(), viewOnly: false, expiresAt: new Date(now.getTime() + 60_000) };
+const grant = { vmId: randomUUID(), viewOnly: false, expiresAt: new Date(now.getTime() + 60_000), principalId: undefined };
 const invalid = expect.objectContaining({ reason: 'console_link_invalid' });
 
 describe('a console token', () => {
   it.each([true, false])('gives back what was signed (view only: %s)', (viewOnly) => {
     expect(readConsole(key, signConsole(key, { ...grant, viewOnly }), now)).toEqual({ ...grant, viewOnly });
+  });
+
+  it.each(['key', 'session'])('knows whose it is: a %s', (kind) => {
+    const principalId = `${kind}:${randomUUID()}`;
+    expect(readConsole(key, signConsole(key, { ...grant, principalId }), now)).toEqual({ ...grant, principalId });
   });
 
   it('expires', () => {

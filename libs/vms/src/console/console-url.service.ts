@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FactorySecret, Settings, type Caller } from '#libs/platform';
+import { AppError, CallerService, FactorySecret, Settings, type Caller, type Grant } from '#libs/platform';
 import { ConsoleAccess } from './console-access.js';
 import type { ConsoleUrl, ConsoleUrlInput } from './console.dto.js';
 import { readConsole, signConsole, type ConsoleGrant } from './console-token.js';
@@ -12,26 +12,35 @@ export class ConsoleUrlService {
   constructor(
     private readonly access: ConsoleAccess,
     private readonly settings: Settings,
+    private readonly callers: CallerService,
     secret: FactorySecret,
   ) {
     this.key = secret.derive('vm-console');
   }
 
   /**
-   * A page that needs no credentials. The token is in the fragment, which browsers send to nobody, so that it is in no log.
+   * A page that needs no credentials. The token is in the fragment, which browsers send to nobody, so that it is in no log. Who may only look gets a view.
    * @throws AppError `vm_not_found`, `vm_not_running`, `vm_host_elsewhere`
    */
   async url(caller: Caller, { vm_name, view_only }: ConsoleUrlInput): Promise<ConsoleUrl> {
     const { vm } = await this.access.reach(caller, vm_name);
+    const viewOnly = view_only || caller.readOnly;
     // Whole seconds, because the token holds no fractions.
     const expiresAt = new Date(Math.floor(Date.now() / 1000 + this.settings.consoleUrlMinutes * 60) * 1000);
-    const token = signConsole(this.key, { vmId: vm.id, viewOnly: view_only, expiresAt });
-    const fragment = new URLSearchParams({ token, ...(view_only && { view: 'only' }) }).toString();
-    return { vm_name: vm.name, url: `${this.settings.publicUrl}/console/${vm.name}#${fragment}`, view_only, expires_at: expiresAt.toISOString() };
+    const token = signConsole(this.key, { vmId: vm.id, viewOnly, expiresAt, principalId: caller.kind === 'anonymous' ? undefined : caller.principalId });
+    const fragment = new URLSearchParams({ token, ...(viewOnly && { view: 'only' }) }).toString();
+    return { vm_name: vm.name, url: `${this.settings.publicUrl}/console/${vm.name}#${fragment}`, view_only: viewOnly, expires_at: expiresAt.toISOString() };
   }
 
-  /** @throws AppError `console_link_invalid`, `console_link_expired` */
-  grantOf(token: string): ConsoleGrant {
-    return readConsole(this.key, token, new Date());
+  /**
+   * What a token stands for, and what its maker stands on now.
+   * @throws AppError `console_link_invalid`, `console_link_expired`, `console_link_revoked`
+   */
+  async grantOf(token: string): Promise<ConsoleGrant & Pick<Grant, 'standsOn'> & { makerExpiresAt: number | undefined }> {
+    const grant = readConsole(this.key, token, new Date());
+    if (grant.principalId === undefined) return { ...grant, standsOn: [], makerExpiresAt: undefined };
+    const maker = await this.callers.standing(grant.principalId);
+    if (!maker) throw new AppError({ kind: 'forbidden', reason: 'console_link_revoked', message: 'Whoever made this console link may not open it any more.', hint: 'Sign in again, or use another key, and ask for a new one.' });
+    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, standsOn: maker.standsOn, makerExpiresAt: maker.expiresAt };
   }
 }

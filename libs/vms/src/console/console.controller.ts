@@ -1,14 +1,16 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, ReadOnlyRoute, Toolset, type Caller } from '#libs/platform';
 import { ConsoleUrlInput, type ConsoleUrl } from './console.dto.js';
 import { ConsoleUrlService } from './console-url.service.js';
 
 @ApiTags('vms')
+@Toolset('vms')
 @Controller('api/vms')
 export class ConsoleController {
   constructor(private readonly urls: ConsoleUrlService) {}
 
+  @ReadOnlyRoute()
   @Post(':name/console-url')
   @HttpCode(200)
   @ApiOperation({ operationId: 'getVmConsoleUrl', summary: 'A URL of the console of a running VM, to be opened within minutes; needs no credentials' })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Guest } from '#libs/hypervisor';
-import { notFound, type EventBus, type Settings } from '#libs/platform';
+import { notFound, type EventBus, type Revocations, type Settings } from '#libs/platform';
 import type { ConsoleAccess, ConsoleVm } from './console-access.js';
 import type { Closing } from './console-bridge.js';
 import { ConsolePace } from './console-pace.js';
@@ -11,6 +11,8 @@ const guest = {} as Guest;
 let reach: (vmId: string) => Promise<ConsoleVm>;
 let ended: (vmId: string) => void;
 let gap: () => void;
+let revoke: (subject: string) => void;
+let justRevoked: string[];
 let consoles: OpenConsoles;
 
 beforeEach(() => {
@@ -18,13 +20,15 @@ beforeEach(() => {
   reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest });
   const access: ConsoleAccess = { reach: () => Promise.reject(notFound('vm', 'web')), reachById: (id) => reach(id) };
   const events = { subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => ((ended = onEvent), (gap = onGap), () => undefined) };
-  consoles = new OpenConsoles(access, events as unknown as EventBus, { consoleMaxHours: 2 } as Settings, new ConsolePace());
+  justRevoked = [];
+  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasJustRevoked: (standsOn: string[]) => standsOn.some((subject) => justRevoked.includes(subject)) };
+  consoles = new OpenConsoles(access, events as unknown as EventBus, revocations as unknown as Revocations, { consoleMaxHours: 2 } as Settings, new ConsolePace());
   consoles.onApplicationBootstrap();
 });
 afterEach(() => void jest.useRealTimers());
 
 /** Closes as a bridge does: once. */
-function opened(vmId: string) {
+function opened(vmId: string, { standsOn = [] as string[], expiresAt = undefined as number | undefined } = {}) {
   let resolve = (): void => undefined;
   const closed = new Promise<void>((done) => (resolve = done));
   const closings: Closing[] = [];
@@ -32,7 +36,7 @@ function opened(vmId: string) {
     closings.push(closing);
     resolve();
   };
-  return { closings, watched: consoles.watch(vmId, guest, { close, closed }) };
+  return { closings, watched: consoles.watch({ vmId, guest, standsOn, expiresAt }, { close, closed }) };
 }
 
 const looked = () => new Promise((resolve) => setImmediate(resolve));
@@ -55,6 +59,25 @@ describe('an open console', () => {
     ended('a');
     await looked();
     expect([mine.closings, other.closings]).toEqual([[{ code: 4404, reason: 'vm_not_found' }], []]);
+  });
+
+  it('is closed with the key or the sign-in that asked for it, no other is, and none is opened on it any more', async () => {
+    const revoked = { code: 4403, reason: 'console_link_revoked' };
+    const standsOn = ['key:1', 'user:1'];
+    const [mine, other] = [opened('a', { standsOn }), opened('a')];
+    revoke('key:2');
+    expect(mine.closings).toEqual([]);
+    revoke('user:1');
+    expect([mine.closings, other.closings]).toEqual([[revoked], []]);
+    justRevoked = ['key:1'];
+    expect(opened('a', { standsOn }).closings).toEqual([revoked]);
+    await looked();
+  });
+
+  it('is closed when the key that asked for it expires', async () => {
+    const { closings } = opened('a', { expiresAt: Date.now() + 1_000 });
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(closings).toEqual([{ code: 4403, reason: 'console_link_revoked' }]);
   });
 
   it('is closed when its VM runs in another guest by now', async () => {

@@ -1,16 +1,20 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Guest } from '#libs/hypervisor';
-import { EventBus, Settings, statusOf, toAppError } from '#libs/platform';
+import { EventBus, Revocations, Settings, statusOf, toAppError } from '#libs/platform';
 import { vmAccessEnded } from '../vm-host.repository.js';
 import { ConsoleAccess } from './console-access.js';
 import type { Bridge, Closing } from './console-bridge.js';
 import { ConsolePace } from './console-pace.js';
 
 const hourMs = 3_600_000;
+const revoked: Closing = { code: 4403, reason: 'console_link_revoked' };
 
 interface OpenConsole {
   vmId: string;
   guest: Guest;
+  /** Of whoever opened it (Grant). */
+  standsOn: readonly string[];
+  expiresAt: number | undefined;
   close: (closing: Closing) => void;
 }
 
@@ -18,32 +22,39 @@ interface OpenConsole {
 @Injectable()
 export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #open = new Set<OpenConsole>();
-  #unsubscribe: (() => void) | undefined;
+  readonly #unsubscribe: (() => void)[] = [];
 
   constructor(
     private readonly access: ConsoleAccess,
     private readonly events: EventBus,
+    private readonly revocations: Revocations,
     private readonly settings: Settings,
     private readonly pace: ConsolePace,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.#unsubscribe = this.events.subscribe(vmAccessEnded, { onEvent: (vmId) => this.recheck((open) => open.vmId === vmId), onGap: () => this.recheck() });
+    this.#unsubscribe.push(
+      this.events.subscribe(vmAccessEnded, { onEvent: (vmId) => this.recheck((open) => open.vmId === vmId), onGap: () => this.recheck() }),
+      this.revocations.onRevoked((subject) => this.closeRevoked(subject)),
+    );
   }
 
   onApplicationShutdown(): void {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 
-  /** Looks after a console until it is closed: by its time, by the loss of its VM, or by either side. */
-  async watch(vmId: string, guest: Guest, { close, closed }: Bridge): Promise<void> {
-    const open: OpenConsole = { vmId, guest, close };
+  /** Looks after a console until it is closed: by its time, by the loss of its VM or of the right to it, or by either side. */
+  async watch(console: Omit<OpenConsole, 'close'>, { close, closed }: Bridge): Promise<void> {
+    const open: OpenConsole = { ...console, close };
     this.#open.add(open);
-    const end = setTimeout(() => close({ code: 4408, reason: 'console_time_over' }), this.settings.consoleMaxHours * hourMs);
+    const { expiresAt = Infinity } = open;
+    const longestMs = this.settings.consoleMaxHours * hourMs;
+    const end = setTimeout(() => close(expiresAt <= Date.now() ? revoked : { code: 4408, reason: 'console_time_over' }), Math.min(longestMs, Math.max(0, expiresAt - Date.now())));
     // Beside the events: what looks at a VM counts as use of it.
     const recheck = setInterval(() => void this.look(open), this.pace.recheckMs);
     // What ended while the screen was being opened was told before anybody listened.
     void this.look(open);
+    if (this.revocations.wasJustRevoked(open.standsOn)) close(revoked);
     await closed;
     clearTimeout(end);
     clearInterval(recheck);
@@ -52,6 +63,10 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
 
   closeAll(closing: Closing): void {
     for (const { close } of [...this.#open]) close(closing);
+  }
+
+  private closeRevoked(subject: string): void {
+    for (const { standsOn, close } of [...this.#open]) if (standsOn.includes(subject)) close(revoked);
   }
 
   private recheck(isMeant: (open: OpenConsole) => boolean = () => true): void {

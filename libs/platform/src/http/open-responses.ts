@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import type { ServerResponse } from 'node:http';
+import type { Caller } from '../caller/caller.js';
+import { Revocations } from '../caller/revocations.js';
+
+/** Answers of REST that are still to come, or that flow (event streams): cut off when what their caller stands on is revoked. */
+@Injectable()
+export class OpenResponses {
+  readonly #open = new Map<ServerResponse, readonly string[]>();
+
+  constructor(private readonly revocations: Revocations) {
+    revocations.onRevoked((subject) => {
+      for (const [response, standsOn] of this.#open) if (standsOn.includes(subject)) response.destroy();
+    });
+  }
+
+  watch({ standsOn }: Caller, response: ServerResponse): void {
+    if (!standsOn.length) return;
+    this.#open.set(response, standsOn);
+    response.once('close', () => this.#open.delete(response));
+    if (this.revocations.wasJustRevoked(standsOn)) response.destroy();
+  }
+
+  /** The one who revokes their own session still gets to know that it worked. */
+  spare(response: ServerResponse): void {
+    this.#open.delete(response);
+  }
+}
