@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -11,6 +13,7 @@ import type { JsonSchema } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { FakeMachines } from '../support/fake-machines.js';
+import { send } from '../support/raw-client.js';
 import { hostileValue, valuesOf } from '../support/values-of-schema.js';
 
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- documents of the factory, looked into freely
@@ -87,10 +90,10 @@ function requestsOf(route: string, method: string, operation: Json, definitions:
       body: bodySchema ? fc.oneof({ weight: 9, arbitrary: valuesOf(bodySchema, definitions).map((value) => JSON.stringify(value)) }, { weight: 1, arbitrary: fc.string({ maxLength: 50 }) }) : fc.constant(undefined),
       idempotencyKey: fc.option(fc.oneof(fc.uuid(), fc.stringMatching(/^[ -~]{0,80}$/)), { nil: undefined, freq: 4 }),
     })
-    .map(({ path: parts, query, body, idempotencyKey }) => {
+    .map(({ path: parts, query, body, idempotencyKey }): Hostile => {
       const filled = parts.reduce<string>((text, value, index) => text.replace(`{${inPath[index]}}`, encodeURIComponent(value.replace(/\p{Surrogate}/gu, '�')) || '%20'), route);
       const search = new URLSearchParams(query.flatMap<[string, string]>((value, index) => (value === undefined ? [] : [[String(inQuery[index].name), asText(value)]])));
-      return { method, route: `${filled}${search.size ? `?${search}` : ''}`, body: method === 'GET' ? undefined : body, headers: (idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }) as Record<string, string> };
+      return { method, route: `${filled}${search.size ? `?${search.toString()}` : ''}`, body: method === 'GET' ? undefined : body, headers: { ...(idempotencyKey !== undefined && { 'Idempotency-Key': idempotencyKey }) } };
     });
 }
 
@@ -105,6 +108,48 @@ async function answered({ method, route, body, headers }: Hostile): Promise<{ st
   ending.abort();
   return { status: answer.status, text: '', type };
 }
+
+/** A request as bytes, for what no HTTP client would send. @returns the status, 0 for a connection that was only closed */
+async function sendBytes(text: string): Promise<number> {
+  const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.end(text);
+  const said = await readText(socket).catch(() => '');
+  return Number(/^HTTP\/1.1 (\d{3})/.exec(said)?.[1] ?? 0);
+}
+
+describe('a request that is none', () => {
+  const host = 'Host: 127.0.0.1';
+  it.each<[string, string[]]>([
+    ['a header folded into the next line', [`GET /api/recipes HTTP/1.1`, host, 'X-A: b', ' Set-Cookie: c=d']],
+    ['a header with a bare LF in it', [`GET /api/recipes HTTP/1.1`, host, 'X-A: b\nHost: evil.example']],
+    ['a NUL in a header', [`GET /api/recipes HTTP/1.1`, host, 'X-A: b\0c']],
+    ['two lengths', ['POST /api/recipes/validate HTTP/1.1', host, 'Content-Type: application/json', 'Content-Length: 2', 'Content-Length: 3', '', '{}']],
+    ['a length and an encoding', ['POST /api/recipes/validate HTTP/1.1', host, 'Content-Type: application/json', 'Content-Length: 2', 'Transfer-Encoding: chunked', '', '0', '']],
+    ['two hosts', [`GET /api/recipes HTTP/1.1`, host, 'Host: evil.example']],
+    ['the host of another', [`GET /api/recipes HTTP/1.1`, 'Host: evil.example']],
+    ['headers without end', [`GET /api/recipes HTTP/1.1`, host, `Authorization: Bearer ${'a'.repeat(200_000)}`]],
+    ['a space in the path', ['GET /api/recipes /x HTTP/1.1', host]],
+  ])('%s is refused', async (_what, lines) => {
+    const status = await sendBytes([...lines, '', ''].join('\r\n'));
+    expect([0, 400, 403, 431]).toContain(status);
+  });
+
+  it.each(['/api/../../etc/passwd', '/console/assets/..%2f..%2f..%2fpackage.json', '/console/assets/%2e%2e%2findex.js', '/console/assets/..\\..\\package.json', '/console/assets/%00', '/api/downloads/..%2f..%2fsecret', '/api/builds/..%2f..%2fetc', '//etc/passwd', '/api/builds/%ff', '/.git/config', '/api/docs/..%2f..%2fpackage.json'])(
+    'the path %s leads nowhere',
+    async (where) => {
+      const { status, body } = await send(app.url, { path: where });
+      expect([400, 403, 404]).toContain(status);
+      expect(body).not.toMatch(/root:|"dependencies"|\[core\]/);
+    },
+  );
+
+  it.each([`Bearer ${'a'.repeat(10_000)}`, 'Bearer', 'Bearer ', 'Basic YTpi', 'bearer null', 'Bearer a b', 'Bearer of_mcp_', "Bearer of_mcp_' OR 1=1 --", `Bearer ${'a.'.repeat(3_000)}`])('the credentials %# are refused, never taken for none', async (authorization) => {
+    const answer = await send(`${app.url}/api/recipes`, { headers: { authorization } });
+    expect(answer.json()).toMatchObject({ status: 401 });
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="invalid_token"/);
+  });
+});
 
 describe('random input', () => {
   it('of the OpenAPI document never breaks the factory, and never shows what is another’s', async () => {

@@ -12,14 +12,16 @@ export interface RawRequest {
   method?: string;
   headers?: Record<string, string>;
   body?: string | Buffer;
+  /** Instead of the URL's, and not normalised. */
+  path?: string;
   /** Loopback address to come from; another one is another anonymous caller. */
   from?: string;
 }
 
 /** One HTTP request on a connection of its own, with nothing added that the test did not say. */
-export function send(url: string, { method = 'GET', headers = {}, body, from }: RawRequest = {}): Promise<RawResponse> {
+export function send(url: string, { method = 'GET', headers = {}, body, path, from }: RawRequest = {}): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { method, headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers }, localAddress: from, agent: false }, (response) => {
+    const request = http.request(url, { method, ...(path !== undefined && { path }), headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers }, localAddress: from, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {

@@ -65,7 +65,7 @@ function fitting(schema: JsonSchema, definitions: Record<string, JsonSchema>, de
     case 'boolean':
       return fc.boolean();
     case 'array':
-      return fc.array(depth < 6 ? valuesOf((schema.items ?? {}) as JsonSchema, definitions, depth + 1) : fc.constant(null), { maxLength: 4 });
+      return fc.array(depth < 6 ? valuesOf((schema.items ?? {}), definitions, depth + 1) : fc.constant(null), { maxLength: 4 });
     case 'object':
       return depth < 6 ? objects(schema, definitions, depth) : fc.constant({});
     default:

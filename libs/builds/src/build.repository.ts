@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
-import { AppError, notFound } from '#libs/platform';
+import { AppError, isUuid, notFound } from '#libs/platform';
 import { BuildArtifactEntity } from './build-artifact.entity.js';
 import { BuildStageEntity } from './build-stage.entity.js';
 import { unfinishedStatuses, type Build, type BuildArtifact, type BuildStageRun, type BuildStatus, type TypicalSeconds } from './build.js';
@@ -16,7 +16,6 @@ export interface NewBuild {
   retryOf: string | null;
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** One answer for an unknown id, another's id and what is no id at all. */
 export const buildNotFound = (id: string): AppError => notFound('build', id, 'list_builds shows your builds.');
@@ -33,14 +32,14 @@ export class BuildRepository {
 
   /** @throws AppError `build_not_found` */
   async get(ownerId: string, id: string): Promise<Build> {
-    const found = uuid.test(id) ? await this.database.getRepository(BuildEntity).findOneBy({ ownerId, id }) : null;
+    const found = isUuid(id) ? await this.database.getRepository(BuildEntity).findOneBy({ ownerId, id }) : null;
     if (!found) throw buildNotFound(id);
     return found;
   }
 
   /** Until the transaction ends, nobody else changes it. @throws AppError `build_not_found` */
   async getLocked(manager: EntityManager, ownerId: string, id: string): Promise<Build> {
-    const found = uuid.test(id) ? await manager.findOne(BuildEntity, { where: { ownerId, id }, lock: { mode: 'pessimistic_write' } }) : null;
+    const found = isUuid(id) ? await manager.findOne(BuildEntity, { where: { ownerId, id }, lock: { mode: 'pessimistic_write' } }) : null;
     if (!found) throw buildNotFound(id);
     return found;
   }

@@ -19,6 +19,7 @@ export { canonicalJson } from './idempotency/canonical-json.js';
 export { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 export { IdempotencyService } from './idempotency/idempotency.service.js';
 export { checkInput, nearestName, parseInput, pointer } from './validation/input.js';
+export { isUuid } from './validation/uuid.js';
 export { Doc, namedSchemas, Out, schemaOf, schemaRef, type DtoClass, type JsonSchema } from './validation/json-schema.js';
 export { Revocations } from './caller/revocations.js';
 export { CurrentCaller } from './http/current-caller.decorator.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { notFound, Settings, type AppError } from '#libs/platform';
+import { isUuid, notFound, Settings, type AppError } from '#libs/platform';
 import type { VmUse } from './admission.js';
 import { VmDiskSnapshotEntity } from './vm-disk-snapshot.entity.js';
 import { vmNamePattern } from './vm-name.js';
@@ -21,6 +21,7 @@ export class VmRepository {
   ) {}
 
   async list(ownerId: string, buildId: string | undefined): Promise<Vm[]> {
+    if (buildId !== undefined && !isUuid(buildId)) return [];
     return await this.database.getRepository(VmEntity).find({ where: { ownerId, ...(buildId !== undefined && { buildId }) }, order: { createdAt: 'DESC', id: 'ASC' } });
   }
 

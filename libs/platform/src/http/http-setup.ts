@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { Settings } from '../config/settings.js';
+import { invalid } from '../errors/app-error.js';
 import { fromFramework } from './framework-error.js';
 import { requireJson } from './read-body.js';
 import { requestIdOf } from './request-id.js';
@@ -26,6 +27,7 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
   app.use((request: Request, response: Response, next: NextFunction) => {
     try {
       guard.check(request);
+      checkUrl(request);
       if (!guard.answerPreflight(request, response)) next();
     } catch (error) {
       refuse(request, response, error);
@@ -61,6 +63,11 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
     // Nest would turn the parser's errors into its own and lose what kind they were.
     parse(request, response, (error?: unknown) => (error ? refuse(request, response, fromFramework(error) ?? error) : next()));
   });
+}
+
+/** No name of ours holds a NUL, and PostgreSQL takes none. */
+function checkUrl({ url = '' }: Request): void {
+  if (/%00|\0/.test(url)) throw invalid('invalid_url', 'The URL holds a NUL character (%00).', 'Leave it out.');
 }
 
 /** With its first body the parser loads the tables of every character set there is, 100 ms of work that the first caller should not wait for. */

@@ -30,6 +30,14 @@ describe('checkInput', () => {
     expect(paths({ name: 'A', steps: [{ run: 'x' }, { run: 5, ran: 1 }], count: 'many' }).sort()).toEqual(['/count isInt', '/name matches', '/steps/1/ran whitelistValidation', '/steps/1/run isString', '/steps/1/run maxLength']);
   });
 
+  it.each<[string, unknown, string]>([
+    ['NUL', { name: 'a', options: { text: 'a\0b' } }, '/options/text unstorable'],
+    ['half of a surrogate pair', { name: 'a', options: { text: ['\ud800'] } }, '/options/text/0 unstorable'],
+    ['NUL in a name', { name: 'a', options: { 'a\0': 1 } }, '/options unstorable'],
+  ])('refuses what the database cannot keep: %s', (_what, value, violation) => expect(paths(value)).toEqual([violation]));
+
+  it('takes characters beyond the first plane', () => expect(paths({ name: 'a', options: { text: '😀' } })).toEqual([]));
+
   it('names the nearest known field', () => {
     expect(checkInput(SpecPlan, { name: 'a', stepps: [] }).violations).toEqual([{ path: '/stepps', code: 'whitelistValidation', message: 'unknown field "stepps"', suggestion: 'steps' }]);
   });

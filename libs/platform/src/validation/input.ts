@@ -55,15 +55,21 @@ function checkStructure(value: unknown): Violation | undefined {
   for (let entry = stack.pop(); entry; entry = stack.pop()) {
     const { node, depth, path } = entry;
     if (++nodes > maxNodes) return { path: '', code: 'tooLarge', message: `holds more than ${maxNodes} values` };
+    if (typeof node === 'string' && !isStorable(node)) return { path, code: 'unstorable', message: unstorable };
     if (!node || typeof node !== 'object') continue;
     if (depth >= maxDepth) return { path: '', code: 'tooDeep', message: `is nested more than ${maxDepth} levels deep` };
     for (const [key, child] of Object.entries(node)) {
+      if (!isStorable(key)) return { path, code: 'unstorable', message: `has a field whose name ${unstorable}` };
       if (poisonous.has(key)) return { path: pointer(path, key), code: 'whitelistValidation', message: `unknown field "${key}"` };
       stack.push({ node: child, depth: depth + 1, path: depth < 4 ? pointer(path, key) : path });
     }
   }
   return undefined;
 }
+
+/** What PostgreSQL keeps neither as text nor as JSON (PostgreSQL manual, JSON Types). */
+const isStorable = (text: string) => !/[\0\p{Surrogate}]/u.test(text);
+const unstorable = 'must hold no NUL character and no half of a surrogate pair';
 
 /** Models often send `"[\"ssh\"]"` where an array is wanted; such a string is read as the JSON it holds. */
 export function readJsonStrings(schema: JsonSchema | undefined, value: unknown): unknown {
