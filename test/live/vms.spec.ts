@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import type { Page } from 'playwright-core';
 import { makeSshHostKeys, type Guest } from '#libs/hypervisor';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
@@ -125,6 +126,12 @@ describe('an agent, over MCP alone', () => {
   }, 10 * minutes);
 });
 
+/** As hands do on the guest's own layout: a character of the upper row is its key with Shift, for consoles send keys, not characters. */
+const shifted: Record<string, string> = { $: 'Digit4', '(': 'Digit9', ')': 'Digit0', '*': 'Digit8', '"': 'Quote' };
+async function pressKeys(page: Page, text: string): Promise<void> {
+  for (const character of text) await page.keyboard.press(shifted[character] ? `Shift+${shifted[character]}` : character);
+}
+
 describe('a person with a browser', () => {
   it('sees the screen in the console’s page, and types into it', async () => {
     const browser = await launchBrowser();
@@ -134,13 +141,13 @@ describe('a person with a browser', () => {
       await page.goto((await call('get_vm_console_url', { vm_name: 'second' })).url as string);
       await page.getByTestId('status').getByText('Connected', { exact: true }).waitFor();
       await page.locator('canvas').click();
-      for (const key of 'clear; echo "    by console $((6*') await page.keyboard.press(key);
+      await pressKeys(page, 'clear; echo "    by console $((6*');
       // Held until the browser would have repeated it once: the guest must have it twice, however late the release.
       await page.keyboard.down('7');
       await page.keyboard.down('7');
       await sleep(2_000);
       await page.keyboard.up('7');
-      for (const key of '))"') await page.keyboard.press(key);
+      await pressKeys(page, '))"');
       await page.keyboard.press('Enter');
       await untilScreen('second', /by console 462/);
       const seen = async () => await readScreen(await page.locator('canvas').screenshot());
