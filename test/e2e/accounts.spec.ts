@@ -162,7 +162,7 @@ describe('the story of accounts', () => {
     const request = http.get(`${app.url}/api/test-stream`, { headers: { authorization: `Bearer ${token}` }, agent: false });
     const [stream] = (await once(request, 'response')) as [http.IncomingMessage];
     stream.on('error', () => undefined).resume();
-    const cut = once(stream, 'close');
+    const cut = new Promise((resolve) => stream.once('close', resolve));
     const { users } = (await get('admin/users', { token: adminToken })).json();
     const idOf = (email: string) => users.find((user: Json) => user.email === email).id;
     expect((await other('PATCH', `admin/users/${idOf(member)}`, { token: adminToken, body: { disabled: true } })).json()).toMatchObject({ email: member, disabled: true });

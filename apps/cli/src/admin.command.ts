@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { AdministrationService, normaliseEmail, type AccountEntity } from '#libs/identity';
+import { normaliseEmail, type AccountEntity, type AdministrationService } from '#libs/identity';
 import { administer } from './admin/administer.js';
 
 const account = async (administration: AdministrationService, email: string) => await administration.findByEmail(normaliseEmail(email));

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { AppError, invalid, Settings } from '#libs/platform';
 import { GuessLimits, type Guess } from '../guessing/guess-limits.js';
 import { AccountLinks } from '../links/account-link.service.js';

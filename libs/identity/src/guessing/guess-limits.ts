@@ -73,7 +73,7 @@ export class GuessLimits implements OnApplicationShutdown {
   }
 
   async forgetOld(): Promise<void> {
-    await this.#perPair.clearExpired(Date.now() - hour * 1000);
+    await this.#pool.query('DELETE FROM guess_limit WHERE expire < $1', [Date.now()]);
   }
 
   /** Addresses that people tried are nobody's business, not even in the database. */

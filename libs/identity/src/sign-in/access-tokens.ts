@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import jwt from 'jsonwebtoken';
-import passport from 'passport';
 import passportJwt from 'passport-jwt';
 import { AppError, FactorySecret, Settings } from '#libs/platform';
 import { isUuid } from '../is-uuid.js';
+import { StrategyRunner } from './strategy-runner.js';
 
 const issuer = 'openfactory';
 const audience = 'openfactory-api';
@@ -18,7 +18,7 @@ export interface AccessClaims {
 @Injectable()
 export class AccessTokens {
   readonly #key: Buffer;
-  readonly #passport = new passport.Passport();
+  readonly #strategy: StrategyRunner<AccessClaims>;
 
   constructor(
     secret: FactorySecret,
@@ -29,8 +29,7 @@ export class AccessTokens {
       { jwtFromRequest: passportJwt.ExtractJwt.fromAuthHeaderAsBearerToken(), secretOrKey: this.#key, algorithms: ['HS256'], issuer, audience },
       (payload: Record<string, unknown>, done) => done(null, claimsOf(payload) ?? false),
     );
-    // By name: passport then makes an instance per request; a strategy handed over as such is shared by all of them.
-    this.#passport.use('access-token', strategy);
+    this.#strategy = new StrategyRunner(strategy);
   }
 
   get lifetimeSeconds(): number {
@@ -43,11 +42,7 @@ export class AccessTokens {
 
   /** @throws AppError `invalid_token` */
   async read(authorization: string): Promise<AccessClaims> {
-    const claims = await new Promise<AccessClaims | false>((resolve, reject) => {
-      const answer = (error: unknown, found?: AccessClaims | false) => (error ? reject(error as Error) : resolve(found ?? false));
-      const authenticate = this.#passport.authenticate('access-token', { session: false }, answer) as (request: object, response: object, next: (error: unknown) => void) => void;
-      authenticate({ headers: { authorization } }, {}, reject);
-    });
+    const claims = await this.#strategy.run({ headers: { authorization } });
     if (!claims) throw invalidToken();
     return claims;
   }

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import passport from 'passport';
 import passportLocal from 'passport-local';
 import { AppError } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { GuessLimits } from '../guessing/guess-limits.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
+import { StrategyRunner } from './strategy-runner.js';
 
 export interface Attempt {
   email: string;
@@ -16,7 +16,7 @@ export interface Attempt {
 /** E-mail and password. Whatever is wrong, the answer and its time are the same. */
 @Injectable()
 export class Credentials {
-  readonly #passport = new passport.Passport();
+  readonly #strategy: StrategyRunner<AccountEntity>;
 
   constructor(
     private readonly accounts: AccountRepository,
@@ -26,23 +26,14 @@ export class Credentials {
     const strategy = new passportLocal.Strategy({ usernameField: 'email', passwordField: 'password' }, (email, password, done) => {
       this.#find(email, password).then((account) => done(null, account ?? false), done);
     });
-    // By name, as in AccessTokens: this one waits for the database, and a shared instance would mix two people up.
-    this.#passport.use('password', strategy);
+    this.#strategy = new StrategyRunner(strategy);
   }
 
   /** @throws AppError `invalid_credentials`, `too_many_attempts`, `too_busy` */
   async check({ email, password, address }: Attempt): Promise<AccountEntity> {
-    const account = await this.limits.attempt({ email, address }, () => this.#authenticate(email, password));
+    const account = await this.limits.attempt({ email, address }, () => this.#strategy.run({ body: { email, password } }));
     if (!account) throw invalidCredentials();
     return account;
-  }
-
-  #authenticate(email: string, password: string): Promise<AccountEntity | undefined> {
-    return new Promise((resolve, reject) => {
-      const answer = (error: unknown, found?: AccountEntity | false) => (error ? reject(error as Error) : resolve(found || undefined));
-      const authenticate = this.#passport.authenticate('password', { session: false }, answer) as (request: object, response: object, next: (error: unknown) => void) => void;
-      authenticate({ body: { email, password } }, {}, reject);
-    });
   }
 
   async #find(email: string, password: string): Promise<AccountEntity | undefined> {

@@ -12,7 +12,7 @@ const refresh = new RefreshTokens(secret);
 const accountId = randomUUID();
 const signInId = randomUUID();
 const good = { algorithm: 'HS256', issuer: 'openfactory', audience: 'openfactory-api', subject: accountId, expiresIn: 900 } as const;
-const forged = (options: jwt.SignOptions, { key = secret.derive('access-token') as jwt.Secret, claims = { sid: signInId } as object } = {}) => jwt.sign(claims, key, { ...good, ...options });
+const forged = (options: jwt.SignOptions, { key = secret.derive('access-token'), claims = { sid: signInId } }: { key?: jwt.Secret; claims?: object } = {}) => jwt.sign(claims, key, { ...good, ...options });
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const now = Math.floor(Date.now() / 1000);
 const payload = { sub: accountId, sid: signInId, iss: 'openfactory', aud: 'openfactory-api', exp: now + 900 };
