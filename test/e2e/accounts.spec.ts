@@ -214,7 +214,7 @@ describe('whoever guesses', () => {
 
 describe('forged tokens', () => {
   it('are refused with what to do', async () => {
-    const { token, cookie } = await signIn(member);
+    const { token, cookie } = await signIn(admin);
     const { sub, sid } = jwt.decode(token) as jwt.JwtPayload;
     const key = new FactorySecret(secret).derive('access-token');
     const good = { algorithm: 'HS256', issuer: 'openfactory', audience: 'openfactory-api', subject: sub!, expiresIn: 60 } as const;
