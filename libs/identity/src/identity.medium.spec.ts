@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import type { INestApplicationContext } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { CallerService, loadSettings, PlatformModule, type Caller } from '#libs/platform';
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.js';
 import { until } from '../../../test/support/until.js';
@@ -15,6 +16,7 @@ import { GuessLimits } from './guessing/guess-limits.js';
 import { IdentityJobs } from './identity.jobs.js';
 import { IdentityModule } from './identity.module.js';
 import { identityEntities } from './index.js';
+import { AccountLinks } from './links/account-link.service.js';
 import { SignInService, type SignedIn } from './sign-in/sign-in.service.js';
 
 let database: TestDatabase;
@@ -125,11 +127,12 @@ describe('signing in', () => {
 describe('refresh tokens', () => {
   it('are exchanged; the one before gives the same successor for a moment, so that nothing forks', async () => {
     const first = await (await person()).signIn();
-    const [second, again] = await Promise.all([of(SignInService).refresh(first.refreshToken), of(SignInService).refresh(first.refreshToken)]);
-    expect(second.refreshToken).not.toBe(first.refreshToken);
-    expect(again.refreshToken).toBe(second.refreshToken);
-    const third = await of(SignInService).refresh(second.refreshToken);
-    expect(third.refreshToken).not.toBe(second.refreshToken);
+    const successors = await Promise.all(Array.from({ length: 5 }, () => of(SignInService).refresh(first.refreshToken)));
+    const [second, ...others] = [...new Set(successors.map(({ refreshToken }) => refreshToken))];
+    expect(others).toEqual([]);
+    expect(second).not.toBe(first.refreshToken);
+    expect(await database.query('SELECT refresh_count FROM sign_in WHERE id = $1', [sessionOf(await callerOf(first))])).toEqual([{ refresh_count: 1 }]);
+    expect((await of(SignInService).refresh(second!)).refreshToken).not.toBe(second);
   });
 
   it.each([['long after its exchange', 1], ['two exchanges ago, at once', 2]])('end the session when one is used again: %s', async (_, exchanges) => {
@@ -240,7 +243,10 @@ describe('links', () => {
     await database.query('UPDATE account_link SET expires_at = now() WHERE id = $1', [over.id]);
     const reset = await of(AdministrationService).resetLink((await person()).id);
     for (const { url } of [taken, over, reset]) expect(await refusal(of(SignUpService).signUp({ invitation: tokenOf(url), email: 'x@example.com', password, address: '203.0.113.3' }))).toBe('invalid_link');
-    expect(await refusal(of(PasswordService).reset(tokenOf((await of(InvitationService).invite({})).url), password))).toBe('invalid_link');
+    const invitation = tokenOf((await of(InvitationService).invite({})).url);
+    expect(await refusal(of(PasswordService).reset(invitation, password))).toBe('invalid_link');
+    for (const kind of ['setup', 'reset', 'confirm'] as const) expect(await refusal(of(DataSource).transaction((manager) => of(AccountLinks).use(manager, kind, invitation)))).toBe('invalid_link');
+    for (const token of ['', 'x', invitation.slice(1), 'A'.repeat(64)]) expect(await refusal(of(SignUpService).confirm(token))).toBe('invalid_link');
   });
 
   it('to set a password: the newest one, once', async () => {
