@@ -32,13 +32,21 @@ export class Identity1793000005000 implements MigrationInterface {
         email text,
         role text NOT NULL DEFAULT 'user',
         account_id uuid REFERENCES account ON DELETE CASCADE,
+        password_hash text,
         created_at timestamptz NOT NULL DEFAULT now(),
         expires_at timestamptz NOT NULL,
         used_at timestamptz
       )`);
+    // Columns and their order are what RateLimiterPostgres of rate-limiter-flexible expects.
+    await queryRunner.query(`
+      CREATE TABLE guess_limit (
+        key varchar(255) PRIMARY KEY,
+        points integer NOT NULL DEFAULT 0,
+        expire bigint
+      )`);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of ['account_link', 'sign_in', 'account']) await queryRunner.query(`DROP TABLE ${table}`);
+    for (const table of ['guess_limit', 'account_link', 'sign_in', 'account']) await queryRunner.query(`DROP TABLE ${table}`);
   }
 }

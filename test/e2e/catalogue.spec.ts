@@ -87,7 +87,18 @@ describe('every route', () => {
           .filter((method) => Reflect.hasMetadata('path', prototype[method]!) && reflector.getAllAndOverride(PUBLIC_ROUTE, [prototype[method]!, metatype as never]))
           .map((method) => `${metatype?.name}.${method}`);
       });
-    expect(open.sort()).toEqual(['ConsolePagesController.asset', 'ConsolePagesController.page', 'DownloadsController.download', 'MetricsController.read', 'OperationsController.live', 'OperationsController.ready']);
+    expect(open.sort()).toEqual([
+      ...['confirm', 'describe', 'requestReset', 'reset', 'setUp', 'signUp'].map((method) => `AccountLinksController.${method}`),
+      'AccountPageController.asset',
+      'AccountPageController.page',
+      'ConsolePagesController.asset',
+      'ConsolePagesController.page',
+      'DownloadsController.download',
+      'MetricsController.read',
+      'OperationsController.live',
+      'OperationsController.ready',
+      ...['refresh', 'signIn', 'signOut', 'token'].map((method) => `SignInController.${method}`),
+    ]);
   });
 });
 

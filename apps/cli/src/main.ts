@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { AppError, productVersion } from '#libs/platform';
+import { registerAdminCommand } from './admin.command.js';
 import { registerBackupCommand } from './backup.command.js';
 import { registerDemoCommand } from './demo.command.js';
 import { registerCacheCommand } from './cache.command.js';
@@ -14,6 +15,7 @@ process.umask(0o022);
 
 const program = new Command('openfactory').description('A factory for operating-system images').version(productVersion);
 registerUpCommand(program);
+registerAdminCommand(program);
 registerMcpCommand(program);
 registerDemoCommand(program);
 registerDoctorCommand(program);

@@ -25,7 +25,7 @@ export function registerUpCommand(program: Command): void {
           });
         };
       }
-      console.log(banner(settings));
+      console.log(banner(settings, factory.setUpUrl));
       const signal = await ended;
       console.log(`\n${signal}: stopping.`);
       setTimeout(() => {

@@ -29,6 +29,7 @@ export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
 export { readBody, requireJson } from './http/read-body.js';
 export { RequestGuard } from './http/request-guard.js';
+export { sendWebAsset, sendWebPage } from './http/web-pages.js';
 export { requestIdOf } from './http/request-id.js';
 export { Metrics } from './operations/metrics.js';
 export { Readiness } from './operations/readiness.js';

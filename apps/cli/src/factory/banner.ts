@@ -1,9 +1,10 @@
 import type { Settings } from '#libs/platform';
 
 /** What a newcomer needs next: where things are, and configuration to paste into the usual MCP clients. */
-export function banner(settings: Settings): string {
+export function banner(settings: Settings, setUpUrl?: string): string {
   const url = settings.publicUrl;
   const sse = `${url}/api/mcp/sse`;
+  const setUp = setUpUrl === undefined ? '' : `\nThere is no account yet. Make the administrator’s here (once, within a day; a restart prints a new link):\n\n  ${setUpUrl}\n`;
   const desktop = JSON.stringify({ mcpServers: { openfactory: { url: sse } } }, null, 2);
   return `
 OpenFactory is running.
@@ -13,7 +14,7 @@ OpenFactory is running.
   MCP, stdio             OPENFACTORY_URL=${url} bin/openfactory mcp
   API documentation      ${url}/api/docs
   Data directory         ${settings.dataDir}
-
+${setUp}
 Claude Code:
 
   claude mcp add --transport sse openfactory ${sse}

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppError, databaseUnreachable, EmbeddedPostgres, keepSecret, migrate, Readiness, unprivilegedAccount, type Settings } from '#libs/platform';
+import { FirstAdministrator } from '#libs/identity';
 import { migrations } from '#migrations';
 import { createApp } from '../../../api/src/create-app.js';
 import type { AppOptions } from '../../../api/src/app.module.js';
@@ -10,6 +11,8 @@ import { startWorker } from '../../../worker/src/worker.js';
 export interface RunningFactory {
   app: NestExpressApplication;
   postgres: EmbeddedPostgres | undefined;
+  /** Where somebody makes the first account; undefined where there is one, or this process has no API. */
+  setUpUrl: string | undefined;
   /** Ends everything: requests, sessions, jobs, the database. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -32,8 +35,9 @@ export async function startFactory(settings: Settings, more: Pick<AppOptions, 'e
       await app.close();
     });
     if (settings.roles.includes('api')) await listen(app, settings);
+    const setUpUrl = settings.roles.includes('api') ? await app.get(FirstAdministrator).prepare() : undefined;
     if (settings.roles.includes('worker')) await startWorker(app);
-    return { app, postgres, stop };
+    return { app, postgres, setUpUrl, stop };
   } catch (error) {
     await stop();
     throw isConnectionFailure(error) ? databaseUnreachable(error) : error;

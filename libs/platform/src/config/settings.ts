@@ -20,6 +20,13 @@ export class Settings {
   readonly allowedHosts: string[];
   readonly allowedOrigins: string[];
   readonly anonymous: boolean;
+  readonly signUp: ServerValues['signUp'];
+  readonly adminEmail: string | undefined;
+  readonly adminPassword: string | undefined;
+  readonly accessTokenMinutes: number;
+  readonly signInDays: number;
+  readonly smtpUrl: string | undefined;
+  readonly mailFrom: string | undefined;
   readonly metricsToken: string | undefined;
   readonly logLevel: ServerValues['logLevel'];
   readonly mcpMaxSessions: number;
@@ -82,6 +89,7 @@ export function loadSettings(environment: Environment = process.env, overrides: 
   const { values, problems } = parseAll(settingDefinitions, environment);
   const merged = { ...values, ...overrides };
   if (merged.databaseUrl && !merged.secret) problems.push('OPENFACTORY_SECRET must be set where DATABASE_URL is, because all replicas derive their keys from it');
+  if ((merged.adminEmail === undefined) !== (merged.adminPassword === undefined)) problems.push('OPENFACTORY_ADMIN_EMAIL and OPENFACTORY_ADMIN_PASSWORD go together: set both or none');
   const dataDir = merged.dataDir ?? defaultDataDir(environment);
   if (!path.isAbsolute(dataDir)) problems.push(`OPENFACTORY_DATA_DIR must be an absolute path, not "${dataDir}"`);
   if (problems.length) throw configurationError(problems);

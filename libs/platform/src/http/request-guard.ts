@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.js';
 
 /** Headers that web pages of an allowed origin may send and read (the MCP ones: Streamable HTTP, 2025-11-25 and 2026-07-28). */
 const corsRequestHeaders =
-  'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id';
+  'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id, X-Requested-With';
 const corsExposedHeaders = 'Content-Disposition, Content-Range, ETag, Location, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Checksum-Sha256, X-Log-Next, X-Request-Id';
 
 /**

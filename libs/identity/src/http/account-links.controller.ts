@@ -1,0 +1,81 @@
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import { CallerService, parseInput, PublicRoute } from '#libs/platform';
+import { PasswordService } from '../accounts/password.service.js';
+import { ResetRequests } from '../accounts/reset-request.service.js';
+import { SignUpService } from '../accounts/sign-up.service.js';
+import { AccountLinks } from '../links/account-link.service.js';
+import { linkOf } from './identity-answers.js';
+import { LinkInput, ResetInput, ResetRequestInput, SetUpInput, SignUpInput, type AccountNotice, type LinkDetails } from './identity.dto.js';
+
+const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
+
+/** For people who are not signed in: new accounts, and passwords that nobody knows any more. */
+@ApiTags('auth')
+@PublicRoute()
+@Controller('api/auth')
+export class AccountLinksController {
+  constructor(
+    private readonly signUps: SignUpService,
+    private readonly resets: ResetRequests,
+    private readonly passwords: PasswordService,
+    private readonly links: AccountLinks,
+    private readonly callers: CallerService,
+  ) {}
+
+  @Post('sign-up')
+  @HttpCode(202)
+  @ApiOperation({ operationId: 'signUp', summary: 'Makes an account, where OPENFACTORY_SIGN_UP allows it' })
+  @ApiBody(schema('SignUpInput'))
+  @ApiAcceptedResponse(schema('AccountNotice'))
+  async signUp(@Body() body: unknown, @Req() request: Request): Promise<AccountNotice> {
+    return await this.signUps.signUp({ ...parseInput(SignUpInput, body), address: this.callers.addressOf(request) });
+  }
+
+  @Post('confirm')
+  @HttpCode(200)
+  @ApiOperation({ operationId: 'confirmSignUp', summary: 'Makes the account whose address the mailed link proves' })
+  @ApiBody(schema('LinkInput'))
+  @ApiOkResponse(schema('AccountNotice'))
+  async confirm(@Body() body: unknown): Promise<AccountNotice> {
+    return await this.signUps.confirm(parseInput(LinkInput, body).token);
+  }
+
+  @Post('setup')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'setUp', summary: 'Makes the first administrator, by the link that the start printed' })
+  @ApiBody(schema('SetUpInput'))
+  @ApiNoContentResponse()
+  async setUp(@Body() body: unknown): Promise<void> {
+    await this.signUps.setUp(parseInput(SetUpInput, body));
+  }
+
+  @Post('reset-request')
+  @HttpCode(202)
+  @ApiOperation({ operationId: 'requestPasswordReset', summary: 'Asks for a link to set a new password' })
+  @ApiBody(schema('ResetRequestInput'))
+  @ApiAcceptedResponse(schema('AccountNotice'))
+  async requestReset(@Body() body: unknown, @Req() request: Request): Promise<AccountNotice> {
+    return await this.resets.ask({ ...parseInput(ResetRequestInput, body), address: this.callers.addressOf(request) });
+  }
+
+  @Post('reset')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'resetPassword', summary: 'Sets a new password by a link, and ends every session of the account' })
+  @ApiBody(schema('ResetInput'))
+  @ApiNoContentResponse()
+  async reset(@Body() body: unknown): Promise<void> {
+    const { token, new_password } = parseInput(ResetInput, body);
+    await this.passwords.reset(token, new_password);
+  }
+
+  @Post('link')
+  @HttpCode(200)
+  @ApiOperation({ operationId: 'describeAccountLink', summary: 'What a link is for; it stays unused' })
+  @ApiBody(schema('LinkInput'))
+  @ApiOkResponse(schema('LinkDetails'))
+  async describe(@Body() body: unknown): Promise<LinkDetails> {
+    return linkOf(await this.links.look(parseInput(LinkInput, body).token));
+  }
+}

@@ -1,0 +1,60 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { CurrentCaller, OpenResponses, parseInput, PeopleOnly, type Caller } from '#libs/platform';
+import { AccountRepository } from '../accounts/account.repository.js';
+import { PasswordService } from '../accounts/password.service.js';
+import { accountIdOf, signInIdOf } from '../sign-in/own-sign-in.js';
+import { SignInService } from '../sign-in/sign-in.service.js';
+import { sessionOf, userOf } from './identity-answers.js';
+import { ChangePasswordInput, type SessionList, type User } from './identity.dto.js';
+
+const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
+
+/** Somebody’s own account. */
+@ApiTags('auth')
+@PeopleOnly()
+@Controller('api/auth')
+export class AccountController {
+  constructor(
+    private readonly accounts: AccountRepository,
+    private readonly signIns: SignInService,
+    private readonly passwords: PasswordService,
+    private readonly responses: OpenResponses,
+  ) {}
+
+  @Get('me')
+  @ApiOperation({ operationId: 'getMe', summary: 'Who is signed in' })
+  @ApiOkResponse(schema('User'))
+  async me(@CurrentCaller() caller: Caller): Promise<User> {
+    return userOf(await this.accounts.get(accountIdOf(caller)));
+  }
+
+  @Get('sessions')
+  @ApiOperation({ operationId: 'listSessions', summary: 'Where somebody is signed in with this account' })
+  @ApiOkResponse(schema('SessionList'))
+  async sessions(@CurrentCaller() caller: Caller): Promise<SessionList> {
+    const sessions = (await this.signIns.list(caller)).map((signIn) => sessionOf(signIn, signInIdOf(caller)));
+    return { sessions, total: sessions.length };
+  }
+
+  @Delete('sessions/:id')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'endSession', summary: 'Signs out elsewhere, or here' })
+  @ApiParam({ name: 'id', type: String })
+  @ApiNoContentResponse()
+  async endSession(@CurrentCaller() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) response: Response): Promise<void> {
+    if (id === signInIdOf(caller)) this.responses.spare(response);
+    await this.signIns.endOwn(caller, id);
+  }
+
+  @Post('password')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'changePassword', summary: 'Changes the password, and ends every other session of the account' })
+  @ApiBody(schema('ChangePasswordInput'))
+  @ApiNoContentResponse()
+  async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<void> {
+    const { current_password: current, new_password: next } = parseInput(ChangePasswordInput, body);
+    await this.passwords.change(caller, { current, next });
+  }
+}

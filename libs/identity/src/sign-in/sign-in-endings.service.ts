@@ -1,0 +1,20 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Revocations } from '#libs/platform';
+import { SignInRepository, type WhichSignIns } from './sign-in.repository.js';
+
+/** Ends sign-ins, and with them whatever was opened on them, in every process. */
+@Injectable()
+export class SignInEndings {
+  constructor(
+    private readonly signIns: SignInRepository,
+    private readonly revocations: Revocations,
+  ) {}
+
+  /** @returns how many held until now */
+  async end(manager: EntityManager, which: WhichSignIns): Promise<number> {
+    const ended = await this.signIns.end(manager, which);
+    await this.revocations.revoke(manager, ended.map((id) => `session:${id}`));
+    return ended.length;
+  }
+}
