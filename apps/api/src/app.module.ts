@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { PlatformModule, type EntityClass, type Settings } from '#libs/platform';
 import { McpModule } from '#libs/mcp';
+import { mcpKeyEntities, McpKeysModule } from '#libs/mcp-keys';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
 import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
 import { HypervisorModule } from '#libs/hypervisor';
@@ -21,7 +22,7 @@ export interface AppOptions {
   consoleModule?: DynamicModule;
 }
 
-const entities: EntityClass[] = [...recipeEntities, ...buildEntities, ...vmEntities];
+const entities: EntityClass[] = [...mcpKeyEntities, ...recipeEntities, ...buildEntities, ...vmEntities];
 
 @Module({})
 export class AppModule {
@@ -30,7 +31,7 @@ export class AppModule {
     const vms = VmsModule.forRoot({ builds, hypervisor: hypervisorModule });
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), RecipesModule, builds, vms, consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }), ...extraModules],
+      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), McpKeysModule, RecipesModule, builds, vms, consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }), ...extraModules],
     };
   }
 }
