@@ -14,11 +14,12 @@ import { ProbeTools, ProbeToolsModule } from '../support/probe-tools.module.js';
 import { postJson, RawSseClient, RawStream, send, type RawResponse } from '../support/raw-client.js';
 import { addPerson, createKey, SessionFixtureModule, type TestPerson } from '../support/session-fixture.module.js';
 
-/** One database and one secret, and two applications that share nothing else: what is taken away in the first must end in the second. */
+/** One database and one secret, and applications that share nothing else, as processes do: what is taken away in the first must end in the others. */
 let database: TestDatabase;
 let first: TestApp;
+/** Hears of revocations by NOTIFY alone. */
 let second: TestApp;
-/** The second once more, which hears no NOTIFY. */
+/** Hears of them by its poll alone. */
 let deaf: TestApp;
 const opened: Opened[] = [];
 
@@ -54,6 +55,8 @@ beforeAll(async () => {
   };
   first = await start();
   second = await start();
+  // Of all that it does when it stops, only this: it lets go of the connection of its poll. What it is told by NOTIFY it still hears.
+  await second.app.get(Revocations).onApplicationShutdown();
   const before = await listeners();
   deaf = await start();
   const [own] = (await listeners()).filter((pid) => !before.includes(pid));
@@ -118,8 +121,9 @@ class Opened {
     this.console = openConsole(this.app.url, this.consoleToken);
     void consoleEnding(this.console).then((ending) => (this.ending = ending));
     await once(this.console, 'open');
-    this.console.send(Buffer.from('x'));
-    await received(this.console, 1);
+    // Its guest says everything back; this is what a client of RFB says first.
+    this.console.send(Buffer.from('RFB 003.008\n'));
+    await received(this.console, 12);
   }
 
   get over(): Record<string, boolean> {
@@ -177,9 +181,10 @@ const disable = ({ id }: TestPerson) =>
   });
 
 describe.each([
-  ['by NOTIFY', () => second],
-  ['by the poll alone, its LISTEN connection cut', () => deaf],
-])('in another process, told %s,', (_, app) => {
+  ['in the process that revokes', () => first],
+  ['in another process, told by NOTIFY alone', () => second],
+  ['in another process, its LISTEN connection cut, told by its poll alone', () => deaf],
+])('%s,', (_, app) => {
   it('a revoked key loses everything that was opened with it, other keys nothing', async () => {
     const ada = await addPerson(database);
     const [key, other] = [await createKey(first.url, ada), await createKey(first.url, ada)];

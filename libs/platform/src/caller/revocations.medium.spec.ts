@@ -58,6 +58,14 @@ describe('a revocation', () => {
     expect(there.revocations.wasJustRevoked(['key:x'])).toBe(false);
   });
 
+  it('is told by NOTIFY alone, without a poll', async () => {
+    const [here, unpolled] = [await startProcess({ listens: true }), await startProcess({ listens: true })];
+    // It ends the poll; what is told by NOTIFY is still heard.
+    await unpolled.revocations.onApplicationShutdown();
+    await revoke(here, 'key:n');
+    await until(() => unpolled.heard.includes('key:n'));
+  });
+
   it('is told once where LISTEN is cut, by the poll', async () => {
     const [here, deaf] = [await startProcess({ listens: true }), await startProcess({ listens: false })];
     const countBefore = deaf.revocations.count;
