@@ -7,11 +7,11 @@ export function percentile(values, percent) {
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))];
 }
 
-export async function openSessions(url, count) {
+export async function openSessions(url, count, headers = {}) {
   const sessions = [];
   // Fifty at a time: a thousand connections at once overflow the listen queue.
   while (sessions.length < count) {
-    const batch = await Promise.all(Array.from({ length: Math.min(50, count - sessions.length) }, () => SseSession.open(url)));
+    const batch = await Promise.all(Array.from({ length: Math.min(50, count - sessions.length) }, () => SseSession.open(url, headers)));
     await Promise.all(batch.map((session) => session.initialise()));
     sessions.push(...batch);
   }
@@ -38,10 +38,10 @@ export async function load(server, sessions, calls, { method, params }) {
   return { cpuPerCall: cpuMs / latencies.length, p50: percentile(latencies, 50), p99: percentile(latencies, 99), callsPerSecond: latencies.length / seconds };
 }
 
-/** Rounds that go through all servers in turn, so that other work on the machine meets them alike. */
+/** Rounds that go through all servers in turn, so that other work on the machine meets them alike. A server may say by what `headers` it is spoken to. */
 export async function compare(servers, { operation, sessions: count, warmUp, calls, rounds }) {
   const open = [];
-  for (const server of servers) open.push(await openSessions(server.url, count));
+  for (const server of servers) open.push(await openSessions(server.url, count, server.headers));
   const results = servers.map(() => []);
   for (const [index, server] of servers.entries()) await load(server, open[index], warmUp, operation);
   for (let round = 0; round < rounds; round++) {

@@ -6,8 +6,11 @@ import path from 'node:path';
 const startWithinMs = 60_000;
 const stopWithinMs = 15_000;
 
-/** In the server's process: announces the server, answers questions, and stops when told or when the parent is gone. */
-export function serveSideChannel(url, stop) {
+/**
+ * In the server's process: announces the server, answers questions, and stops when told or when the parent is gone.
+ * @param answers further questions by name: functions that give what is sent back
+ */
+export function serveSideChannel(url, stop, answers = {}) {
   let stopping;
   const end = () => (stopping ??= stop().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); }));
   process.on('disconnect', end);
@@ -15,6 +18,7 @@ export function serveSideChannel(url, stop) {
   process.on('message', async (question) => {
     if (question === 'stop') return end();
     if (question === 'cpu') return process.send(process.cpuUsage());
+    if (Object.hasOwn(answers, question)) return process.send(await answers[question]());
     // Several collections: what finalisers let go of is freed by the next one.
     for (let round = 0; round < 4; round++) {
       globalThis.gc();
@@ -54,6 +58,8 @@ export async function startServer(file, args, execArgv = []) {
     return {
       url,
       stop,
+      /** One question at a time. */
+      ask,
       /** CPU time of the process so far, all threads, in milliseconds. */
       cpuMs: async () => {
         const { user, system } = await ask('cpu');

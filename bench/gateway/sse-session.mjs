@@ -8,20 +8,28 @@ export class SseSession {
   #onEvent = () => undefined;
   #stream;
   #postUrl;
-  #headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  #headers;
+  /** When its stream was closed, by whomever (performance.now()); undefined while it is open. */
+  closedAt;
 
-  static open(url) {
-    const session = new SseSession();
+  constructor(headers) {
+    this.#headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers };
+  }
+
+  /** @param headers of every request, such as credentials */
+  static open(url, headers = {}) {
+    const session = new SseSession(headers);
     return new Promise((resolve, reject) => {
       session.#onEvent = (data) => {
         session.#postUrl = new URL(data, url);
         resolve(session);
       };
-      session.#stream = http.get(url, { agent: false, headers: { accept: 'text/event-stream' } }, (response) => {
+      session.#stream = http.get(url, { agent: false, headers: { ...headers, accept: 'text/event-stream' } }, (response) => {
         if (response.statusCode !== 200) reject(new Error(`${url} answered ${response.statusCode}`));
         response.setEncoding('utf8');
         response.on('data', (chunk) => session.#take(chunk));
         response.on('error', () => undefined);
+        response.on('close', () => (session.closedAt = performance.now()));
       });
       session.#stream.on('error', reject);
     });

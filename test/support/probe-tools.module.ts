@@ -29,9 +29,11 @@ export class ProbeNothing {}
 @Injectable()
 export class ProbeTools {
   static aborted = 0;
+  static echoes = 0;
 
   @Tool({ name: 'probe_echo', title: 'Echo', description: 'Echoes.', toolset: 'tests', input: ProbeEchoInput, output: ProbeEchoOutput, readOnly: true })
   async echo(caller: Caller, { text, times = 1, words = [] }: ProbeEchoInput): Promise<ProbeEchoOutput> {
+    ProbeTools.echoes++;
     return await Promise.resolve({ text: text.repeat(times), owner: caller.ownerId, words });
   }
 

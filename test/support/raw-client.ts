@@ -38,6 +38,39 @@ export function send(url: string, { method = 'GET', headers = {}, body, path, fr
 export const postJson = (url: string, value: unknown, more: RawRequest = {}) =>
   send(url, { method: 'POST', body: typeof value === 'string' ? value : JSON.stringify(value), ...more, headers: { 'content-type': 'application/json', ...more.headers } });
 
+/** A response that flows, and what came of it so far. */
+export class RawStream {
+  text = '';
+  closed = false;
+
+  private constructor(
+    private readonly request: http.ClientRequest,
+    response: http.IncomingMessage,
+  ) {
+    response.setEncoding('utf8');
+    response.on('data', (chunk: string) => (this.text += chunk));
+    response.on('error', () => undefined);
+    response.on('close', () => (this.closed = true));
+  }
+
+  /** As soon as the status is there. */
+  static open(url: string, { method = 'GET', headers = {}, body, from }: RawRequest = {}): Promise<RawStream> {
+    return new Promise((resolve, reject) => {
+      const request = http.request(url, { method, headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers }, localAddress: from, agent: false }, (response) => {
+        if (response.statusCode === 200) return resolve(new RawStream(request, response));
+        response.resume();
+        reject(new Error(`${method} ${url} answered ${response.statusCode}`));
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.request.destroy();
+  }
+}
+
 type Message = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON of the other side
 
 /** A raw HTTP+SSE client that hides nothing: every event in order, every POST with its HTTP status. */

@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { PlatformModule, type EntityClass, type Settings } from '#libs/platform';
 import { McpModule } from '#libs/mcp';
 import { identityEntities, IdentityModule } from '#libs/identity';
+import { mcpKeyEntities, McpKeysModule } from '#libs/mcp-keys';
 import { recipeEntities, RecipesModule } from '#libs/recipes';
 import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
 import { HypervisorModule } from '#libs/hypervisor';
@@ -22,7 +23,7 @@ export interface AppOptions {
   consoleModule?: DynamicModule;
 }
 
-const entities: EntityClass[] = [...identityEntities, ...recipeEntities, ...buildEntities, ...vmEntities];
+const entities: EntityClass[] = [...identityEntities, ...mcpKeyEntities, ...recipeEntities, ...buildEntities, ...vmEntities];
 
 @Module({})
 export class AppModule {
@@ -31,7 +32,17 @@ export class AppModule {
     const vms = VmsModule.forRoot({ builds, hypervisor: hypervisorModule });
     return {
       module: AppModule,
-      imports: [PlatformModule.forRoot({ ...platform, entities }), McpModule.forRoot(gatewayOptions), IdentityModule, RecipesModule, builds, vms, consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }), ...extraModules],
+      imports: [
+        PlatformModule.forRoot({ ...platform, entities }),
+        McpModule.forRoot(gatewayOptions),
+        IdentityModule,
+        McpKeysModule,
+        RecipesModule,
+        builds,
+        vms,
+        consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }),
+        ...extraModules,
+      ],
     };
   }
 }

@@ -22,7 +22,7 @@ export class McpModule implements BeforeApplicationShutdown {
       module: McpModule,
       global: true,
       providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, Doorkeeper, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionFactory, SessionRegistry, StreamKeeper, ToolCatalogue],
-      exports: [McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, ToolCatalogue],
+      exports: [GatewayOptions, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, ToolCatalogue],
     };
   }
 

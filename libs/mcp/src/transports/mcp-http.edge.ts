@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError, type Caller } from '#libs/platform';
+import { AppError, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
 import type { McpSession } from '../sessions/mcp-session.js';
@@ -82,6 +82,7 @@ export class McpHttpEdge {
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
       const message = await this.readMessage(request);
+      this.checkStillOpen(session);
       this.checkInFlight(session, message);
       session.transport.post(message);
     } catch (error) {
@@ -99,18 +100,21 @@ export class McpHttpEdge {
     const session = this.sessions.find(sessionId, caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     const message = await this.readMessage(request);
-    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, caller, message);
+    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, message);
     if (session) {
+      this.checkStillOpen(session);
       if (isRequest(message) && message.method === 'initialize') throw new RpcError(RpcCode.invalidRequest, 'Invalid request: this session is initialized already; leave out Mcp-Session-Id to open another');
       this.checkInFlight(session, message);
     }
     transport.post(request, response, message);
   }
 
-  private async initialise(request: IncomingMessage, caller: Caller, message: RpcMessage): Promise<StreamableHttpTransport> {
+  private async initialise(request: IncomingMessage, message: RpcMessage): Promise<StreamableHttpTransport> {
     if (!isRequest(message) || message.method !== 'initialize') {
       throw new RpcError(RpcCode.invalidRequest, 'Invalid request: send initialize first, then its Mcp-Session-Id header with every request');
     }
+    // Again: whoever sent the body slowly may have lost their key since.
+    const caller = await this.door.caller(request);
     const selection = this.door.selection(request, caller);
     this.sessions.admit(caller);
     const transport = new StreamableHttpTransport(this.sessions.newId(), this.keeper);
@@ -148,6 +152,11 @@ export class McpHttpEdge {
   private async readMessage(request: IncomingMessage): Promise<RpcMessage> {
     requireJson(request);
     return readMessage(await readBody(request, maxBodyBytes));
+  }
+
+  /** A body may be sent slowly. What came with a key that was revoked meanwhile must not be run. */
+  private checkStillOpen({ id, caller }: McpSession): void {
+    if (!this.sessions.find(id, caller)) throw sessionNotFound();
   }
 
   private checkInFlight(session: McpSession, message: RpcMessage): void {

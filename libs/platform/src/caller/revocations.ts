@@ -11,8 +11,16 @@ const pollTimeoutMs = 900;
 const staleAfterMs = 1_000;
 /** How long a revocation is told to those that may have missed it; longer than any transaction that revokes. */
 const toldForSeconds = 120;
+/** A poll shows a row no longer than that after it was told, and takes its time. */
+const rememberedForMs = toldForSeconds * 1_000 + 5_000;
 /** From the check of credentials to the stream that is opened on it. */
 const justNowMs = 10_000;
+
+interface Revoked {
+  /** Of its row: a bigint as text. */
+  id: string;
+  subject: string;
+}
 
 /**
  * What was taken away, in every process within a second: by NOTIFY at once, and by a poll of the table that holds the bound while LISTEN is cut.
@@ -23,8 +31,8 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger(Revocations.name);
   readonly #listeners = new Set<(subject: string) => void>();
   readonly #pool: pg.Pool;
-  /** Ids of rows that were told. */
-  #told = new Set<string>();
+  /** Ids of rows that were told, and when. */
+  readonly #told = new Map<string, number>();
   readonly #recent = new Map<string, number>();
   #lastSeenAt = -Infinity;
   #count = 0;
@@ -35,13 +43,13 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     @Inject(DATABASE_URL) url: string,
     private readonly events: EventBus,
   ) {
-    // A connection of its own: a pool that is used up would hold the poll up.
-    this.#pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: pollTimeoutMs, query_timeout: pollTimeoutMs, keepAlive: true, application_name: 'openfactory-revocations' });
+    // A connection of its own: a pool that is used up would hold the poll up. A poll that was given up here ends over there too, or those of a locked table would take up all connections.
+    this.#pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: pollTimeoutMs, query_timeout: pollTimeoutMs, statement_timeout: pollTimeoutMs, keepAlive: true, application_name: 'openfactory-revocations' });
     this.#pool.on('error', () => undefined);
   }
 
   async onModuleInit(): Promise<void> {
-    this.events.subscribe(topic, { onEvent: (subject) => this.#tell(subject), onGap: () => void this.#poll() });
+    this.events.subscribe(topic, { onEvent: (row) => this.#hear(row), onGap: () => void this.#poll() });
     await this.#pollAgain();
   }
 
@@ -54,11 +62,11 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   /** In the caller's transaction, after the rows that the checks read were written. */
   async revoke(manager: EntityManager, subjects: readonly string[]): Promise<void> {
     if (!subjects.length) return;
-    await manager.query('INSERT INTO revocation (subject) SELECT unnest($1::text[])', [subjects]);
-    for (const subject of subjects) await this.events.publish((sql, parameters) => manager.query(sql, parameters), topic, subject);
+    const rows = await manager.query<Revoked[]>('INSERT INTO revocation (subject) SELECT unnest($1::text[]) RETURNING id, subject', [subjects]);
+    for (const { id, subject } of rows) await this.events.publish((sql, parameters) => manager.query(sql, parameters), topic, `${id} ${subject}`);
   }
 
-  /** Called once or more for each revoked subject. */
+  /** Called once for each revocation, however it was heard of. One of a process that starts may be up to two minutes old. */
   onRevoked(listener: (subject: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -93,20 +101,25 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     const startedAt = performance.now();
     try {
       // By time, not by the last id: ids are given before a transaction commits, so a lower one may come later.
-      const { rows } = await this.#pool.query<{ id: string; subject: string }>(`SELECT id, subject FROM revocation WHERE at > now() - interval '${toldForSeconds} seconds'`);
-      for (const { id, subject } of rows) if (!this.#told.has(id)) this.#tell(subject);
-      this.#told = new Set(rows.map(({ id }) => id));
+      const { rows } = await this.#pool.query<Revoked>(`SELECT id, subject FROM revocation WHERE at > now() - interval '${toldForSeconds} seconds'`);
+      for (const row of rows) this.#tell(row);
       this.#lastSeenAt = Math.max(this.#lastSeenAt, startedAt);
     } catch (error) {
       if (!this.#isStopping) this.#logger.warn(`Revocations could not be read; every check asks the database meanwhile: ${errorMessage(error)}`);
     }
   }
 
-  #tell(subject: string): void {
-    const now = performance.now();
+  /** The subject of an event goes with its id, so that nobody has to ask the database first. */
+  #hear(row: string): void {
+    const [id = '', subject = ''] = row.split(' ', 2);
+    this.#tell({ id, subject });
+  }
+
+  #tell({ id, subject }: Revoked): void {
+    if (this.#told.has(id)) return;
     this.#count++;
-    for (const [old, at] of this.#recent) if (now - at > justNowMs) this.#recent.delete(old);
-    this.#recent.set(subject, now);
+    remember(this.#told, id, rememberedForMs);
+    remember(this.#recent, subject, justNowMs);
     for (const listener of this.#listeners) {
       try {
         listener(subject);
@@ -114,5 +127,16 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
         this.#logger.error(`A listener to revocations failed: ${errorMessage(error)}`);
       }
     }
+  }
+}
+
+/** Keeps the oldest first, so that what is too old is found without a look at the rest. */
+function remember(times: Map<string, number>, key: string, forMs: number): void {
+  const now = performance.now();
+  times.delete(key);
+  times.set(key, now);
+  for (const [old, at] of times) {
+    if (now - at <= forMs) return;
+    times.delete(old);
   }
 }

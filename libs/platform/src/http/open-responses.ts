@@ -3,7 +3,10 @@ import type { ServerResponse } from 'node:http';
 import type { Caller } from '../caller/caller.js';
 import { Revocations } from '../caller/revocations.js';
 
-/** Answers of REST that are still to come, or that flow (event streams): cut off when what their caller stands on is revoked. */
+/** The most that setTimeout takes: 24.8 days. No response flows for so long. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Answers of REST that are still to come, or that flow (event streams): cut off when what their caller stands on is revoked, or is over by time. */
 @Injectable()
 export class OpenResponses {
   readonly #open = new Map<ServerResponse, readonly string[]>();
@@ -14,10 +17,15 @@ export class OpenResponses {
     });
   }
 
-  watch({ standsOn }: Caller, response: ServerResponse): void {
+  watch({ standsOn, expiresAt = Infinity }: Caller, response: ServerResponse): void {
     if (!standsOn.length) return;
+    const leftMs = expiresAt - Date.now();
+    const timer = leftMs <= longestTimerMs ? setTimeout(() => response.destroy(), leftMs).unref() : undefined;
     this.#open.set(response, standsOn);
-    response.once('close', () => this.#open.delete(response));
+    response.once('close', () => {
+      clearTimeout(timer);
+      this.#open.delete(response);
+    });
     if (this.revocations.wasJustRevoked(standsOn)) response.destroy();
   }
 
