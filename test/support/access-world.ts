@@ -92,6 +92,16 @@ export class AccessWorld {
     return { status: answer.status, body: said };
   }
 
+  async renewRecipe(owner: 'anonymous' | 'user'): Promise<void> {
+    const belongings = this.belongings.get(owner);
+    if (belongings) belongings.recipe = await this.#makeRecipe(owner);
+  }
+
+  async #makeRecipe(owner: 'anonymous' | 'user'): Promise<string> {
+    const template = (await this.#must(owner, 'GET', '/api/recipes')).recipes[0].id as string;
+    return String((await this.#must(owner, 'POST', '/api/recipes/from-template', { template_id: template, name: `mine-${randomInt(1e9)}` })).recipe_id);
+  }
+
   async #settle(): Promise<void> {
     this.#accounts.set('admin', 'admin@example.org');
     for (const kind of ['user', 'other user'] as const) {
@@ -117,9 +127,7 @@ export class AccessWorld {
     const { build_id } = await this.#must(owner, 'POST', '/api/builds', { recipe });
     while ((await this.#must(owner, 'GET', `/api/builds/${build_id}/status`)).status !== 'completed') await sleep(20);
     await this.#must(owner, 'POST', '/api/vms', { build_id, name: 'mine' });
-    const template = (await this.#must(owner, 'GET', '/api/recipes')).recipes[0].id as string;
-    const made = await this.#must(owner, 'POST', '/api/recipes/from-template', { template_id: template, name: 'mine' });
-    return { build: String(build_id), vm: 'mine', recipe: String(made.recipe_id) };
+    return { build: String(build_id), vm: 'mine', recipe: await this.#makeRecipe(owner) };
   }
 
   async #must(kind: CallerKind, method: string, route: string, body?: unknown): Promise<Json> {
