@@ -112,7 +112,7 @@ describe('who may do what', () => {
         // Two of the kinds may delete it.
         if (route === 'DELETE /api/recipes/:id') await world.renewRecipe(ownerFor(kind));
         const { status, body } = await world.ask(kind, method, pathFor(where, kind), method === 'GET' ? undefined : (bodies[route] ?? {}));
-        expect({ route, kind, isOurFault: status >= 500 && status !== 503 }).toEqual({ route, kind, isOurFault: false });
+        expect({ route, kind, isNoAnswer: status === 429 || (status >= 500 && status !== 503) }).toEqual({ route, kind, isNoAnswer: false });
         cells[callerKinds.indexOf(kind)] = verdict(status, body);
       }
       seen.routes.set(route, cells);
