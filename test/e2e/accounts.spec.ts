@@ -6,8 +6,9 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { Response } from 'express';
 import jwt from 'jsonwebtoken';
 import { administer } from '../../apps/cli/src/admin/administer.js';
-import { FactorySecret } from '#libs/platform';
+import { EmbeddedPostgres, FactorySecret, loadSettings, unprivilegedAccount } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { makeDataDir } from '../support/factory-process.js';
 import { MailServer } from '../support/mail-server.js';
 import { postJson, send, type RawResponse } from '../support/raw-client.js';
 import { until } from '../support/until.js';
@@ -191,6 +192,27 @@ describe('the story of accounts', () => {
     await at((administration) => administration.change(id, { disabled: true }));
     await refused(token);
     expect(refusal(await post('auth/token', { email: 'cleo@example.com', password }, { from: elsewhere() })).status).toBe(401);
+  });
+});
+
+describe('a factory that is stopped', () => {
+  it('is administered on its embedded database, which stops again', async () => {
+    const { dir, remove } = await makeDataDir();
+    const { settings } = loadSettings({ OPENFACTORY_DATA_DIR: dir });
+    const postgres = new EmbeddedPostgres({ dataDir: dir, account: await unprivilegedAccount() });
+    try {
+      await expect(administer((administration) => administration.list(), settings)).rejects.toMatchObject({ reason: 'no_factory' });
+      await postgres.start();
+      await postgres.stop();
+      const { url } = await administer((administration) => administration.create('ada@example.com', 'admin'), settings);
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:3000\/account#token=[\w-]{64}$/);
+      expect(await postgres.isRunning()).toBe(false);
+      await expect(administer((administration) => administration.create('ada@example.com', 'user'), settings)).rejects.toMatchObject({ reason: 'user_exists' });
+      expect(await administer((administration) => administration.list(), settings)).toMatchObject([{ email: 'ada@example.com', role: 'admin' }]);
+    } finally {
+      await postgres.stop();
+      await remove();
+    }
   });
 });
 
