@@ -263,6 +263,17 @@ describe('forged tokens', () => {
   });
 });
 
+describe('the description of the routes', () => {
+  it('names the schema of every input and answer', async () => {
+    const document = (await get('docs.json')).json();
+    const operations = Object.entries<Json>(document.paths).filter(([path]) => /^\/api\/(auth|admin)\//.test(path)).flatMap(([, methods]) => Object.values<Json>(methods));
+    expect(operations).toHaveLength(21);
+    const named = [...JSON.stringify(operations).matchAll(/schemas\/(\w+)/g)].map(([, name]) => name!);
+    expect(named.filter((name) => document.components.schemas[name] === undefined)).toEqual([]);
+    expect(document.components.schemas.SignInInput).toMatchObject({ required: ['email', 'password'], properties: { email: { type: 'string', format: 'email', maxLength: 254 } } });
+  });
+});
+
 describe('other ways to begin', () => {
   const startWith = (environment: Record<string, string>) => startTestApp({ environment });
 
