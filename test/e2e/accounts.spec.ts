@@ -6,8 +6,9 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { Response } from 'express';
 import jwt from 'jsonwebtoken';
 import { administer } from '../../apps/cli/src/admin/administer.js';
-import { FactorySecret } from '#libs/platform';
+import { EmbeddedPostgres, FactorySecret, loadSettings, unprivilegedAccount } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { makeDataDir } from '../support/factory-process.js';
 import { MailServer } from '../support/mail-server.js';
 import { postJson, send, type RawResponse } from '../support/raw-client.js';
 import { until } from '../support/until.js';
@@ -194,6 +195,27 @@ describe('the story of accounts', () => {
   });
 });
 
+describe('a factory that is stopped', () => {
+  it('is administered on its embedded database, which stops again', async () => {
+    const { dir, remove } = await makeDataDir();
+    const { settings } = loadSettings({ OPENFACTORY_DATA_DIR: dir });
+    const postgres = new EmbeddedPostgres({ dataDir: dir, account: await unprivilegedAccount() });
+    try {
+      await expect(administer((administration) => administration.list(), settings)).rejects.toMatchObject({ reason: 'no_factory' });
+      await postgres.start();
+      await postgres.stop();
+      const { url } = await administer((administration) => administration.create('ada@example.com', 'admin'), settings);
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:3000\/account#token=[\w-]{64}$/);
+      expect(await postgres.isRunning()).toBe(false);
+      await expect(administer((administration) => administration.create('ada@example.com', 'user'), settings)).rejects.toMatchObject({ reason: 'user_exists' });
+      expect(await administer((administration) => administration.list(), settings)).toMatchObject([{ email: 'ada@example.com', role: 'admin' }]);
+    } finally {
+      await postgres.stop();
+      await remove();
+    }
+  });
+});
+
 describe('whoever guesses', () => {
   it('learns nothing from the answer, and is slowed', async () => {
     const guess = (email: string, address: string) => post('auth/sign-in', { email, password: 'wrong guess here' }, { from: address });
@@ -238,6 +260,17 @@ describe('forged tokens', () => {
     await refused(refreshToken, 'invalid_api_key');
     expect(refusal(await post('auth/refresh', {}, { cookie: `openfactory_refresh=${token}` }))).toEqual({ status: 401, reason: 'invalid_refresh_token' });
     expect((await get('recipes', { token: unsigned })).status).toBe(401);
+  });
+});
+
+describe('the description of the routes', () => {
+  it('names the schema of every input and answer', async () => {
+    const document = (await get('docs.json')).json();
+    const operations = Object.entries<Json>(document.paths).filter(([path]) => /^\/api\/(auth|admin)\//.test(path)).flatMap(([, methods]) => Object.values<Json>(methods));
+    expect(operations).toHaveLength(21);
+    const named = [...JSON.stringify(operations).matchAll(/schemas\/(\w+)/g)].map(([, name]) => name!);
+    expect(named.filter((name) => document.components.schemas[name] === undefined)).toEqual([]);
+    expect(document.components.schemas.SignInInput).toMatchObject({ required: ['email', 'password'], properties: { email: { type: 'string', format: 'email', maxLength: 254 } } });
   });
 });
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { normaliseEmail, type AccountEntity, type AdministrationService } from '#libs/identity';
+import { readEmail, type AccountEntity, type AdministrationService } from '#libs/identity';
 import { administer } from './admin/administer.js';
 
-const account = async (administration: AdministrationService, email: string) => await administration.findByEmail(normaliseEmail(email));
+const account = async (administration: AdministrationService, email: string) => await administration.findByEmail(readEmail(email));
 
 export function registerAdminCommand(program: Command): void {
   const admin = program.command('admin').description('Administer accounts, beside a running factory or a stopped one; passwords are set by links, never given here');
@@ -20,7 +20,7 @@ export function registerAdminCommand(program: Command): void {
     .description('make an account, and print the link to set its password')
     .option('--admin', 'an administrator')
     .action(async (email: string, { admin: isAdmin }: { admin?: true }) => {
-      printLink(await administer((administration) => administration.create(normaliseEmail(email), isAdmin ? 'admin' : 'user')));
+      printLink(await administer((administration) => administration.create(readEmail(email), isAdmin ? 'admin' : 'user')));
     });
 
   admin

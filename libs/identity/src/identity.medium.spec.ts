@@ -9,6 +9,7 @@ import { until } from '../../../test/support/until.js';
 import { AccountRepository } from './accounts/account.repository.js';
 import { FirstAdministrator } from './accounts/first-administrator.js';
 import { PasswordService } from './accounts/password.service.js';
+import { SignUpRepository } from './accounts/sign-up.repository.js';
 import { SignUpService } from './accounts/sign-up.service.js';
 import { AdministrationService } from './admin/administration.service.js';
 import { InvitationService } from './admin/invitation.service.js';
@@ -17,6 +18,7 @@ import { IdentityJobs } from './identity.jobs.js';
 import { IdentityModule } from './identity.module.js';
 import { identityEntities } from './index.js';
 import { AccountLinks } from './links/account-link.service.js';
+import { NewPasswords } from './passwords/new-passwords.js';
 import { SignInService, type SignedIn } from './sign-in/sign-in.service.js';
 
 let database: TestDatabase;
@@ -267,6 +269,19 @@ describe('open sign-up', () => {
     const answer = (email: string) => of(SignUpService).signUp({ email, password: 'another sparrow', address: `203.0.113.${++people}` });
     expect(await answer(ada.email)).toEqual(await answer(`fresh-${people}@example.com`));
     await expect(ada.signIn()).resolves.toBeDefined();
+  });
+});
+
+describe('an account that waits to be confirmed', () => {
+  it('has the password of whoever asked last', async () => {
+    const email = `waiting-${++people}@example.com`;
+    const ask = async (chosen: string) => tokenOf((await of(SignUpRepository).issueConfirmation({ email, passwordHash: await of(NewPasswords).hash(chosen, email) }))!);
+    const [stranger, owner] = [await ask('strangers sparrow'), await ask(password)];
+    expect(await refusal(of(SignUpService).confirm(stranger))).toBe('invalid_link');
+    expect(await refusal(of(SignInService).signIn({ email, password, address: '203.0.113.77', userAgent: '' }))).toBe('invalid_credentials');
+    await of(SignUpService).confirm(owner);
+    await expect(of(SignInService).signIn({ email, password, address: '203.0.113.77', userAgent: '' })).resolves.toMatchObject({ account: { email, role: 'user' } });
+    expect(await of(SignUpRepository).issueConfirmation({ email, passwordHash: 'x' })).toBeUndefined();
   });
 });
 

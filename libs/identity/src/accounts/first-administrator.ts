@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '#libs/platform';
 import { NewPasswords } from '../passwords/new-passwords.js';
+import { readEmail } from './email.js';
 import { SignUpRepository } from './sign-up.repository.js';
 
 /** A factory without any account gets its first administrator: the one of the settings, or whoever opens the set-up link. */
@@ -12,11 +13,12 @@ export class FirstAdministrator {
     private readonly passwords: NewPasswords,
   ) {}
 
-  /** @returns the set-up link, where somebody has to open one. @throws AppError `weak_password` */
+  /** @returns the set-up link, where somebody has to open one. @throws AppError `invalid_email`, `weak_password` */
   async prepare(): Promise<string | undefined> {
     if (await this.signUps.isSetUp()) return undefined;
-    const { adminEmail: email, adminPassword } = this.settings;
-    if (email === undefined || adminPassword === undefined) return await this.signUps.issueSetUp();
+    const { adminEmail, adminPassword } = this.settings;
+    if (adminEmail === undefined || adminPassword === undefined) return await this.signUps.issueSetUp();
+    const email = readEmail(adminEmail);
     await this.signUps.insertFirst({ email, passwordHash: await this.passwords.hash(adminPassword, email) });
     return undefined;
   }

@@ -56,9 +56,9 @@ export class SignUpRepository {
   }
 
   /** @returns the link to confirm the address by; undefined where it has an account */
-  async issueConfirmation({ email, passwordHash }: NewPerson): Promise<string | undefined> {
-    if (await this.accounts.findByEmail(email)) return undefined;
-    return (await this.links.issue(this.database.manager, { kind: 'confirm', email, passwordHash })).url;
+  async issueConfirmation(person: NewPerson): Promise<string | undefined> {
+    if (await this.accounts.findByEmail(person.email)) return undefined;
+    return (await this.database.transaction((manager) => this.links.issueConfirmation(manager, person))).url;
   }
 
   /** @throws AppError `invalid_link` */

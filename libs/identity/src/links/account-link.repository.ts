@@ -29,7 +29,7 @@ export class AccountLinkRepository {
   }
 
   /** @returns whether there were any */
-  async void(manager: EntityManager | undefined, which: { kind: LinkKind; id?: string; accountId?: string }): Promise<boolean> {
+  async void(manager: EntityManager | undefined, which: { kind: LinkKind; id?: string; accountId?: string; email?: string }): Promise<boolean> {
     const { affected } = await (manager ?? this.database.manager).delete(AccountLinkEntity, { ...which, usedAt: IsNull() });
     return (affected ?? 0) > 0;
   }

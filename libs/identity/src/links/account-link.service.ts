@@ -59,6 +59,12 @@ export class AccountLinks {
     return link;
   }
 
+  /** A newer one takes the place of older ones: who asked for an account of somebody else’s address first does not choose its password. */
+  async issueConfirmation(manager: EntityManager, person: { email: string; passwordHash: string }): Promise<IssuedLink> {
+    await this.links.void(manager, { kind: 'confirm', email: person.email });
+    return await this.issue(manager, { kind: 'confirm', ...person });
+  }
+
   async voidResets(manager: EntityManager, accountId: string): Promise<void> {
     await this.links.void(manager, { kind: 'reset', accountId });
   }

@@ -53,6 +53,23 @@ describe('settings', () => {
     expect(load({ OPENFACTORY_PUBLIC_URL: 'https://factory.example/of/' }).settings.publicUrl).toBe('https://factory.example/of');
   });
 
+  it('wants the first administrator’s e-mail and password together', () => {
+    expect(load({ OPENFACTORY_ADMIN_EMAIL: 'Ada@Example.com', OPENFACTORY_ADMIN_PASSWORD: 'tinkering sparrow' }).settings).toMatchObject({ adminEmail: 'ada@example.com', adminPassword: 'tinkering sparrow' });
+    expect(problem({ OPENFACTORY_ADMIN_EMAIL: 'ada@example.com' })).toContain('set both or none');
+    expect(problem({ OPENFACTORY_ADMIN_PASSWORD: 'tinkering sparrow' })).toContain('set both or none');
+    const message = problem({ OPENFACTORY_ADMIN_EMAIL: 'ada', OPENFACTORY_ADMIN_PASSWORD: 'hunter2' });
+    expect(message).toContain('OPENFACTORY_ADMIN_EMAIL must be one e-mail address');
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('knows a mail server and a sender', () => {
+    expect(load({ OPENFACTORY_SMTP_URL: 'smtps://ada:hunter2@mail.example:465', OPENFACTORY_MAIL_FROM: 'OpenFactory <of@mail.example>' }).settings).toMatchObject({ mailFrom: 'OpenFactory <of@mail.example>' });
+    const message = problem({ OPENFACTORY_SMTP_URL: 'https://ada:hunter2@mail.example', OPENFACTORY_MAIL_FROM: 'nobody' });
+    expect(message).toContain('OPENFACTORY_SMTP_URL');
+    expect(message).toContain('OPENFACTORY_MAIL_FROM');
+    expect(message).not.toContain('hunter2');
+  });
+
   it('checks lists item by item', () => {
     expect(load({ OPENFACTORY_TRUST_PROXY: 'loopback, 10.0.0.0/8' }).settings.trustProxy).toEqual(['loopback', '10.0.0.0/8']);
     expect(problem({ OPENFACTORY_TRUST_PROXY: 'everybody!' })).toContain('"everybody!" is none');
