@@ -32,7 +32,6 @@ export class Identity1793000005000 implements MigrationInterface {
         email text,
         role text NOT NULL DEFAULT 'user',
         account_id uuid REFERENCES account ON DELETE CASCADE,
-        password_hash text,
         created_at timestamptz NOT NULL DEFAULT now(),
         expires_at timestamptz NOT NULL,
         used_at timestamptz

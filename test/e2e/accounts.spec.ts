@@ -302,8 +302,12 @@ describe('other ways to begin', () => {
       expect([fresh.status, wordsOf(fresh)]).toEqual([202, wordsOf(taken)]);
       expect((await at('token', { email: 'dora@example.com', password })).status).toBe(401);
       expect(await mail.mailTo('root@example.com')).toContain('have an OpenFactory account already');
-      expect((await at('confirm', { token: tokenIn(await mail.mailTo('dora@example.com')) })).status).toBe(200);
-      expect((await at('token', { email: 'dora@example.com', password })).status).toBe(200);
+      const token = tokenIn(await mail.mailTo('dora@example.com'));
+      expect(refusal(await at('confirm', { token, password: 'short' }))).toMatchObject({ status: 400 });
+      expect((await at('confirm', { token, password: 'whoever reads the mail' })).status).toBe(200);
+      expect(refusal(await at('confirm', { token, password: 'whoever reads the mail' }))).toMatchObject({ reason: 'invalid_link' });
+      expect((await at('token', { email: 'dora@example.com', password })).status).toBe(401);
+      expect((await at('token', { email: 'dora@example.com', password: 'whoever reads the mail' })).status).toBe(200);
       expect((await at('token', { email: 'root@example.com', password })).status).toBe(200);
     } finally {
       await open.stop();

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { clip, invalidArguments, nearestName, notFound, Revocations, type Caller, type Violation } from '#libs/platform';
+import { clip, invalidArguments, isUuid, nearestName, notFound, Revocations, type Caller, type Violation } from '#libs/platform';
 import { GatewayOptions } from '#libs/mcp';
 import { makeApiKey, shownPrefix } from './api-key.js';
 import { KeyHasher } from './key-hasher.js';
@@ -9,7 +9,6 @@ import { McpKeyRepository } from './mcp-key.repository.js';
 import type { CreatedMcpKey, CreateMcpKeyInput, McpKey } from './mcp-keys.dto.js';
 
 const dayMs = 86_400_000;
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The API keys of people's accounts: make one, see them, revoke one. */
 @Injectable()
@@ -50,7 +49,7 @@ export class McpKeyService {
    * @throws AppError `key_not_found`, in the same words for one that never was, was revoked before, or is another's
    */
   async revoke(caller: Caller, id: string): Promise<void> {
-    const revoked = uuid.test(id) && (await this.database.transaction(async (manager) => {
+    const revoked = isUuid(id) && (await this.database.transaction(async (manager) => {
       if (!(await this.keys.revoke(manager, accountOf(caller), id))) return false;
       await this.revocations.revoke(manager, [`key:${id.toLowerCase()}`]);
       return true;

@@ -12,9 +12,8 @@ export function AccountForm({ link, onSubmit }: { link: LinkDetails; onSubmit: (
   const [again, setAgain] = useState('');
   const [isSending, setSending] = useState(false);
   const needsEmail = link.kind === 'setup' || link.kind === 'invitation';
-  const needsPassword = link.kind !== 'confirm';
   const isDifferent = again !== '' && again !== password;
-  const isReady = (!needsEmail || email !== '') && (!needsPassword || (password.length >= shortestPassword && again === password));
+  const isReady = (!needsEmail || email !== '') && password.length >= shortestPassword && again === password;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setSending(true);
@@ -27,28 +26,24 @@ export function AccountForm({ link, onSubmit }: { link: LinkDetails; onSubmit: (
         {needsEmail && (
           <TextInput label="E-mail" type="email" autoComplete="username" required readOnly={link.email !== null} value={email} onChange={(event) => setEmail(event.currentTarget.value)} />
         )}
-        {needsPassword && (
-          <>
-            <PasswordInput
-              label="New password"
-              description={`At least ${shortestPassword} characters. A few words that do not belong together are good.`}
-              autoComplete="new-password"
-              required
-              maxLength={256}
-              value={password}
-              onChange={(event) => setPassword(event.currentTarget.value)}
-            />
-            <PasswordInput
-              label="The same password again"
-              autoComplete="new-password"
-              required
-              maxLength={256}
-              value={again}
-              onChange={(event) => setAgain(event.currentTarget.value)}
-              error={isDifferent ? 'It is not the same.' : undefined}
-            />
-          </>
-        )}
+        <PasswordInput
+          label="New password"
+          description={`At least ${shortestPassword} characters. A few words that do not belong together are good.`}
+          autoComplete="new-password"
+          required
+          maxLength={256}
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+        />
+        <PasswordInput
+          label="The same password again"
+          autoComplete="new-password"
+          required
+          maxLength={256}
+          value={again}
+          onChange={(event) => setAgain(event.currentTarget.value)}
+          error={isDifferent ? 'It is not the same.' : undefined}
+        />
         <Button type="submit" loading={isSending} disabled={!isReady}>
           {submitLabel[link.kind]}
         </Button>

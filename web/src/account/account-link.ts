@@ -24,7 +24,7 @@ const useOf: Record<LinkKind, { path: string; fields: (token: string, email: str
   setup: { path: 'setup', fields: (token, email, password) => ({ token, email, password }), title: 'The administrator’s account is made' },
   invitation: { path: 'sign-up', fields: (invitation, email, password) => ({ invitation, email, password }), title: 'Welcome' },
   reset: { path: 'reset', fields: (token, _, new_password) => ({ token, new_password }), title: 'The password is set' },
-  confirm: { path: 'confirm', fields: (token) => ({ token }), title: 'The address is confirmed' },
+  confirm: { path: 'confirm', fields: (token, _, password) => ({ token, password }), title: 'The address is confirmed' },
 };
 
 export async function applyLink(kind: LinkKind, { token, email, password }: { token: string; email: string; password: string }): Promise<Outcome> {

@@ -56,16 +56,16 @@ export class SignUpRepository {
   }
 
   /** @returns the link to confirm the address by; undefined where it has an account */
-  async issueConfirmation(person: NewPerson): Promise<string | undefined> {
-    if (await this.accounts.findByEmail(person.email)) return undefined;
-    return (await this.database.transaction((manager) => this.links.issueConfirmation(manager, person))).url;
+  async issueConfirmation(email: string): Promise<string | undefined> {
+    if (await this.accounts.findByEmail(email)) return undefined;
+    return (await this.database.transaction((manager) => this.links.issueConfirmation(manager, email))).url;
   }
 
   /** @throws AppError `invalid_link` */
-  async confirm(token: string): Promise<void> {
+  async confirm(token: string, passwordHash: string): Promise<void> {
     await this.database.transaction(async (manager) => {
-      const { email, passwordHash } = await this.links.use(manager, 'confirm', token);
-      if (email === null || passwordHash === null) throw invalidLink();
+      const { email } = await this.links.use(manager, 'confirm', token);
+      if (email === null) throw invalidLink();
       await this.accounts.insert(manager, { email, passwordHash, role: 'user' });
     });
   }

@@ -34,21 +34,28 @@ export class SignUpService {
     if (invitation !== undefined) return await this.#byInvitation(invitation, email, password);
     if (this.settings.signUp === 'invitation') throw invitationRequired();
     await this.limits.askForMail({ email, address });
+    // Also where it is not used: a weak one is refused now, not a mail later.
     const passwordHash = await this.passwords.hash(password, email);
     if (!this.mail.canSend) {
       await this.signUps.insertUser({ email, passwordHash });
       return welcome;
     }
     this.mail.sendSoon(async () => {
-      const url = await this.signUps.issueConfirmation({ email, passwordHash });
+      const url = await this.signUps.issueConfirmation(email);
       return url === undefined ? letters.alreadyThere(email, this.settings.publicUrl) : letters.confirm(email, url);
     });
     return mailed;
   }
 
-  /** Makes the account whose address was proven by the link. @throws AppError `invalid_link` */
-  async confirm(token: string): Promise<Told> {
-    await this.signUps.confirm(token);
+  /**
+   * Makes the account whose address was proven by the link. Its password is the one that comes with the link, not the one that came with the request for it:
+   * anybody could have sent that.
+   * @throws AppError `invalid_link`, `weak_password`
+   */
+  async confirm({ token, password }: { token: string; password: string }): Promise<Told> {
+    const { email } = await this.links.look(token, 'confirm');
+    const passwordHash = await this.passwords.hash(password, email ?? '');
+    await this.signUps.confirm(token, passwordHash);
     return welcome;
   }
 

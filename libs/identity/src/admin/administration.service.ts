@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { AppError, clip, notFound, Revocations } from '#libs/platform';
+import { AppError, clip, isUuid, notFound, Revocations } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import type { Role } from '../accounts/role.js';
 import { AccountLinks, type IssuedLink } from '../links/account-link.service.js';
 import { unmatchableHash } from '../passwords/password-hasher.js';
 import { SignInEndings } from '../sign-in/sign-in-endings.service.js';
-import { isUuid } from '../is-uuid.js';
 
 export interface AccountChange {
   role?: Role;

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AppError, notFound, Settings } from '#libs/platform';
+import { AppError, isUuid, notFound, Settings } from '#libs/platform';
 import type { Role } from '../accounts/role.js';
 import type { AccountLinkEntity } from '../links/account-link.entity.js';
 import { AccountLinkRepository } from '../links/account-link.repository.js';
 import { AccountLinks, type IssuedLink } from '../links/account-link.service.js';
-import { isUuid } from '../is-uuid.js';
 
 export interface NewInvitation {
   /** The only address it is for. */

@@ -7,7 +7,7 @@ import { ResetRequests } from '../accounts/reset-request.service.js';
 import { SignUpService } from '../accounts/sign-up.service.js';
 import { AccountLinks } from '../links/account-link.service.js';
 import { linkOf } from './identity-answers.js';
-import { LinkInput, ResetInput, ResetRequestInput, SetUpInput, SignUpInput, type AccountNotice, type LinkDetails } from './identity.dto.js';
+import { ConfirmInput, LinkInput, ResetInput, ResetRequestInput, SetUpInput, SignUpInput, type AccountNotice, type LinkDetails } from './identity.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
@@ -36,10 +36,10 @@ export class AccountLinksController {
   @Post('confirm')
   @HttpCode(200)
   @ApiOperation({ operationId: 'confirmSignUp', summary: 'Makes the account whose address the mailed link proves' })
-  @ApiBody(schema('LinkInput'))
+  @ApiBody(schema('ConfirmInput'))
   @ApiOkResponse(schema('AccountNotice'))
   async confirm(@Body() body: unknown): Promise<AccountNotice> {
-    return await this.signUps.confirm(parseInput(LinkInput, body).token);
+    return await this.signUps.confirm(parseInput(ConfirmInput, body));
   }
 
   @Post('setup')

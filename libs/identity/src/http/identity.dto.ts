@@ -36,6 +36,11 @@ export class LinkInput {
   @Doc('Token of the link.') @IsString() @MaxLength(longestToken) token: string;
 }
 
+export class ConfirmInput {
+  @Doc('Token of the link.') @IsString() @MaxLength(longestToken) token: string;
+  @Doc(newPasswordDoc) @IsString() @MaxLength(longestPassword) password: string;
+}
+
 export class ResetInput {
   @Doc('Token of the link.') @IsString() @MaxLength(longestToken) token: string;
   @Doc(newPasswordDoc) @IsString() @MaxLength(longestPassword) new_password: string;

@@ -10,13 +10,11 @@ export type LinkKind = (typeof linkKinds)[number];
 export class AccountLinkEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('text') kind: LinkKind;
-  /** Of an invitation: the only address it is for, if any. */
+  /** Of an invitation: the only address it is for, if any. Of a confirmation: the address that it proves. */
   @Column('text', { nullable: true }) email: string | null;
   @Column('text') role: Role;
   /** Of a reset. */
   @Column('uuid', { name: 'account_id', nullable: true }) accountId: string | null;
-  /** Of an account that waits to be confirmed. */
-  @Column('text', { name: 'password_hash', nullable: true }) passwordHash: string | null;
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at' }) createdAt: Date;
   @Column('timestamptz', { name: 'expires_at' }) expiresAt: Date;
   @Column('timestamptz', { name: 'used_at', nullable: true }) usedAt: Date | null;

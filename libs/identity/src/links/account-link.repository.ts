@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, MoreThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { AccountLinkEntity, type LinkKind } from './account-link.entity.js';
 
-export type NewAccountLink = Pick<AccountLinkEntity, 'kind' | 'expiresAt'> & Partial<Pick<AccountLinkEntity, 'email' | 'role' | 'accountId' | 'passwordHash'>>;
+export type NewAccountLink = Pick<AccountLinkEntity, 'kind' | 'expiresAt'> & Partial<Pick<AccountLinkEntity, 'email' | 'role' | 'accountId'>>;
 
 @Injectable()
 export class AccountLinkRepository {

@@ -59,10 +59,10 @@ export class AccountLinks {
     return link;
   }
 
-  /** A newer one takes the place of older ones: who asked for an account of somebody else’s address first does not choose its password. */
-  async issueConfirmation(manager: EntityManager, person: { email: string; passwordHash: string }): Promise<IssuedLink> {
-    await this.links.void(manager, { kind: 'confirm', email: person.email });
-    return await this.issue(manager, { kind: 'confirm', ...person });
+  /** A newer one takes the place of older ones. */
+  async issueConfirmation(manager: EntityManager, email: string): Promise<IssuedLink> {
+    await this.links.void(manager, { kind: 'confirm', email });
+    return await this.issue(manager, { kind: 'confirm', email });
   }
 
   async voidResets(manager: EntityManager, accountId: string): Promise<void> {

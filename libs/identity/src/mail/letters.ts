@@ -10,7 +10,7 @@ export const letters = {
   confirm: (to: string, url: string): Mail => ({
     to,
     subject: 'Confirm your OpenFactory account',
-    text: `Somebody, probably you, asked for an OpenFactory account with this address. Confirm it here within a day; the password is the one that was chosen then:\n\n${url}\n\nIf that was not you, do nothing: no account is made.\n`,
+    text: `Somebody, probably you, asked for an OpenFactory account with this address. Confirm it here within a day, and choose its password:\n\n${url}\n\nIf that was not you, do nothing: no account is made.\n`,
   }),
   alreadyThere: (to: string, publicUrl: string): Mail => ({
     to,

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import jwt from 'jsonwebtoken';
 import passportJwt from 'passport-jwt';
-import { AppError, FactorySecret, Settings } from '#libs/platform';
-import { isUuid } from '../is-uuid.js';
+import { AppError, FactorySecret, isUuid, Settings } from '#libs/platform';
 import { StrategyRunner } from './strategy-runner.js';
 
 const issuer = 'openfactory';

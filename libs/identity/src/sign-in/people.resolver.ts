@@ -1,8 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CallerResolver, CallerService, CheckedGrants, Revocations, type CallerEvidence, type Grant } from '#libs/platform';
+import { CallerResolver, CallerService, CheckedGrants, isUuid, Revocations, type CallerEvidence, type Grant } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
-import { isUuid } from '../is-uuid.js';
 import { AccessTokens, invalidToken } from './access-tokens.js';
 import { SignInRepository } from './sign-in.repository.js';
 

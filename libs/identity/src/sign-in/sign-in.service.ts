@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AppError, notFound, type Caller } from '#libs/platform';
+import { AppError, isUuid, notFound, type Caller } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
-import { isUuid } from '../is-uuid.js';
 import { Credentials, invalidCredentials, type Attempt } from './credentials.js';
 import { accountIdOf, signInIdOf } from './own-sign-in.js';
 import { SignInEndings } from './sign-in-endings.service.js';
