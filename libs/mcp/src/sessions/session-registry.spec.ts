@@ -32,7 +32,7 @@ let revoke: (subject: string) => void;
 const justRevoked = new Set<string>();
 const revocations = {
   onRevoked: (listener: (subject: string) => void) => (revoke = listener),
-  wasJustRevoked: (standsOn: readonly string[]) => standsOn.some((subject) => justRevoked.has(subject)),
+  wasRevokedSince: ({ standsOn }: { standsOn: readonly string[] }) => standsOn.some((subject) => justRevoked.has(subject)),
 };
 const holder = (id: string): Caller => ({ ...anonymousCaller('192.0.2.9'), kind: 'key', principalId: `key:${id}`, standsOn: [`key:${id}`, 'user:1'] });
 

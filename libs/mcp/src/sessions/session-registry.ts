@@ -70,7 +70,7 @@ export class SessionRegistry implements OnModuleInit {
     const own = this.byPrincipal.get(caller.principalId) ?? new Set();
     this.byPrincipal.set(caller.principalId, own.add(session));
     await session.start();
-    if (this.revocations.wasJustRevoked(caller.standsOn)) {
+    if (this.revocations.wasRevokedSince(caller)) {
       await this.end(session, 'revoked');
       throw invalidApiKey();
     }

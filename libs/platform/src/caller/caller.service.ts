@@ -4,6 +4,7 @@ import { AppError } from '../errors/app-error.js';
 import { Settings } from '../config/settings.js';
 import { anonymousCaller, type Caller, type CallerResolver, type Grant } from './caller.js';
 import { ClientAddressReader } from './client-address.js';
+import { Revocations } from './revocations.js';
 
 /** Resolves a request to its one Caller. Credentials that nobody accepts are refused: there is no fall-back to anonymous. */
 @Injectable()
@@ -12,7 +13,10 @@ export class CallerService {
   private readonly addresses: ClientAddressReader;
   private readonly anonymousByAddress = new Map<string, Caller>();
 
-  constructor(private readonly settings: Settings) {
+  constructor(
+    private readonly settings: Settings,
+    private readonly revocations: Revocations,
+  ) {
     this.addresses = new ClientAddressReader(settings.trustProxy);
   }
 
@@ -28,9 +32,10 @@ export class CallerService {
     const authorization = request.headers.authorization;
     if (authorization === undefined) return this.anonymous(request);
     const address = this.addresses.readPeer(request);
+    const checkedAt = this.revocations.count;
     for (const resolver of this.resolvers) {
       const grant = await resolver.resolve({ request, authorization, address });
-      if (grant) return { ...grant, address };
+      if (grant) return { ...grant, address, checkedAt };
     }
     throw invalidApiKey();
   }

@@ -23,6 +23,8 @@ export interface Grant {
 export interface Caller extends Grant {
   /** Normalised client address (see client-address.ts). */
   readonly address: string;
+  /** `Revocations.count` before the grant was looked at: what was revoked since then may have been overlooked. */
+  readonly checkedAt: number;
 }
 
 /** What may be known of a request before anybody is trusted. */
@@ -49,7 +51,7 @@ export abstract class CallerResolver {
 }
 
 export function anonymousCaller(address: string): Caller {
-  return { ...ownGrant(`address:${address}`), address };
+  return { ...ownGrant(`address:${address}`), address, checkedAt: 0 };
 }
 
 /** The factory itself, at work for an owner: no credentials stand behind it. */

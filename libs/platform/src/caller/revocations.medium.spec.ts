@@ -54,8 +54,8 @@ describe('a revocation', () => {
     await until(() => here.heard.length >= 2 && there.heard.length >= 2);
     await polledTwice();
     expect([here.heard, there.heard]).toEqual([['key:a', 'user:a'], ['key:a', 'user:a']]);
-    expect(there.revocations.wasJustRevoked(['key:x', 'user:a'])).toBe(true);
-    expect(there.revocations.wasJustRevoked(['key:x'])).toBe(false);
+    const was = (checkedAt: number, ...standsOn: string[]) => there.revocations.wasRevokedSince({ standsOn, checkedAt });
+    expect([was(0, 'key:x', 'user:a'), was(0, 'key:x'), was(there.revocations.count, 'user:a')]).toEqual([true, false, false]);
   });
 
   it('is told by NOTIFY alone, without a poll', async () => {

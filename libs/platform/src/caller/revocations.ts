@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import { errorMessage } from '../errors/app-error.js';
 import { DATABASE_URL, EventBus } from '../events/event-bus.js';
+import type { Caller } from './caller.js';
 
 const topic = 'caller.revoked';
 const pollEveryMs = 500;
@@ -13,8 +14,6 @@ const staleAfterMs = 1_000;
 const toldForSeconds = 120;
 /** A poll shows a row no longer than that after it was told, and takes its time. */
 const rememberedForMs = toldForSeconds * 1_000 + 5_000;
-/** From the check of credentials to the stream that is opened on it. */
-const justNowMs = 10_000;
 
 interface Revoked {
   /** Of its row: a bigint as text. */
@@ -32,8 +31,9 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   readonly #listeners = new Set<(subject: string) => void>();
   readonly #pool: pg.Pool;
   /** Ids of rows that were told, and when. */
-  readonly #told = new Map<string, number>();
-  readonly #recent = new Map<string, number>();
+  readonly #told = new Map<string, { at: number }>();
+  /** By subject: the count that its last revocation made. */
+  readonly #recent = new Map<string, { at: number; count: number }>();
   #lastSeenAt = -Infinity;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -82,9 +82,9 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     return this.#count;
   }
 
-  /** Whether it was taken away while somebody was on the way from the check to what is opened. */
-  wasJustRevoked(standsOn: readonly string[]): boolean {
-    return standsOn.some((subject) => performance.now() - (this.#recent.get(subject) ?? -Infinity) < justNowMs);
+  /** Whether it was taken away while somebody was on the way from the check to what is opened: minutes at the most. */
+  wasRevokedSince({ standsOn, checkedAt }: Pick<Caller, 'standsOn' | 'checkedAt'>): boolean {
+    return standsOn.some((subject) => (this.#recent.get(subject)?.count ?? -Infinity) > checkedAt);
   }
 
   /** Rows that nobody needs any more. @returns how many */
@@ -118,8 +118,8 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   #tell({ id, subject }: Revoked): void {
     if (this.#told.has(id)) return;
     this.#count++;
-    remember(this.#told, id, rememberedForMs);
-    remember(this.#recent, subject, justNowMs);
+    remember(this.#told, id, { at: performance.now() });
+    remember(this.#recent, subject, { at: performance.now(), count: this.#count });
     for (const listener of this.#listeners) {
       try {
         listener(subject);
@@ -131,12 +131,11 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
 }
 
 /** Keeps the oldest first, so that what is too old is found without a look at the rest. */
-function remember(times: Map<string, number>, key: string, forMs: number): void {
-  const now = performance.now();
-  times.delete(key);
-  times.set(key, now);
-  for (const [old, at] of times) {
-    if (now - at <= forMs) return;
-    times.delete(old);
+function remember<T extends { at: number }>(kept: Map<string, T>, key: string, value: T): void {
+  kept.delete(key);
+  kept.set(key, value);
+  for (const [old, { at }] of kept) {
+    if (value.at - at <= rememberedForMs) return;
+    kept.delete(old);
   }
 }

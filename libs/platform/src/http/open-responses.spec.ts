@@ -21,7 +21,7 @@ beforeEach(() => {
   justRevoked.clear();
   responses = new OpenResponses({
     onRevoked: (listener: (subject: string) => void) => (revoke = listener),
-    wasJustRevoked: (standsOn: readonly string[]) => standsOn.some((subject) => justRevoked.has(subject)),
+    wasRevokedSince: ({ standsOn }: { standsOn: readonly string[] }) => standsOn.some((subject) => justRevoked.has(subject)),
   } as unknown as Revocations);
 });
 

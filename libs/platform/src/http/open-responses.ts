@@ -17,7 +17,8 @@ export class OpenResponses {
     });
   }
 
-  watch({ standsOn, expiresAt = Infinity }: Caller, response: ServerResponse): void {
+  watch(caller: Caller, response: ServerResponse): void {
+    const { standsOn, expiresAt = Infinity } = caller;
     if (!standsOn.length) return;
     const leftMs = expiresAt - Date.now();
     const timer = leftMs <= longestTimerMs ? setTimeout(() => response.destroy(), leftMs).unref() : undefined;
@@ -26,7 +27,7 @@ export class OpenResponses {
       clearTimeout(timer);
       this.#open.delete(response);
     });
-    if (this.revocations.wasJustRevoked(standsOn)) response.destroy();
+    if (this.revocations.wasRevokedSince(caller)) response.destroy();
   }
 
   /** The one who revokes their own session still gets to know that it worked. */

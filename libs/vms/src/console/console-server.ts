@@ -75,7 +75,7 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
     socket.on('error', () => socket.terminate());
     try {
       if (this.#isStopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
-      const { vmId, viewOnly, standsOn, makerExpiresAt: expiresAt } = await this.urls.grantOf(token);
+      const { vmId, viewOnly, standsOn, checkedAt, makerExpiresAt: expiresAt } = await this.urls.grantOf(token);
       const { vm, guest } = await this.access.reachById(vmId);
       const release = this.admit(socket, vm.ownerId);
       try {
@@ -83,7 +83,7 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
         const bridged = bridge(socket, screen, { viewOnly, pingMs: this.pace.pingMs });
         socket.resume();
-        await this.consoles.watch({ vmId, guest, standsOn, expiresAt }, bridged);
+        await this.consoles.watch({ vmId, guest, standsOn, checkedAt, expiresAt }, bridged);
       } finally {
         release();
       }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, CallerService, FactorySecret, Settings, type Caller, type Grant } from '#libs/platform';
+import { AppError, CallerService, FactorySecret, Revocations, Settings, type Caller } from '#libs/platform';
 import { ConsoleAccess } from './console-access.js';
 import type { ConsoleUrl, ConsoleUrlInput } from './console.dto.js';
 import { readConsole, signConsole, type ConsoleGrant } from './console-token.js';
@@ -13,6 +13,7 @@ export class ConsoleUrlService {
     private readonly access: ConsoleAccess,
     private readonly settings: Settings,
     private readonly callers: CallerService,
+    private readonly revocations: Revocations,
     secret: FactorySecret,
   ) {
     this.key = secret.derive('vm-console');
@@ -36,11 +37,12 @@ export class ConsoleUrlService {
    * What a token stands for, and what its maker stands on now.
    * @throws AppError `console_link_invalid`, `console_link_expired`, `console_link_revoked`
    */
-  async grantOf(token: string): Promise<ConsoleGrant & Pick<Grant, 'standsOn'> & { makerExpiresAt: number | undefined }> {
+  async grantOf(token: string): Promise<ConsoleGrant & Pick<Caller, 'standsOn' | 'checkedAt'> & { makerExpiresAt: number | undefined }> {
     const grant = readConsole(this.key, token, new Date());
-    if (grant.principalId === undefined) return { ...grant, standsOn: [], makerExpiresAt: undefined };
+    const checkedAt = this.revocations.count;
+    if (grant.principalId === undefined) return { ...grant, standsOn: [], checkedAt, makerExpiresAt: undefined };
     const maker = await this.callers.standing(grant.principalId);
     if (!maker) throw new AppError({ kind: 'forbidden', reason: 'console_link_revoked', message: 'Whoever made this console link may not open it any more.', hint: 'Sign in again, or use another key, and ask for a new one.' });
-    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, standsOn: maker.standsOn, makerExpiresAt: maker.expiresAt };
+    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, standsOn: maker.standsOn, checkedAt, makerExpiresAt: maker.expiresAt };
   }
 }

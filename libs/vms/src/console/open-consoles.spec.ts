@@ -21,7 +21,7 @@ beforeEach(() => {
   const access: ConsoleAccess = { reach: () => Promise.reject(notFound('vm', 'web')), reachById: (id) => reach(id) };
   const events = { subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => ((ended = onEvent), (gap = onGap), () => undefined) };
   justRevoked = [];
-  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasJustRevoked: (standsOn: string[]) => standsOn.some((subject) => justRevoked.includes(subject)) };
+  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasRevokedSince: ({ standsOn }: { standsOn: string[] }) => standsOn.some((subject) => justRevoked.includes(subject)) };
   consoles = new OpenConsoles(access, events as unknown as EventBus, revocations as unknown as Revocations, { consoleMaxHours: 2 } as Settings, new ConsolePace());
   consoles.onApplicationBootstrap();
 });
@@ -36,7 +36,7 @@ function opened(vmId: string, { standsOn = [] as string[], expiresAt = undefined
     closings.push(closing);
     resolve();
   };
-  return { closings, watched: consoles.watch({ vmId, guest, standsOn, expiresAt }, { close, closed }) };
+  return { closings, watched: consoles.watch({ vmId, guest, standsOn, expiresAt, checkedAt: 0 }, { close, closed }) };
 }
 
 const looked = () => new Promise((resolve) => setImmediate(resolve));

@@ -14,6 +14,7 @@ interface OpenConsole {
   guest: Guest;
   /** Of whoever opened it (Grant). */
   standsOn: readonly string[];
+  checkedAt: number;
   expiresAt: number | undefined;
   close: (closing: Closing) => void;
 }
@@ -54,7 +55,7 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
     const recheck = setInterval(() => void this.look(open), this.pace.recheckMs);
     // What ended while the screen was being opened was told before anybody listened.
     void this.look(open);
-    if (this.revocations.wasJustRevoked(open.standsOn)) close(revoked);
+    if (this.revocations.wasRevokedSince(open)) close(revoked);
     await closed;
     clearTimeout(end);
     clearInterval(recheck);
