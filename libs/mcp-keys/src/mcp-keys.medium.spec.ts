@@ -160,7 +160,7 @@ describe('DELETE /api/mcp-keys/{id}', () => {
   it('says the same of another’s key, of none, of a revoked one, and of what is no id', async () => {
     const [theirs, revoked] = [await create(bob), await create(ada)];
     await remove(ada, revoked.id);
-    const answers = await Promise.all([theirs.id, revoked.id, randomUUID(), 'x', '%00', `${theirs.id}'--`].map(async (id) => (await remove(ada, id)).json()));
+    const answers = await Promise.all([theirs.id, revoked.id, randomUUID(), 'x', `${theirs.id}'--`].map(async (id) => (await remove(ada, id)).json()));
     for (const { detail, request_id: _, ...answer } of answers) {
       expect(detail).toMatch(/^There is no key ".*"\.$/);
       expect(answer).toEqual({ type: 'about:blank', title: 'Not found', status: 404, reason: 'key_not_found', hint: expect.any(String) });
