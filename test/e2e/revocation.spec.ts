@@ -119,9 +119,16 @@ class Opened {
   private async openConsole(url: string): Promise<void> {
     this.consoleToken = tokenOfUrl((await postJson(url, {}, { headers: this.headers })).json().url as string);
     this.console = openConsole(this.app.url, this.consoleToken);
-    void consoleEnding(this.console).then((ending) => (this.ending = ending));
+    const refused = consoleEnding(this.console).then((ending) => {
+      this.ending = ending;
+      throw new Error(`The console was closed: ${ending.reason}`);
+    });
+    await Promise.race([this.useConsole(), refused]);
+  }
+
+  /** Its guest says everything back; this is what a client of RFB says first. */
+  private async useConsole(): Promise<void> {
     await once(this.console, 'open');
-    // Its guest says everything back; this is what a client of RFB says first.
     this.console.send(Buffer.from('RFB 003.008\n'));
     await received(this.console, 12);
   }

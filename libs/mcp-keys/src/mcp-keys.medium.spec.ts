@@ -312,12 +312,20 @@ describe('the last use of a key', () => {
     expect(await lastUse(id)).toMatchObject({ last_used_at: new Date(at).toISOString(), last_used_from: '192.0.2.1' });
   });
 
-  it('of many keys, written by two at once in opposite orders, stands nobody in the way', async () => {
-    const keys = app.get(McpKeyRepository);
-    const ids = await Promise.all(Array.from({ length: 40 }, async () => (await create(ada)).id as string));
-    const uses = ids.map((id, index) => ({ id, at: Date.now() + index, from: '192.0.2.1' }));
-    for (let round = 0; round < 10; round++) await Promise.all([keys.noteUses(uses.map((use) => ({ ...use, at: use.at + round }))), keys.noteUses([...uses].reverse())]);
-    expect((await listed(ada)).every((key) => key.last_used_from === '192.0.2.1')).toBe(true);
+  it('of several keys locks them in the order of their ids, so that two processes never wait for each other', async () => {
+    const [low, high] = ['00000000-0000-4000-8000-000000000000', 'ffffffff-ffff-4fff-8fff-ffffffffffff'];
+    // The high one lies first in the table, and is named first.
+    for (const id of [high, low]) await database.query("INSERT INTO mcp_key (id, account_id, name, prefix, key_hash, read_only) VALUES ($1, $2, 'x', 'x', gen_random_uuid()::text, false)", [id, ada.id]);
+    let noted: Promise<void> | undefined;
+    await app.get(DataSource).transaction(async (manager) => {
+      await manager.query('SELECT FROM mcp_key WHERE id = $1 FOR UPDATE', [low]);
+      noted = app.get(McpKeyRepository).noteUses([high, low].map((id) => ({ id, at: Date.now(), from: '192.0.2.1' })));
+      const waits = async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH used%'")).length > 0;
+      for (const deadline = Date.now() + 20_000; !(await waits()) && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(await manager.query('SELECT id FROM mcp_key WHERE id = $1 FOR UPDATE SKIP LOCKED', [high])).toHaveLength(1);
+    });
+    await noted;
+    expect((await listed(ada)).map((key) => key.last_used_from)).toEqual(['192.0.2.1', '192.0.2.1']);
   });
 });
 
