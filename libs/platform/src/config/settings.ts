@@ -20,6 +20,14 @@ export class Settings {
   readonly allowedHosts: string[];
   readonly allowedOrigins: string[];
   readonly anonymous: boolean;
+  readonly callsPerMinute: number;
+  readonly anonymousCallsPerMinute: number;
+  readonly callsPerMinutePerAddress: number;
+  readonly limitsStore: ServerValues['limitsStore'];
+  readonly anonymousBuilds: number;
+  readonly anonymousBuildMinutesPerDay: number;
+  readonly anonymousVms: number;
+  readonly anonymousDiskGb: number;
   readonly metricsToken: string | undefined;
   readonly logLevel: ServerValues['logLevel'];
   readonly mcpMaxSessions: number;

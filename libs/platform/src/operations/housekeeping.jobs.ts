@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { IdempotencyService } from '../idempotency/idempotency.service.js';
 import { Revocations } from '../caller/revocations.js';
+import { CallLimits } from '../limits/call-limits.js';
 import { Job } from '../queue/job.decorator.js';
 
 @Injectable()
@@ -10,6 +11,7 @@ export class HousekeepingJobs {
   constructor(
     private readonly idempotency: IdempotencyService,
     private readonly revocations: Revocations,
+    private readonly limits: CallLimits,
   ) {}
 
   @Job({ queue: 'platform.forget-idempotency-keys', schedule: '17 3 * * *', single: true })
@@ -21,5 +23,10 @@ export class HousekeepingJobs {
   @Job({ queue: 'platform.forget-revocations', schedule: '7 * * * *', single: true })
   async forgetRevocations(): Promise<void> {
     await this.revocations.forgetOld();
+  }
+
+  @Job({ queue: 'platform.forget-call-counts', schedule: '*/10 * * * *', single: true })
+  async forgetCallCounts(): Promise<void> {
+    await this.limits.forgetOld();
   }
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { notFound, productRoot, PublicRoute } from '#libs/platform';
+import { notFound, productRoot, PublicRoute, UncountedRoute } from '#libs/platform';
 
 const webRoot = path.join(productRoot, 'dist/web');
 /** Vite names files by their content. */
@@ -10,6 +10,7 @@ const yearSeconds = 31_536_000;
 
 /** The console's files. Public on purpose: they hold nothing of anybody's; the token in the URL's fragment is the permission. */
 @ApiExcludeController()
+@UncountedRoute()
 @Controller('console')
 export class ConsolePagesController {
   @PublicRoute()
