@@ -21,6 +21,7 @@ const times = async <T>(count: number, act: (turn: number) => Promise<T>): Promi
   for (let turn = 0; turn < count; turn++) all.push(await act(turn));
   return all;
 };
+const recipe = (name: string) => ({ name, base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'correct horse battery' }] });
 const initialize = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } };
 const both = { accept: 'application/json, text/event-stream' };
 const waitSeconds = expect.stringMatching(/^([1-9]|[1-5]\d|60)$/);
@@ -114,7 +115,7 @@ describe('anonymous callers', () => {
     await app.stop();
     await pipeline.dispose();
   });
-  const create = (from: string, name: string, headers = {}) => postJson(`${app.url}/api/builds`, { recipe: { name, base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'correct horse' }] } }, { from, headers });
+  const create = (from: string, name: string, headers = {}) => postJson(`${app.url}/api/builds`, { recipe: recipe(name) }, { from, headers });
   const completed = async (from: string): Promise<string> => {
     const id = (await create(from, 'done')).json().build_id as string;
     for (let tries = 0; tries < 500; tries++, await sleep(20)) if ((await send(`${app.url}/api/builds/${id}/status`, { from })).json().status === 'completed') return id;
@@ -139,7 +140,7 @@ describe('anonymous callers', () => {
     // The first half hour of five hours ago has to leave the day.
     expect(Math.abs(Number(refused.headers['retry-after']) - 19.5 * 3600)).toBeLessThan(60);
     const client = await connect(app, { from });
-    expect((await client.call('tools/call', { name: 'create_build', arguments: { recipe_id: 'minimal-server', recipe: undefined } })).result).toMatchObject({ isError: true });
+    expect((await client.call('tools/call', { name: 'create_build', arguments: { recipe: recipe('more') } })).result).toMatchObject({ isError: true, _meta: { error: { reason: 'build_minutes_quota', retry_after_seconds: expect.any(Number) } } });
     expect((await create('127.0.0.4', 'more')).status).toBe(202);
     await app.database.query("UPDATE build SET started_at = now() - interval '30 hours', finished_at = now() - interval '23 hours' WHERE id = $1", [id]);
     expect((await create(from, 'more')).status).toBe(202);
@@ -195,15 +196,15 @@ describe('the audit log', () => {
     for (let tries = 0; found.length < count && tries < 200; tries++, await sleep(20)) found = (await admin(`audit?${query}`)).json().entries;
     return found;
   };
-  const recipe = { name: 'audited', base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'correct horse battery' }] };
+  const audited = recipe('audited');
 
   it('holds what was done over REST, and what was refused, and no reading', async () => {
     const from = '127.0.0.2';
     const owner = 'address%3A127.0.0.2';
-    const made = await postJson(`${app.url}/api/builds`, { recipe }, { from, headers: { 'x-request-id': 'request-0001' } });
+    const made = await postJson(`${app.url}/api/builds`, { recipe: audited }, { from, headers: { 'x-request-id': 'request-0001' } });
     const id = made.json().build_id as string;
     await send(`${app.url}/api/builds/${id}`, { from });
-    await postJson(`${app.url}/api/builds`, { recipe }, { from });
+    await postJson(`${app.url}/api/builds`, { recipe: audited }, { from });
     await send(`${app.url}/api/builds/${id}/cancel`, { method: 'POST', from });
     await send(`${app.url}/api/builds/00000000-0000-4000-8000-000000000000`, { method: 'DELETE', from });
     expect((await entries(`owner=${owner}`, 4)).reverse()).toEqual([
@@ -218,7 +219,7 @@ describe('the audit log', () => {
     const from = '127.0.0.3';
     await postJson(`${app.url}/api/nothing/with-a-token-in-it`, {}, { from });
     await postJson(`${app.url}/api/builds`, '{"broken', { from });
-    await postJson(`${app.url}/api/builds`, { recipe }, { from, headers: as('guess') });
+    await postJson(`${app.url}/api/builds`, { recipe: audited }, { from, headers: as('guess') });
     const found = await entries('address=127.0.0.3', 4);
     expect(found.map(({ action, result, owner_id }) => ({ action, result, owner_id }))).toEqual(
       expect.arrayContaining([
@@ -236,7 +237,7 @@ describe('the audit log', () => {
     const principal = 'principal=key%3A00000000-0000-4000-8000-000000000003';
     const client = await connect(app, { from, headers: as('test-key') });
     const call = async (name: string, args: object) => (await client.post({ jsonrpc: '2.0', id: `${name}-${JSON.stringify(args).length}`, method: 'tools/call', params: { name, arguments: args } }, { headers: as('test-key') })).status;
-    expect([await call('probe_echo', { text: 'a' }), await call('probe_wait', { ms: 1 }), await call('create_build', { recipe }), await call('retry_build', { build_id: 'no-such' }), await call('create_build', { wrong: 1 })]).toEqual([202, 202, 202, 202, 202]);
+    expect([await call('probe_echo', { text: 'a' }), await call('probe_wait', { ms: 1 }), await call('create_build', { recipe: audited }), await call('retry_build', { build_id: 'no-such' }), await call('create_build', { wrong: 1 })]).toEqual([202, 202, 202, 202, 202]);
     const found = await entries(principal, 4);
     const rows = await app.database.query('SELECT id FROM build WHERE owner_id = $1', ['user:00000000-0000-4000-8000-000000000003']);
     expect(found).toHaveLength(4);
@@ -250,7 +251,7 @@ describe('the audit log', () => {
     );
     for (const entry of found) expect(entry).toMatchObject({ edge: 'mcp', caller_kind: 'key', key_id: '00000000-0000-4000-8000-000000000003', address: from, request_id: expect.any(String) });
     const looking = await connect(app, { from: '127.0.0.5', path: '/api/mcp/sse?readonly=1' });
-    expect((await looking.call('tools/call', { name: 'create_build', arguments: { recipe } })).error.code).toBe(1001);
+    expect((await looking.call('tools/call', { name: 'create_build', arguments: { recipe: audited } })).error.code).toBe(1001);
     expect(await entries('address=127.0.0.5')).toMatchObject([{ action: 'create_build', result: 'unknown_tool' }]);
   });
 

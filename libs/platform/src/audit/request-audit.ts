@@ -29,7 +29,8 @@ export class RequestAudit {
 function actionOf(request: Request): string {
   const { operation } = trailOf(request);
   const { path } = (request.route ?? {}) as { path?: unknown };
-  return operation ?? `${request.method} ${typeof path === 'string' ? path : 'unrouted'}`;
+  // Nest's own route for what has none is a wildcard.
+  return operation ?? `${request.method} ${typeof path === 'string' && !path.includes('*') ? path : 'unrouted'}`;
 }
 
 function resultOf({ headersSent, statusCode }: Response, reason: string | undefined): string {
