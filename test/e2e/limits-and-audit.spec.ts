@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { AuditAdminFixtureModule, FixturePeople } from '../support/audit-admin-fixture.module.js';
+import { consoleEnding, openConsole, received, tokenOfUrl } from '../support/console-client.js';
+import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { ProbeToolsModule } from '../support/probe-tools.module.js';
 import { postJson, RawSseClient, send } from '../support/raw-client.js';
@@ -24,6 +27,8 @@ const times = async <T>(count: number, act: (turn: number) => Promise<T>): Promi
 const recipe = (name: string) => ({ name, base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'correct horse battery' }] });
 const initialize = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } };
 const both = { accept: 'application/json, text/event-stream' };
+/** As anybody’s factory; those of other tests are patient. */
+const guessing = { OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE: '30' };
 const waitSeconds = expect.stringMatching(/^([1-9]|[1-5]\d|60)$/);
 
 describe('calls that come too often', () => {
@@ -31,7 +36,7 @@ describe('calls that come too often', () => {
   const mostAnonymous = 10;
   const mostOfAddress = 60;
   beforeAll(async () => {
-    app = await startTestApp({ extraModules: [AuditAdminFixtureModule, ProbeToolsModule], environment: { OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: String(mostAnonymous), OPENFACTORY_CALLS_PER_MINUTE: '30', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: String(mostOfAddress) } });
+    app = await startTestApp({ extraModules: [AuditAdminFixtureModule, ProbeToolsModule], environment: { OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: String(mostAnonymous), OPENFACTORY_CALLS_PER_MINUTE: '30', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: String(mostOfAddress), ...guessing } });
   });
   afterAll(() => app.stop());
   const get = (from: string, headers = {}) => send(`${app.url}/api/recipes/categories`, { from, headers });
@@ -156,7 +161,7 @@ describe('anonymous callers', () => {
   });
 
   it('can be turned off: every door says so, and what is public stays open', async () => {
-    const closed = await startTestApp({ extraModules: [AuditAdminFixtureModule], environment: { OPENFACTORY_ANONYMOUS: 'off' } });
+    const closed = await startTestApp({ extraModules: [AuditAdminFixtureModule], environment: { OPENFACTORY_ANONYMOUS: 'off', ...guessing } });
     try {
       const rest = await send(`${closed.url}/api/recipes`);
       expect(rest).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
@@ -183,7 +188,7 @@ describe('the audit log', () => {
   let app: TestApp;
   const pipeline = new FakeBuildPipeline();
   beforeAll(async () => {
-    app = await startTestApp({ pipelineModule: pipeline.module, extraModules: [AuditAdminFixtureModule, ProbeToolsModule], environment: { OPENFACTORY_ANONYMOUS_BUILDS: '1', OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian' } });
+    app = await startTestApp({ pipelineModule: pipeline.module, extraModules: [AuditAdminFixtureModule, ProbeToolsModule], environment: { ...guessing, OPENFACTORY_ANONYMOUS_BUILDS: '1', OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian' } });
   });
   afterAll(async () => {
     await app.stop();
@@ -306,5 +311,44 @@ describe('the audit log', () => {
     const [{ text }] = (await app.database.query("SELECT string_agg(audit_entry::text, ' ') AS text FROM audit_entry")) as [{ text: string }];
     expect(text).toContain('create_build');
     for (const secret of ['correct horse', 'battery', 'Bearer', 'guess', 'test-key', 'with-a-token']) expect([secret, text.includes(secret)]).toEqual([secret, false]);
+  });
+});
+
+describe('consoles', () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startTestApp({ extraModules: [AuditAdminFixtureModule], consoleModule: consoleFixture(), environment: guessing });
+    app.app.get(FixtureVms).add('screen');
+  });
+  afterAll(() => app.stop());
+  const tokenFor = async (headers = {}) => tokenOfUrl((await postJson(`${app.url}/api/vms/screen/console-url`, {}, { headers })).json().url as string);
+  const opened = async (localAddress: string, token: string) => {
+    const socket = openConsole(app.url, token, { localAddress });
+    await once(socket, 'open');
+    // Whoever is let in shakes hands (RFC 6143, 7.1); this guest says everything again.
+    socket.send(Buffer.from('RFB 003.008\n\x01\x00', 'latin1'));
+    await received(socket, 14);
+    socket.terminate();
+  };
+  const entries = async () => (await send(`${app.url}/api/admin/audit?action=open_console`, { headers: as('test-admin') })).json().entries as Json[];
+
+  it('that are opened are written down, with whose link it was', async () => {
+    await opened('127.0.0.2', await tokenFor());
+    await opened('127.0.0.3', await tokenFor(as('test-user')));
+    expect(await entries()).toMatchObject([
+      { edge: 'console', object: 'screen', result: 'ok', address: '127.0.0.3', caller_kind: 'user', principal_id: 'session:00000000-0000-4000-8000-000000000002', owner_id: 'address:screen' },
+      { edge: 'console', object: 'screen', result: 'ok', address: '127.0.0.2', caller_kind: 'anonymous', principal_id: 'address:screen', owner_id: 'address:screen' },
+    ]);
+  });
+
+  it('are shut to an address that guesses tokens', async () => {
+    const from = { localAddress: '127.0.0.4' };
+    const token = await tokenFor();
+    for (let guess = 0; guess < 30; guess++) expect(await consoleEnding(openConsole(app.url, `guess${guess}`, from))).toEqual({ code: 4403, reason: 'console_link_invalid' });
+    expect(await consoleEnding(openConsole(app.url, token, from))).toEqual({ code: 4429, reason: 'rate_limited' });
+    await opened('127.0.0.5', token);
+    const found = (await entries()).filter(({ address }) => address === '127.0.0.4');
+    expect(found[0]).toMatchObject({ result: 'rate_limited', owner_id: null });
+    expect(found[1]).toMatchObject({ result: 'console_link_invalid', owner_id: null, object: null });
   });
 });

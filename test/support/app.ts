@@ -41,6 +41,7 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     OPENFACTORY_CALLS_PER_MINUTE: plenty,
     OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: plenty,
     OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: plenty,
+    OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE: plenty,
     ...environment,
   });
   const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }), ...(consoleModule && { consoleModule }) });

@@ -67,9 +67,10 @@ export class Dispatcher {
       if (refusal) throw refusal;
       const input = parseInput(tool.definition.input, given);
       const output = await tool.call(caller, input, context);
+      const result = toolResult(tool, output);
       this.record(dispatching, name, { result: 'ok', object: objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input) });
       this.calls.inc({ tool: name, outcome: 'ok' });
-      return toolResult(tool, output);
+      return result;
     } catch (error) {
       this.record(dispatching, name, { result: error instanceof AppError ? error.reason : 'internal_error', object: objectIdIn(given) });
       if (error instanceof AppError && error.fault === 'caller') {

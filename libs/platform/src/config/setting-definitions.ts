@@ -139,6 +139,12 @@ export const settingDefinitions = {
     shownDefault: '3000',
     parse: integer(1, 10_000_000, 3000),
   }),
+  refusedCredentialsPerMinute: define({
+    name: 'OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE',
+    meaning: 'Credentials of one address, of all kinds together, that may be refused in a minute; then none of theirs are looked at until it is over.',
+    shownDefault: '30',
+    parse: integer(1, 10_000_000, 30),
+  }),
   limitsStore: define({
     name: 'OPENFACTORY_LIMITS_STORE',
     meaning: 'Where calls are counted. memory: each process counts for itself. postgres: all replicas count together, at one query a call.',

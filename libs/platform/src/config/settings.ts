@@ -23,6 +23,7 @@ export class Settings {
   readonly callsPerMinute: number;
   readonly anonymousCallsPerMinute: number;
   readonly callsPerMinutePerAddress: number;
+  readonly refusedCredentialsPerMinute: number;
   readonly limitsStore: ServerValues['limitsStore'];
   readonly anonymousBuilds: number;
   readonly anonymousBuildMinutesPerDay: number;

@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { cloneDatabase, type TestDatabase } from '../../../../test/support/database.js';
 import { anonymousCaller } from '../caller/caller.js';
 import { loadSettings } from '../config/settings.js';
-import { CallLimits, mostFailures } from './call-limits.js';
+import { CallLimits } from './call-limits.js';
 
 let database: TestDatabase;
 let replicas: CallLimits[];
 const ada = anonymousCaller('192.0.2.1');
+const mostFailures = 30;
 const calls = async (which: number, count: number) => {
   const reasons: (string | undefined)[] = [];
   for (let call = 0; call < count; call++) reasons.push((await replicas[which]!.countCall(ada))?.reason);

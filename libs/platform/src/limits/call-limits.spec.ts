@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { anonymousCaller, type Caller } from '../caller/caller.js';
 import { loadSettings } from '../config/settings.js';
-import { CallLimits, mostFailures } from './call-limits.js';
+import { CallLimits } from './call-limits.js';
 
 const limitsOf = (environment: Record<string, string>) => new CallLimits(loadSettings({ HOME: '/home/ada', ...environment }).settings, 'postgres://nowhere');
 const ada = anonymousCaller('192.0.2.1');
+const mostFailures = 30;
 const key: Caller = { ...ada, kind: 'key', principalId: 'key:1' };
 const times = async <T>(count: number, act: () => Promise<T>) => {
   const all: T[] = [];

@@ -7,9 +7,6 @@ import { AppError } from '../errors/app-error.js';
 import { DATABASE_URL } from '../events/event-bus.js';
 import { MinuteCounters } from './minute-counters.js';
 
-/** Credentials of one address that may be refused in a minute, of all kinds together. */
-export const mostFailures = 30;
-
 /** To be put behind the hint of a refusal that only anonymous callers get. */
 export const widerLimits = 'An account or an API key has wider limits.';
 
@@ -28,6 +25,7 @@ export class CallLimits implements OnApplicationShutdown {
   readonly #ofPrincipal: Limit;
   readonly #ofAnonymous: Limit;
   readonly #ofAddress: Limit;
+  readonly #mostFailures: number;
   readonly #failures: RateLimiterAbstract;
   /** Addresses that guessed too often, and until when (milliseconds of the epoch) nothing of theirs is looked at. */
   readonly #guessers = new LRUCache<string, number>({ max: 10_000 });
@@ -38,7 +36,8 @@ export class CallLimits implements OnApplicationShutdown {
     this.#ofPrincipal = limit('principal', settings.callsPerMinute, 'you', 'Wait until then, and ask less often.');
     this.#ofAnonymous = limit('anonymous', settings.anonymousCallsPerMinute, 'the anonymous caller of your address', `Wait until then, and ask less often. ${widerLimits}`);
     this.#ofAddress = limit('address', settings.callsPerMinutePerAddress, 'your address, whoever made them', 'Wait until then, and ask less often.');
-    this.#failures = this.#counters.make('failure', mostFailures);
+    this.#mostFailures = settings.refusedCredentialsPerMinute;
+    this.#failures = this.#counters.make('failure', this.#mostFailures);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -60,14 +59,14 @@ export class CallLimits implements OnApplicationShutdown {
     const until = this.#guessers.get(address);
     if (until === undefined) return;
     const ms = until - Date.now();
-    if (ms > 0) throw rateLimited(`${mostFailures} credentials that came from your address within a minute were refused`, 'Wait until then, and send valid ones.', ms);
+    if (ms > 0) throw rateLimited(`${this.#mostFailures} credentials that came from your address within a minute were refused`, 'Wait until then, and send valid ones.', ms);
     this.#guessers.delete(address);
   }
 
   /** Credentials from this address were refused. */
   async countFailure(address: string): Promise<void> {
     const { consumedPoints, msBeforeNext } = await this.#failures.penalty(address);
-    if (consumedPoints >= mostFailures) this.#guessers.set(address, Date.now() + msBeforeNext);
+    if (consumedPoints >= this.#mostFailures) this.#guessers.set(address, Date.now() + msBeforeNext);
   }
 
   async forgetOld(): Promise<void> {
