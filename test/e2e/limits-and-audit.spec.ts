@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { AuditAdminFixtureModule, FixturePeople } from '../support/audit-admin-fixture.module.js';
-import { consoleEnding, openConsole, received, tokenOfUrl } from '../support/console-client.js';
+import { consoleEnding, openConsole, shakeHands, tokenOfUrl } from '../support/console-client.js';
 import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { ProbeToolsModule } from '../support/probe-tools.module.js';
@@ -324,10 +323,7 @@ describe('consoles', () => {
   const tokenFor = async (headers = {}) => tokenOfUrl((await postJson(`${app.url}/api/vms/screen/console-url`, {}, { headers })).json().url as string);
   const opened = async (localAddress: string, token: string) => {
     const socket = openConsole(app.url, token, { localAddress });
-    await once(socket, 'open');
-    // Whoever is let in shakes hands (RFC 6143, 7.1); this guest says everything again.
-    socket.send(Buffer.from('RFB 003.008\n\x01\x00', 'latin1'));
-    await received(socket, 14);
+    await shakeHands(socket);
     socket.terminate();
   };
   const entries = async () => (await send(`${app.url}/api/admin/audit?action=open_console`, { headers: as('test-admin') })).json().entries as Json[];
