@@ -5,6 +5,16 @@ import { Vms1793000003000 } from './1793000003000-vms.js';
 import { Revocations1793000004000 } from './1793000004000-revocations.js';
 import { Identity1793000005000 } from './1793000005000-identity.js';
 import { McpKeys1793000006000 } from './1793000006000-mcp-keys.js';
+import { LimitsAndAudit1793000007000 } from './1793000007000-limits-and-audit.js';
 
 /** Every migration, oldest first. Append only: a merged one is never edited. */
-export const migrations = [Platform1793000000000, Recipes1793000001000, Builds1793000002000, Vms1793000003000, Revocations1793000004000, Identity1793000005000, McpKeys1793000006000];
+export const migrations = [
+  Platform1793000000000,
+  Recipes1793000001000,
+  Builds1793000002000,
+  Vms1793000003000,
+  Revocations1793000004000,
+  Identity1793000005000,
+  McpKeys1793000006000,
+  LimitsAndAudit1793000007000,
+];

@@ -14,6 +14,9 @@ const { settings } = loadSettings({
   OPENFACTORY_LOG_LEVEL: 'warn',
   OPENFACTORY_DATA_DIR: dataDir,
   OPENFACTORY_MCP_MAX_SESSIONS_PER_CALLER: '2000',
+  // Calls are counted as ever, and never too many.
+  OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '10000000',
+  OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '10000000',
 });
 const factory = await startFactory(settings, { extraModules: [benchToolsModule(Number(padding))] });
 serveSideChannel(`${settings.publicUrl}/api/mcp/sse`, () => factory.stop());

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../scripts/setup.mjs';
 
 /** Room for nine guests at once; no limit of a default installation is measured here. */
-const limits = { OPENFACTORY_VM_MAX_PER_CALLER: '50', OPENFACTORY_VM_CPU_OVERCOMMIT: '64', OPENFACTORY_VM_MIN_FREE_DISK_GB: '1' };
+const limits = { OPENFACTORY_VM_MAX_PER_CALLER: '50', OPENFACTORY_ANONYMOUS_VMS: '50', OPENFACTORY_ANONYMOUS_DISK_GB: '1000', OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000', OPENFACTORY_VM_CPU_OVERCOMMIT: '64', OPENFACTORY_VM_MIN_FREE_DISK_GB: '1' };
 
 export class Factory {
   #child;

@@ -27,6 +27,7 @@ const start = (fake: FakeBuildPipeline, more: { environment?: Record<string, str
       OPENFACTORY_DATA_DIR: dataDir,
       OPENFACTORY_BUILD_CONCURRENCY: '2',
       OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER: String(queuedAtMost),
+      OPENFACTORY_ANONYMOUS_BUILDS: String(queuedAtMost),
       // Nothing is fetched in these tests; packages are not checked while the index is not loaded.
       OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian',
       ...more.environment,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket, type ClientOptions } from 'ws';
 import { FactorySecret, signClaims } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
-import { consoleEnding, openConsole, received, tokenOfUrl } from '../support/console-client.js';
+import { consoleEnding, openConsole, received, shakeHands, tokenOfUrl } from '../support/console-client.js';
 import { consoleFixture, FixtureVms, impatientPace } from '../support/console-fixture.module.js';
 import { send } from '../support/raw-client.js';
 
@@ -30,9 +30,15 @@ async function tokenFor(name: string, body: object = {}): Promise<string> {
 
 const open = (token: string, options?: ClientOptions) => openConsole(app.url, token, options);
 
-/** A token that the factory could have made, at will. */
+const lengthOf = (length: number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(length);
+  return bytes;
+};
+
+/** A token that the factory could have made, at will: VM, flag, expiry, and no principal. */
 function tokenOf({ vmId, expiresAt }: { vmId: string; expiresAt: Date }): string {
-  const claims = Buffer.alloc(23);
+  const claims = Buffer.alloc(40);
   claims.write(vmId.replaceAll('-', ''), 'hex');
   claims.writeUIntBE(Math.floor(expiresAt.getTime() / 1000), 17, 6);
   return signClaims(new FactorySecret(environment.OPENFACTORY_SECRET).derive('vm-console'), claims);
@@ -70,8 +76,9 @@ describe('the console’s connection', () => {
   it('carries bytes both ways', async () => {
     vms.add('echo');
     const socket = open(await tokenFor('echo'));
-    await once(socket, 'open');
-    const said = randomBytes(300_000);
+    await shakeHands(socket);
+    // Text of a clipboard (RFC 6143, 7.5.6), which the factory passes as it is.
+    const said = Buffer.concat([Buffer.from([6, 0, 0, 0]), lengthOf(300_000), randomBytes(300_000)]);
     const heard = received(socket, said.length);
     socket.send(said);
     expect((await heard).equals(said)).toBe(true);
@@ -87,9 +94,7 @@ describe('the console’s connection', () => {
       guest.openScreen = () => (opened.push(vm.name), original());
     }
     const socket = open(await tokenFor('mine'));
-    await once(socket, 'open');
-    socket.send(Buffer.from('x'));
-    await received(socket, 1);
+    await shakeHands(socket);
     expect(opened).toEqual(['mine']);
     socket.terminate();
   });
@@ -140,9 +145,7 @@ describe('the console’s connection', () => {
   it('ends with its guest', async () => {
     const { guest } = vms.add('ending');
     const socket = open(await tokenFor('ending'));
-    await once(socket, 'open');
-    socket.send(Buffer.from('x'));
-    await received(socket, 1);
+    await shakeHands(socket);
     const closed = consoleEnding(socket);
     await guest.quit();
     expect(await closed).toEqual({ code: 4410, reason: 'guest_ended' });
@@ -161,9 +164,7 @@ describe('the console’s connection', () => {
     const token = await tokenFor('crowd');
     const sockets = Array.from({ length: 10 }, () => open(token));
     await Promise.all(sockets.map(async (socket) => {
-      await once(socket, 'open');
-      socket.send(Buffer.from('x'));
-      await received(socket, 1);
+      await shakeHands(socket);
     }));
     expect(await consoleEnding(open(token))).toEqual({ code: 4429, reason: 'console_quota' });
     for (const socket of sockets) socket.terminate();
@@ -216,9 +217,7 @@ it('closes consoles when the factory stops', async () => {
   other.app.get(FixtureVms).add('last');
   const response = await send(`${other.url}/api/vms/last/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
   const socket = openConsole(other.url, tokenOfUrl(response.json().url as string));
-  await once(socket, 'open');
-  socket.send(Buffer.from('x'));
-  await received(socket, 1);
+  await shakeHands(socket);
   const closed = consoleEnding(socket);
   await other.stop();
   expect(await closed).toEqual({ code: 1001, reason: 'factory_stopping' });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { startTestApp, type TestApp } from '../support/app.js';
-import { consoleEnding, openConsole, received, tokenOfUrl } from '../support/console-client.js';
+import { consoleEnding, openConsole, shakeHands, tokenOfUrl } from '../support/console-client.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { FakeMachines } from '../support/fake-machines.js';
 import { postJson, send } from '../support/raw-client.js';
@@ -232,9 +231,7 @@ describe('an open console', () => {
   async function opened(name: string) {
     const { url } = await call('get_vm_console_url', { vm_name: name });
     const socket = openConsole(app.url, tokenOfUrl(url as string));
-    await once(socket, 'open');
-    socket.send(Buffer.from('x'));
-    await received(socket, 1);
+    await shakeHands(socket);
     return socket;
   }
 

@@ -24,6 +24,8 @@ export interface TestAppOptions {
   database?: TestDatabase;
 }
 
+const plenty = '1000000';
+
 /** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
 export async function startTestApp({ environment = {}, extraModules, pipelineModule, hypervisorModule, consoleModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
@@ -35,6 +37,11 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     OPENFACTORY_DATA_DIR: dataDir,
     OPENFACTORY_SECRET: randomBytes(32).toString('hex'),
     DATABASE_URL: database.url,
+    // Tests ask every few milliseconds and come from one address; what the limits do is tested in limits-and-audit.spec.ts.
+    OPENFACTORY_CALLS_PER_MINUTE: plenty,
+    OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: plenty,
+    OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: plenty,
+    OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE: plenty,
     ...environment,
   });
   const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }), ...(consoleModule && { consoleModule }) });

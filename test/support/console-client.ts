@@ -6,6 +6,17 @@ export function openConsole(factoryUrl: string, token: string, options: ClientOp
   return new WebSocket(`${factoryUrl.replace('http', 'ws')}/api/vms/console`, ['openfactory-console.v1', `token.${token}`], { origin: factoryUrl, ...options });
 }
 
+/** What a client says first (RFC 6143, 7.1): its version, no authentication, not shared. */
+export const handshake = Buffer.from('RFB 003.008\n\x01\x00', 'latin1');
+
+/** Of a console whose guest says everything again: until its screen has answered. */
+export async function shakeHands(socket: WebSocket): Promise<void> {
+  await once(socket, 'open');
+  const answered = received(socket, handshake.length);
+  socket.send(handshake);
+  await answered;
+}
+
 export async function consoleEnding(socket: WebSocket): Promise<{ code: number; reason: string }> {
   const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
   return { code, reason: reason.toString() };

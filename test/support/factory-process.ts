@@ -9,6 +9,9 @@ export interface Ended {
   signal: NodeJS.Signals | null;
 }
 
+/** Tests ask many times a second. */
+const patient = { OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000' };
+
 /** `openfactory up` as its users start it: a process of its own, with a data directory of its own. */
 export class FactoryProcess {
   output = '';
@@ -25,7 +28,7 @@ export class FactoryProcess {
 
   static start(dataDir: string, environment: Record<string, string> = {}): FactoryProcess {
     const child = spawn(process.execPath, [path.join(productRoot, 'bin/openfactory'), 'up'], {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENFACTORY_DATA_DIR: dataDir, OPENFACTORY_PORT: '0', ...environment },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENFACTORY_DATA_DIR: dataDir, OPENFACTORY_PORT: '0', ...patient, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new FactoryProcess(child, dataDir);

@@ -1,23 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { IdempotencyService, Settings, type Caller } from '#libs/platform';
+import { IdempotencyService, type Caller } from '#libs/platform';
+import { BuildAllowance } from './build-allowance.service.js';
 import { BuildQueue } from './build-queue.service.js';
 import { nextStepOf } from './build-view.js';
 import { BuildRepository, type NewBuild } from './build.repository.js';
 import type { CreatedBuild } from './builds.dto.js';
 
-/** Lets a build into the queue: once per idempotency key, within the caller's limit, together with its job. */
+/** Lets a build into the queue: once per idempotency key, within the caller’s limits, together with its job. */
 @Injectable()
 export class BuildIntake {
   constructor(
     private readonly builds: BuildRepository,
     private readonly idempotency: IdempotencyService,
     private readonly queue: BuildQueue,
-    private readonly settings: Settings,
+    private readonly allowance: BuildAllowance,
   ) {}
 
   async take(caller: Caller, build: Omit<NewBuild, 'ownerId'>, request: { operation: string; key: string | undefined; body: unknown }, estimatedSeconds: number | null): Promise<CreatedBuild> {
     return await this.idempotency.once(caller, request, async (manager) => {
-      const { build: made, ticket } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId }, this.settings.buildMaxQueuedPerCaller);
+      await this.allowance.admit(manager, caller);
+      const { build: made, ticket } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId });
       await this.queue.send(manager, { build_id: made.id, ticket });
       return { build_id: made.id, name: made.name, status: made.status, retry_of: made.retryOf, estimated_seconds: estimatedSeconds, created_at: made.createdAt.toISOString(), next_step: nextStepOf(made) };
     });

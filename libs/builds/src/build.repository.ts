@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
-import { AppError, isUuid, notFound } from '#libs/platform';
+import { isUuid, notFound, type AppError } from '#libs/platform';
 import { BuildArtifactEntity } from './build-artifact.entity.js';
 import { BuildStageEntity } from './build-stage.entity.js';
 import { unfinishedStatuses, type Build, type BuildArtifact, type BuildStageRun, type BuildStatus, type TypicalSeconds } from './build.js';
 import { BuildEntity } from './build.entity.js';
+import type { BuildRun } from './build-minutes.js';
 import type { StageName } from './pipeline/build-pipeline.port.js';
 
 export interface NewBuild {
@@ -44,14 +45,33 @@ export class BuildRepository {
     return found;
   }
 
-  /**
-   * @returns the new build and the ticket that its job must show
-   * @throws AppError `build_quota`
-   */
-  async insert(manager: EntityManager, build: NewBuild, mostUnfinished: number): Promise<{ build: Build; ticket: string }> {
-    // One insert of an owner at a time, so that the count holds.
-    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`build ${build.ownerId}`]);
-    if ((await manager.countBy(BuildEntity, { ownerId: build.ownerId, status: In(unfinishedStatuses) })) >= mostUnfinished) throw quotaReached(mostUnfinished);
+  /** Until the transaction ends, no other build of this owner is admitted, so that counts hold. */
+  async lockAdmission(manager: EntityManager, ownerId: string): Promise<void> {
+    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`build ${ownerId}`]);
+  }
+
+  async countUnfinished(manager: EntityManager, ownerId: string): Promise<number> {
+    return await manager.countBy(BuildEntity, { ownerId, status: In(unfinishedStatuses) });
+  }
+
+  /** When this owner's builds ran in the last 24 hours, by the clock of the database. */
+  async runsWithinDay(manager: EntityManager, ownerId: string): Promise<BuildRun[]> {
+    const rows = await manager.query<Record<'from' | 'to', string>[]>(
+      `SELECT extract(epoch FROM now() - started_at) AS "from", extract(epoch FROM now() - coalesce(finished_at, now())) AS "to" FROM build
+       WHERE owner_id = $1 AND started_at IS NOT NULL AND (finished_at IS NULL OR finished_at > now() - interval '24 hours')`,
+      [ownerId],
+    );
+    return rows.map(({ from, to }) => ({ from: Number(from), to: Number(to) }));
+  }
+
+  /** What the files of this owner's builds take. */
+  async artifactBytes(manager: EntityManager, ownerId: string): Promise<number> {
+    const [row] = await manager.query<{ bytes: string | null }[]>('SELECT sum(size_bytes) AS bytes FROM build_artifact JOIN build ON build.id = build_id WHERE owner_id = $1', [ownerId]);
+    return Number(row?.bytes ?? 0);
+  }
+
+  /** @returns the new build and the ticket that its job must show */
+  async insert(manager: EntityManager, build: NewBuild): Promise<{ build: Build; ticket: string }> {
     const id = randomUUID();
     const ticket = randomUUID();
     const now = new Date();
@@ -108,8 +128,4 @@ export class BuildRepository {
     );
     return Object.fromEntries(rows.map(({ stage, seconds }) => [stage, Number(seconds)]));
   }
-}
-
-function quotaReached(most: number): AppError {
-  return new AppError({ kind: 'quota', reason: 'build_quota', message: `You have ${most} builds waiting or running, which is the most.`, hint: 'Wait until one has ended (list_builds shows them), or cancel one.' });
 }

@@ -22,7 +22,7 @@ export class BuildService {
 
   /**
    * Stores a build and its job; a worker does the rest.
-   * @throws AppError `invalid_arguments`, `invalid_recipe`, `not_effective_yet`, `recipe_not_found`, `build_quota`, `idempotency_key_reused`
+   * @throws AppError `invalid_arguments`, `invalid_recipe`, `not_effective_yet`, `recipe_not_found`, `build_quota`, `build_minutes_quota`, `disk_quota`, `idempotency_key_reused`
    */
   async create(caller: Caller, { recipe, recipe_id, idempotency_key }: CreateBuildInput): Promise<CreatedBuild> {
     if ((recipe ?? undefined) === undefined ? !recipe_id : recipe_id) throw invalidArguments([{ path: '/recipe', code: 'one_of', message: 'give either recipe or recipe_id' }]);
@@ -37,7 +37,7 @@ export class BuildService {
 
   /**
    * A new build of the same recipe.
-   * @throws AppError `build_not_found`, `build_not_retryable`, `build_quota`, `idempotency_key_reused`
+   * @throws AppError `build_not_found`, `build_not_retryable`, `build_quota`, `build_minutes_quota`, `disk_quota`, `idempotency_key_reused`
    */
   async retry(caller: Caller, { build_id, idempotency_key }: RetryBuildInput): Promise<CreatedBuild> {
     const { id, name, recipe, recipeId, status } = await this.builds.get(caller.ownerId, build_id);

@@ -37,7 +37,7 @@ beforeAll(async () => {
   database = await cloneDatabase();
   dataDir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-builds-'));
   const secret = 'x'.repeat(32);
-  const { settings } = loadSettings({ OPENFACTORY_ROLES: 'api', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: dataDir, DATABASE_URL: database.url, OPENFACTORY_SECRET: secret, OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER: '100' });
+  const { settings } = loadSettings({ OPENFACTORY_ROLES: 'api', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: dataDir, DATABASE_URL: database.url, OPENFACTORY_SECRET: secret, OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER: '100', OPENFACTORY_ANONYMOUS_BUILDS: '100' });
   const module = await Test.createTestingModule({ imports: [PlatformModule.forRoot({ settings, databaseUrl: database.url, secret, entities: [...recipeEntities, ...buildEntities] }), BuildsModule.forRoot({ pipeline: pipeline.module })] }).compile();
   app = await module.createNestApplication({ logger: false }).init();
 }, 60_000);

@@ -38,7 +38,7 @@ const person = async (role: 'user' | 'admin' = 'user') => {
   return { id, email, attempt, signIn: () => of(SignInService).signIn(attempt) };
 };
 const callerOf = async ({ accessToken }: SignedIn): Promise<Caller> =>
-  await of(CallerService).resolve({ headers: { authorization: `Bearer ${accessToken}` }, socket: { remoteAddress: '192.0.2.200' } } as never);
+  await of(CallerService).resolve({ headers: { authorization: `Bearer ${accessToken}` }, socket: { remoteAddress: '192.0.2.200' } } as never, 'rest');
 const rewind = (signInId: string, seconds: number) => database.query(`UPDATE sign_in SET refreshed_at = refreshed_at - make_interval(secs => $2) WHERE id = $1`, [signInId, seconds]);
 const sessionOf = ({ principalId }: Caller) => principalId.replace('session:', '');
 

@@ -58,7 +58,7 @@ const create = async (person: TestPerson, body: object = {}): Promise<Json> => {
 const listed = async ({ headers }: TestPerson): Promise<Json[]> => (await send(url, { headers })).json().keys;
 const remove = ({ headers }: TestPerson, id: string) => send(`${url}/${id}`, { method: 'DELETE', headers });
 const callers = () => app.get(CallerService);
-const grantOf = (authorization: string) => callers().resolve({ headers: { authorization }, socket: { remoteAddress: '192.0.2.7' } } as unknown as IncomingMessage);
+const grantOf = (authorization: string) => callers().resolve({ headers: { authorization }, socket: { remoteAddress: '192.0.2.7' } } as unknown as IncomingMessage, 'rest');
 const invalid = expect.objectContaining({ kind: 'unauthenticated', reason: 'invalid_api_key', message: 'Invalid API key' });
 const change = (id: string, assignment: string) => database.query(`UPDATE mcp_key SET ${assignment} WHERE id = $1`, [id]);
 const fits = (dto: DtoClass, value: unknown) => new Ajv2020({ strict: false, validateFormats: false }).validate(schemaOf(dto), value);

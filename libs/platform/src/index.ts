@@ -3,6 +3,11 @@ export { Settings, loadClientSettings, loadSettings, type ClientSettings, type S
 export { clientSettingDefinitions, settingDefinitions, type SettingDefinition } from './config/setting-definitions.js';
 export { CallerResolver, anonymousCaller, ownGrant, type Caller, type CallerEvidence, type Grant } from './caller/caller.js';
 export { CallerService, credentialsRequired, invalidApiKey } from './caller/caller.service.js';
+export type { AuditEdge, AuditEvent, RefusedCredentials } from './audit/audit-entry.js';
+export { AuditLog } from './audit/audit-log.js';
+export { objectIdIn } from './audit/object-id.js';
+export { AnonymousDisk, type DiskMeasure } from './limits/anonymous-disk.service.js';
+export { CallLimits, widerLimits } from './limits/call-limits.js';
 export { CheckedGrants } from './caller/checked-grants.js';
 export { ClientAddressReader, normaliseAddress } from './caller/client-address.js';
 export { buildAccount, buildAccountName, findAccount, killGroup, ProgramError, runInNamespaces, runProgram, serviceAccountName, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
@@ -24,7 +29,7 @@ export { Doc, namedSchemas, Out, schemaOf, schemaRef, type DtoClass, type JsonSc
 export { Revocations } from './caller/revocations.js';
 export { CurrentCaller } from './http/current-caller.decorator.js';
 export { OpenResponses } from './http/open-responses.js';
-export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, type RouteAccess } from './http/route-access.js';
+export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, UncountedRoute, type RouteAccess } from './http/route-access.js';
 export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
 export { readBody, requireJson } from './http/read-body.js';

@@ -1,6 +1,11 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditInterceptor } from './audit/audit.interceptor.js';
+import { AuditLog } from './audit/audit-log.js';
+import { AuditRepository } from './audit/audit.repository.js';
+import { RequestAudit } from './audit/request-audit.js';
 import { CallerService } from './caller/caller.service.js';
 import { Revocations } from './caller/revocations.js';
 import { Settings } from './config/settings.js';
@@ -12,6 +17,8 @@ import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 import { IdempotencyService } from './idempotency/idempotency.service.js';
+import { AnonymousDisk } from './limits/anonymous-disk.service.js';
+import { CallLimits } from './limits/call-limits.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { HousekeepingJobs } from './operations/housekeeping.jobs.js';
 import { Metrics } from './operations/metrics.js';
@@ -36,14 +43,19 @@ export class PlatformModule {
     return {
       module: PlatformModule,
       imports: [LoggingModule.forRoot(settings), DatabaseModule.forRoot(databaseUrl, [IdempotencyKeyEntity, ...entities]), DiscoveryModule, TerminusModule.forRoot({ logger: false, gracefulShutdownTimeoutMs: 0 })],
-      controllers: [OperationsController, MetricsController],
+      controllers: [AuditController, OperationsController, MetricsController],
       providers: [
         { provide: Settings, useValue: settings },
         { provide: DATABASE_URL, useValue: databaseUrl },
         { provide: FactorySecret, useValue: new FactorySecret(secret) },
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+        AnonymousDisk,
+        AuditLog,
+        AuditRepository,
         CallerService,
+        CallLimits,
         EventBus,
         HousekeepingJobs,
         IdempotencyService,
@@ -51,9 +63,10 @@ export class PlatformModule {
         OpenResponses,
         QueueService,
         Readiness,
+        RequestAudit,
         Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, CallerService, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, Revocations],
+      exports: [Settings, DATABASE_URL, FactorySecret, AnonymousDisk, AuditLog, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
     };
   }
 }

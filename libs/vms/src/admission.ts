@@ -38,10 +38,14 @@ export function checkDemand({ memoryMb, vcpus }: VmDemand, limits: VmLimits): vo
   if (violations.length) throw invalidArguments(violations);
 }
 
-/** Whether one more VM may exist. @throws AppError `vm_quota`, `host_full` */
-export function admitVm(limits: VmLimits, use: VmUse): void {
+/**
+ * Whether one more VM may exist.
+ * @param furtherHint who has wider limits
+ * @throws AppError `vm_quota`, `host_full`
+ */
+export function admitVm(limits: VmLimits, use: VmUse, furtherHint = ''): void {
   if (use.vmsOfCaller >= limits.vmsPerCaller) {
-    throw new AppError({ kind: 'quota', reason: 'vm_quota', message: `You have ${use.vmsOfCaller} VMs, and ${limits.vmsPerCaller} is the most.`, hint: 'Delete one with delete_vm; list_vms shows them.' });
+    throw new AppError({ kind: 'quota', reason: 'vm_quota', message: `You have ${use.vmsOfCaller} VMs, and ${limits.vmsPerCaller} is the most.`, hint: `Delete one with delete_vm; list_vms shows them.${furtherHint}` });
   }
   if (use.vms >= limits.vms) throw hostFull(`it holds ${use.vms} VMs, and ${limits.vms} is the most`, 'Delete a VM that is not needed, or try again later.');
   if (use.freeDiskBytes < limits.leastFreeDiskBytes) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { BootableImage } from '#libs/builds';
-import { AppError, IdempotencyService, invalidArguments, Settings, type Caller } from '#libs/platform';
+import { AppError, IdempotencyService, invalidArguments, Settings, widerLimits, type Caller } from '#libs/platform';
 import { admitRunning, admitVm, checkDemand } from './admission.js';
-import { HostCapacity } from './host/host-capacity.js';
 import { HostIdentity } from './host/host-identity.js';
+import { VmAllowance } from './vm-allowance.service.js';
 import { VmHostRepository } from './vm-host.repository.js';
 import { generateName, isReserved } from './vm-name.js';
 import { vmNotFound, VmRepository } from './vm.repository.js';
@@ -20,28 +20,30 @@ export class VmIntake {
     private readonly vms: VmRepository,
     private readonly hostVms: VmHostRepository,
     private readonly idempotency: IdempotencyService,
-    private readonly capacity: HostCapacity,
+    private readonly allowance: VmAllowance,
     private readonly identity: HostIdentity,
     private readonly settings: Settings,
   ) {}
 
   /**
    * @returns the VM, and whether it is new
-   * @throws AppError `invalid_arguments`, `vm_name_taken`, `vm_quota`, `host_full`, `idempotency_key_reused`, `vm_not_found` where the first one is deleted already
+   * @throws AppError `invalid_arguments`, `vm_name_taken`, `vm_quota`, `disk_quota`, `host_full`, `idempotency_key_reused`, `vm_not_found` where the first one is deleted already
    */
   async take(caller: Caller, image: BootableImage, input: CreateVmInput): Promise<{ vm: Vm; isNew: boolean }> {
     const host = this.identity.id;
     const { idempotency_key, build_id: _given, ...wanted } = input;
     const demand = { memoryMb: input.memory_mb, vcpus: input.vcpus };
-    checkDemand(demand, this.capacity.limits);
+    const limits = this.allowance.limitsOf(caller);
+    checkDemand(demand, limits);
     if (input.name !== undefined && isReserved(input.name)) throw invalidArguments([{ path: '/name', code: 'reserved', message: 'must not start with of-, which is for VMs of the factory' }]);
-    const freeDiskBytes = await this.capacity.freeDiskBytes();
+    const freeDiskBytes = await this.allowance.freeDiskBytes();
     let made: Vm | undefined;
     const { id } = await this.idempotency.once(caller, { operation: 'create_vm', key: idempotency_key, body: { ...wanted, build_id: image.buildId } }, async (manager) => {
       await this.vms.lockAdmission(manager, host);
       const use = { ...(await this.vms.use(manager, host, caller.ownerId)), freeDiskBytes };
-      admitVm(this.capacity.limits, use);
-      admitRunning(demand, this.capacity.limits, use);
+      admitVm(limits, use, caller.kind === 'anonymous' ? ` ${widerLimits}` : '');
+      await this.allowance.admitDisk(manager, caller);
+      admitRunning(demand, limits, use);
       const name = input.name ?? generateName(image.buildName);
       if (await this.vms.isTaken(manager, caller.ownerId, name)) throw nameTaken(name);
       made = await this.vms.insert(manager, {
@@ -66,13 +68,13 @@ export class VmIntake {
 
   /** A stopped VM that starts. @returns undefined where another call has started it meanwhile. @throws AppError `host_full`, `vm_not_found` */
   async takeAgain(caller: Caller, { id, name, memoryMb, vcpus }: Vm): Promise<Vm | undefined> {
-    const freeDiskBytes = await this.capacity.freeDiskBytes();
+    const freeDiskBytes = await this.allowance.freeDiskBytes();
     return await this.idempotency.once(caller, { operation: 'start_vm', key: undefined, body: undefined }, async (manager) => {
       const host = this.identity.id;
       await this.vms.lockAdmission(manager, host);
       const vm = await this.vms.getLocked(manager, id, name);
       if (!startableStates.includes(vm.state)) return undefined;
-      admitRunning({ memoryMb, vcpus }, this.capacity.limits, { ...(await this.vms.use(manager, host, caller.ownerId)), freeDiskBytes });
+      admitRunning({ memoryMb, vcpus }, this.allowance.limitsOf(caller), { ...(await this.vms.use(manager, host, caller.ownerId)), freeDiskBytes });
       await this.hostVms.changeIn(manager, id, 'creating');
       return { ...vm, state: 'creating' };
     });

@@ -57,6 +57,10 @@ export class VmRepository {
     return { vmsOfCaller: Number(row?.of_caller), vms: Number(row?.vms), memoryMb: Number(row?.memory), vcpus: Number(row?.vcpus) };
   }
 
+  async countOf(manager: EntityManager, ownerId: string): Promise<number> {
+    return await manager.countBy(VmEntity, { ownerId });
+  }
+
   async isTaken(manager: EntityManager, ownerId: string, name: string): Promise<boolean> {
     return await manager.existsBy(VmEntity, { ownerId, name });
   }

@@ -22,7 +22,7 @@ export class VmService {
   /**
    * Stores a VM and starts it; waits a little, for a clone is there in a moment.
    * @returns its name
-   * @throws AppError `invalid_arguments`, `build_not_found`, `build_not_completed`, `build_without_image`, `vm_name_taken`, `vm_quota`, `host_full`,
+   * @throws AppError `invalid_arguments`, `build_not_found`, `build_not_completed`, `build_without_image`, `vm_name_taken`, `vm_quota`, `disk_quota`, `host_full`,
    *   `idempotency_key_reused`, `vm_host_elsewhere`, `factory_stopping`
    */
   async create(caller: Caller, input: CreateVmInput): Promise<string> {

@@ -15,6 +15,7 @@ import { VmRecovery } from './host/vm-recovery.service.js';
 import { VmSnapshotRepository } from './host/vm-snapshot.repository.js';
 import { VmUpkeep } from './host/vm-upkeep.service.js';
 import { VmAccess } from './vm-access.service.js';
+import { VmAllowance } from './vm-allowance.service.js';
 import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
 import { VmDiskSnapshotsController } from './vm-disk-snapshots.controller.js';
 import { VmHostRepository } from './vm-host.repository.js';
@@ -44,7 +45,7 @@ export class VmsModule {
       module: VmsModule,
       imports: [ArtifactsModule, builds, hypervisor],
       controllers: [VmsController, VmDiskSnapshotsController],
-      providers: [{ provide: VmPace, useValue: Object.assign(new VmPace(), pace) }, ...host, VmRepository, VmHostRepository, VmIntake, VmService, VmQueryService, VmAccess, VmScreenService, VmDiskSnapshotService, VmsTools],
+      providers: [{ provide: VmPace, useValue: Object.assign(new VmPace(), pace) }, ...host, VmRepository, VmHostRepository, VmAllowance, VmIntake, VmService, VmQueryService, VmAccess, VmScreenService, VmDiskSnapshotService, VmsTools],
       exports: [VmAccess],
     };
   }

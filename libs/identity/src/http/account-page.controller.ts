@@ -1,11 +1,12 @@
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { PublicRoute, sendWebAsset, sendWebPage } from '#libs/platform';
+import { PublicRoute, sendWebAsset, sendWebPage, UncountedRoute } from '#libs/platform';
 
 /** The page that links of accounts lead to. Public on purpose: the token in the URL's fragment is the permission. */
 @ApiExcludeController()
 @PublicRoute()
+@UncountedRoute()
 @Controller()
 export class AccountPageController {
   @Get('account')

@@ -66,7 +66,7 @@ export class SignInController {
   @ApiNoContentResponse()
   async signOut(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<void> {
     const refreshToken = this.cookie.read(request);
-    const caller = request.headers.authorization === undefined ? undefined : await this.callers.resolve(request);
+    const caller = request.headers.authorization === undefined ? undefined : await this.callers.resolve(request, 'rest');
     if (refreshToken === undefined && caller?.kind !== 'user') throw credentialsRequired();
     if (refreshToken !== undefined) await this.signIns.signOutByRefreshToken(refreshToken);
     if (caller?.kind === 'user') await this.signIns.signOut(caller);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import passportLocal from 'passport-local';
-import { AppError } from '#libs/platform';
+import { AppError, CallerService, CallLimits } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { GuessLimits } from '../guessing/guess-limits.js';
@@ -22,6 +22,8 @@ export class Credentials {
     private readonly accounts: AccountRepository,
     private readonly hasher: PasswordHasher,
     private readonly limits: GuessLimits,
+    private readonly callers: CallerService,
+    private readonly calls: CallLimits,
   ) {
     const strategy = new passportLocal.Strategy({ usernameField: 'email', passwordField: 'password' }, (email, password, done) => {
       this.#find(email, password).then((account) => done(null, account ?? false), done);
@@ -29,11 +31,14 @@ export class Credentials {
     this.#strategy = new StrategyRunner(strategy);
   }
 
-  /** @throws AppError `invalid_credentials`, `too_many_attempts`, `too_busy` */
+  /** @throws AppError `invalid_credentials`, `too_many_attempts`, `too_busy`, `rate_limited` for an address that guesses */
   async check({ email, password, address }: Attempt): Promise<AccountEntity> {
+    this.calls.refuseGuesser(address);
     const account = await this.limits.attempt({ email, address }, () => this.#strategy.run({ body: { email, password } }));
-    if (!account) throw invalidCredentials();
-    return account;
+    if (account) return account;
+    const refusal = invalidCredentials();
+    await this.callers.refused({ address, edge: 'rest', reason: refusal.reason });
+    throw refusal;
   }
 
   async #find(email: string, password: string): Promise<AccountEntity | undefined> {

@@ -46,6 +46,11 @@ export class ToolCatalogue implements OnModuleInit {
     return [...this.tools.values()].sort((a, b) => this.order(a) - this.order(b));
   }
 
+  /** Whoever may use it. */
+  find(name: string): CatalogueTool | undefined {
+    return this.tools.get(name);
+  }
+
   view({ toolsets, readOnly }: ToolsetSelection): ToolView {
     const key = `${readOnly ? 'r' : 'w'}:${toolsets ? [...new Set(toolsets)].sort().join(',') : '*'}`;
     let view = this.views.get(key);

@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, clip, errorMessage, Metrics, parseInput, type Caller } from '#libs/platform';
+import { AppError, AuditLog, clip, errorMessage, Metrics, objectIdIn, parseInput, type Caller } from '#libs/platform';
 import { ToolReply, type CallContext } from '../catalogue/call-context.js';
 import { PromptCatalogue } from '../catalogue/prompt.provider.js';
 import { ResourceCatalogue } from '../catalogue/resource.provider.js';
-import type { CatalogueTool, ToolView } from '../catalogue/tool-catalogue.js';
+import { ToolCatalogue, type CatalogueTool, type ToolView } from '../catalogue/tool-catalogue.js';
 import { isObject, RpcCode, RpcError, type Params } from './json-rpc.js';
 import { toolRefusal } from './tool-refusal.js';
 
@@ -11,6 +11,8 @@ import { toolRefusal } from './tool-refusal.js';
 export interface Dispatching {
   caller: Caller;
   view: ToolView;
+  /** They call too often; a tool's answer is this. */
+  refusal: AppError | undefined;
   context: CallContext;
 }
 
@@ -35,6 +37,8 @@ export class Dispatcher {
   constructor(
     private readonly resources: ResourceCatalogue,
     private readonly prompts: PromptCatalogue,
+    private readonly catalogue: ToolCatalogue,
+    private readonly audit: AuditLog,
     metrics: Metrics,
   ) {
     this.calls = metrics.counter('openfactory_mcp_tool_calls_total', 'Tool calls by outcome: ok, refused, failed', ['tool', 'outcome']);
@@ -52,15 +56,23 @@ export class Dispatcher {
     throw new RpcError(RpcCode.invalidParams, 'Invalid params: unknown cursor; the first page is the whole list');
   }
 
-  private async callTool({ caller, view, context }: Dispatching, name: string, given: object): Promise<object> {
+  private async callTool(dispatching: Dispatching, name: string, given: object): Promise<object> {
+    const { caller, view, context, refusal } = dispatching;
     const tool = view.tools.get(name);
-    if (!tool) throw new RpcError(RpcCode.unknownTool, `Unknown tool: ${clip(name)}`, { tools: [...view.tools.keys()] });
+    if (!tool) {
+      this.record(dispatching, name, { result: 'unknown_tool', object: objectIdIn(given) });
+      throw new RpcError(RpcCode.unknownTool, `Unknown tool: ${clip(name)}`, { tools: [...view.tools.keys()] });
+    }
     try {
+      if (refusal) throw refusal;
       const input = parseInput(tool.definition.input, given);
       const output = await tool.call(caller, input, context);
+      const result = toolResult(tool, output);
+      this.record(dispatching, name, { result: 'ok', object: objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input) });
       this.calls.inc({ tool: name, outcome: 'ok' });
-      return toolResult(tool, output);
+      return result;
     } catch (error) {
+      this.record(dispatching, name, { result: error instanceof AppError ? error.reason : 'internal_error', object: objectIdIn(given) });
       if (error instanceof AppError && error.fault === 'caller') {
         this.calls.inc({ tool: name, outcome: 'refused' });
         return toolRefusal(error);
@@ -68,6 +80,12 @@ export class Dispatcher {
       this.calls.inc({ tool: name, outcome: 'failed' });
       throw this.broken(RpcCode.toolFailed, `The tool ${name} failed`, error, context);
     }
+  }
+
+  /** Calls of what may change something, also of tools that this session does not see. */
+  private record({ caller, context }: Dispatching, tool: string, { result, object }: { result: string; object: string | undefined }): void {
+    if (this.catalogue.find(tool)?.definition.readOnly !== false) return;
+    this.audit.record({ caller, address: caller.address, edge: 'mcp', action: tool, object, result, requestId: context.requestId });
   }
 
   private async readResource({ caller, context }: Dispatching, uri: string): Promise<object> {

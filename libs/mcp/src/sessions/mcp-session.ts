@@ -7,6 +7,8 @@ import type { CallContext } from '../catalogue/call-context.js';
 import type { ToolView } from '../catalogue/tool-catalogue.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import { RpcCode, RpcError, type Params } from '../dispatch/json-rpc.js';
+import { rpcRefusal } from '../dispatch/tool-refusal.js';
+import { visitOf } from '../dispatch/visit.js';
 import type { GatewayOptions } from '../gateway-options.js';
 import type { SessionTransport } from '../transports/session-transport.js';
 
@@ -83,6 +85,9 @@ export class McpSession {
 
   private async handle(request: Request, extra: Extra): Promise<object> {
     const params = (request.params ?? {}) as Params;
+    const refusal = visitOf(extra.authInfo)?.refusal;
+    // A refused tool call is a result that a model can read.
+    if (refusal && request.method !== 'tools/call') throw rpcRefusal(refusal);
     switch (request.method) {
       case 'logging/setLevel':
         return this.setLevel(params.level);
@@ -97,8 +102,10 @@ export class McpSession {
   }
 
   private async dispatch(method: string, params: Params, extra: Extra): Promise<object> {
-    const { dispatcher, caller, view } = this.parts;
-    return await dispatcher.dispatch({ caller, view, context: this.contextOf(extra) }, method, params);
+    const { dispatcher, view } = this.parts;
+    // Of this message: the same principal, perhaps from another address.
+    const { caller, refusal } = visitOf(extra.authInfo) ?? { caller: this.caller, refusal: undefined };
+    return await dispatcher.dispatch({ caller, view, refusal, context: this.contextOf(extra) }, method, params);
   }
 
   private setLevel(level: unknown): object {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import { AppError, CallerService, Readiness, type Caller } from '#libs/platform';
+import { AppError, CallerService, CallLimits, Readiness, type Caller } from '#libs/platform';
 import { readSelection, type ToolsetSelection } from '../catalogue/toolset-selection.js';
+import type { Visit } from '../dispatch/visit.js';
 import { GatewayOptions } from '../gateway-options.js';
 
 /** Decides who comes in and what they asked to see, for every transport alike. */
@@ -9,14 +10,24 @@ import { GatewayOptions } from '../gateway-options.js';
 export class Doorkeeper {
   constructor(
     private readonly callers: CallerService,
+    private readonly limits: CallLimits,
     private readonly readiness: Readiness,
     private readonly options: GatewayOptions,
   ) {}
 
-  /** @throws AppError for bad credentials, an unknown proxy, or a factory that is on its way out */
-  async caller(request: IncomingMessage): Promise<Caller> {
+  /** Counts the request, too. @throws AppError for bad credentials, an unknown proxy, or a factory that is on its way out */
+  async visit(request: IncomingMessage): Promise<Visit> {
     if (this.readiness.stopping) throw new AppError({ kind: 'unavailable', reason: 'stopping', message: 'The factory is shutting down.', hint: 'Connect again in a moment.' });
-    return await this.callers.resolve(request);
+    const crowded = await this.limits.countRequest(this.callers.addressOf(request));
+    const caller = await this.callers.resolve(request, 'mcp');
+    return { caller, refusal: crowded ?? (await this.limits.countCall(caller)) };
+  }
+
+  /** For what cannot be refused in a message: opening, listening, ending. @throws AppError as `visit`, and `rate_limited` */
+  async caller(request: IncomingMessage): Promise<Caller> {
+    const { caller, refusal } = await this.visit(request);
+    if (refusal) throw refusal;
+    return caller;
   }
 
   /** What they asked to see, of what they may use. @throws AppError `unknown_toolset` */

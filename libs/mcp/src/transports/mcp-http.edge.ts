@@ -3,6 +3,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppError, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
+import { refusalData } from '../dispatch/tool-refusal.js';
+import type { Visit } from '../dispatch/visit.js';
 import type { McpSession } from '../sessions/mcp-session.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { Doorkeeper } from './doorkeeper.js';
@@ -77,14 +79,14 @@ export class McpHttpEdge {
 
   private async postMessage(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = process.hrtime.bigint();
-    const caller = await this.door.caller(request);
-    const session = this.sessions.find(queryParameter(request, 'sessionId'), caller);
+    const visit = await this.door.visit(request);
+    const session = this.sessions.find(queryParameter(request, 'sessionId'), visit.caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
       const message = await this.readMessage(request);
       this.checkStillOpen(session);
       this.checkInFlight(session, message);
-      session.transport.post(message);
+      session.transport.post(message, visit);
     } catch (error) {
       if (error instanceof RpcError) session.transport.report(error);
       throw error;
@@ -94,27 +96,26 @@ export class McpHttpEdge {
   }
 
   private async postStreamable(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const caller = await this.door.caller(request);
+    const visit = await this.door.visit(request);
     this.checkProtocolVersion(request);
     const sessionId = sessionHeader(request);
-    const session = this.sessions.find(sessionId, caller);
+    const session = this.sessions.find(sessionId, visit.caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     const message = await this.readMessage(request);
-    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, message);
+    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, visit, message);
     if (session) {
       this.checkStillOpen(session);
       if (isRequest(message) && message.method === 'initialize') throw new RpcError(RpcCode.invalidRequest, 'Invalid request: this session is initialized already; leave out Mcp-Session-Id to open another');
       this.checkInFlight(session, message);
     }
-    transport.post(request, response, message);
+    transport.post({ request, response, visit }, message);
   }
 
-  private async initialise(request: IncomingMessage, message: RpcMessage): Promise<StreamableHttpTransport> {
+  private async initialise(request: IncomingMessage, { caller, refusal }: Visit, message: RpcMessage): Promise<StreamableHttpTransport> {
+    if (refusal) throw refusal;
     if (!isRequest(message) || message.method !== 'initialize') {
       throw new RpcError(RpcCode.invalidRequest, 'Invalid request: send initialize first, then its Mcp-Session-Id header with every request');
     }
-    // Again: whoever sent the body slowly may have lost their key since.
-    const caller = await this.door.caller(request);
     const selection = this.door.selection(request, caller);
     this.sessions.admit(caller);
     const transport = new StreamableHttpTransport(this.sessions.newId(), this.keeper);
@@ -179,7 +180,7 @@ export class McpHttpEdge {
       response.destroy();
       return;
     }
-    const rpc = thrown instanceof RpcError ? thrown : new RpcError(rpcCodeOf(error), error.message, { reason: error.reason, ...(error.hint && { hint: error.hint }), request_id: requestIdOf(request) });
+    const rpc = thrown instanceof RpcError ? thrown : new RpcError(rpcCodeOf(error), error.message, { ...refusalData(error), request_id: requestIdOf(request) });
     const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: rpc.code, message: rpc.message, ...(rpc.data !== undefined && { data: rpc.data }) } });
     sendErrorBody(request, response, error, { body, contentType: 'application/json; charset=utf-8', ...more });
   }

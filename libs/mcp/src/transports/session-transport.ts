@@ -1,5 +1,6 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
+import { authInfoOf, type Visit } from '../dispatch/visit.js';
 import { mendRequest } from '../dispatch/params.js';
 import { isRequest, isResponse, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcResponse } from '../dispatch/json-rpc.js';
 
@@ -36,11 +37,13 @@ export abstract class SessionTransport implements Transport {
   }
 
   /**
-   * Hands a message to the protocol. A request whose params cannot be mended is answered here, by id.
-   * @throws RpcError -32600 for an id that is in use
+   * Hands a message to the protocol, with whose it is. A request whose params cannot be mended is answered here, by id.
+   * @throws RpcError -32600 for an id that is in use, AppError `rate_limited` for what has no answer that could tell it
    */
-  protected receive(message: RpcMessage, extra?: MessageExtraInfo): void {
+  protected receive(message: RpcMessage, visit: Visit, more: MessageExtraInfo = {}): void {
+    const extra = { ...more, authInfo: authInfoOf(visit) };
     if (!isRequest(message)) {
+      if (visit.refusal) throw visit.refusal;
       if (!isResponse(message) && message.params !== undefined && typeof message.params !== 'object') return; // A malformed notification has nobody to tell.
       this.onmessage?.(message as JSONRPCMessage, extra);
       return;

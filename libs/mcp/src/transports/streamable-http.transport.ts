@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { isObject, isRequest, serialise, type RpcId, type RpcMessage } from '../dispatch/json-rpc.js';
+import type { Visit } from '../dispatch/visit.js';
 import { Exchange } from './exchange.js';
 import { SessionTransport } from './session-transport.js';
 import { SseStream } from './sse-stream.js';
@@ -9,6 +10,13 @@ import type { StreamKeeper } from './stream-keeper.js';
 
 const maxListeningStreams = 4;
 const maxDetachedExchanges = 16;
+
+/** A POST, and whose it is. */
+export interface Post {
+  request: IncomingMessage;
+  response: ServerResponse;
+  visit: Visit;
+}
 
 /**
  * The Streamable HTTP transport with sessions (MCP 2025-03-26 to 2025-11-25, Transports). Every POSTed request is an Exchange that ends
@@ -36,10 +44,10 @@ export class StreamableHttpTransport extends SessionTransport {
     return this.listening.some((stream) => stream.open) || this.exchanges.size > 0;
   }
 
-  /** @throws RpcError -32600 */
-  post(request: IncomingMessage, response: ServerResponse, message: RpcMessage): void {
+  /** @throws RpcError -32600, AppError `rate_limited` */
+  post({ request, response, visit }: Post, message: RpcMessage): void {
     if (!isRequest(message)) {
-      this.receive(message);
+      this.receive(message, visit);
       if ('method' in message && message.method === 'notifications/cancelled') this.dropCancelled(message.params?.requestId);
       response.writeHead(202, this.headers).end();
       return;
@@ -55,7 +63,7 @@ export class StreamableHttpTransport extends SessionTransport {
     const duplicate = this.inFlight.has(message.id);
     if (!duplicate) this.exchanges.set(message.id, exchange);
     try {
-      this.receive(message, { closeSSEStream: () => this.detach(message.id) });
+      this.receive(message, visit, { closeSSEStream: () => this.detach(message.id) });
     } catch (error) {
       exchange.abandon();
       throw error;

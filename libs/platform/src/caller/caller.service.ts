@@ -1,6 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import type { AuditEdge, RefusedCredentials } from '../audit/audit-entry.js';
+import { AuditLog } from '../audit/audit-log.js';
 import { AppError } from '../errors/app-error.js';
+import { requestIdOf } from '../http/request-id.js';
+import { CallLimits } from '../limits/call-limits.js';
 import { Settings } from '../config/settings.js';
 import { anonymousCaller, type Caller, type CallerResolver, type Grant } from './caller.js';
 import { ClientAddressReader } from './client-address.js';
@@ -16,6 +20,8 @@ export class CallerService {
   constructor(
     private readonly settings: Settings,
     private readonly revocations: Revocations,
+    private readonly limits: CallLimits,
+    private readonly audit: AuditLog,
   ) {
     this.addresses = new ClientAddressReader(settings.trustProxy);
   }
@@ -26,23 +32,40 @@ export class CallerService {
 
   /**
    * @throws AppError `invalid_api_key` and other `unauthenticated` for bad credentials, `credentials_required` where anonymous callers are turned away,
-   * `proxy_not_configured` for an anonymous caller behind an unknown proxy
+   * `proxy_not_configured` for an anonymous caller behind an unknown proxy, `rate_limited` for an address that guesses
    */
-  async resolve(request: IncomingMessage): Promise<Caller> {
+  async resolve(request: IncomingMessage, edge: AuditEdge): Promise<Caller> {
     const authorization = request.headers.authorization;
     if (authorization === undefined) return this.anonymous(request);
     const address = this.addresses.readPeer(request);
+    this.limits.refuseGuesser(address);
     const checkedAt = this.revocations.count;
-    for (const resolver of this.resolvers) {
-      const grant = await resolver.resolve({ request, authorization, address });
-      if (grant) return { ...grant, address, checkedAt };
+    try {
+      for (const resolver of this.resolvers) {
+        const grant = await resolver.resolve({ request, authorization, address });
+        if (grant) return { ...grant, address, checkedAt };
+      }
+      throw invalidApiKey();
+    } catch (error) {
+      if (error instanceof AppError && error.kind === 'unauthenticated') await this.refused({ address, edge, reason: error.reason, requestId: requestIdOf(request) });
+      throw error;
     }
-    throw invalidApiKey();
+  }
+
+  /** Credentials of any kind were refused: it counts against the address, and is written down. For edges that check some themselves, such as a password. */
+  async refused(refusal: RefusedCredentials): Promise<void> {
+    this.audit.recordRefusedCredentials(refusal);
+    await this.limits.countFailure(refusal.address);
   }
 
   /** The address a request comes from, for limits and records; of an unknown proxy its own. */
   addressOf(request: IncomingMessage): string {
     return this.addresses.readPeer(request);
+  }
+
+  /** The same, undefined where the connection is closed already. */
+  findAddressOf(request: IncomingMessage): string | undefined {
+    return request.socket.remoteAddress === undefined ? undefined : this.addressOf(request);
   }
 
   /** What a principal may do now (`key:<uuid>`, `session:<uuid>`, or `user:<uuid>` for an account whatever it came with); undefined: nothing any more. */

@@ -87,9 +87,9 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     return standsOn.some((subject) => (this.#recent.get(subject)?.count ?? -Infinity) > checkedAt);
   }
 
-  /** Rows that nobody needs any more. @returns how many */
-  async forgetOld(): Promise<number> {
-    return (await this.#pool.query("DELETE FROM revocation WHERE at < now() - interval '1 hour'")).rowCount ?? 0;
+  /** Rows that nobody needs any more. On a connection of the caller's: the poll has but one. */
+  async forgetOld(manager: EntityManager): Promise<void> {
+    await manager.query("DELETE FROM revocation WHERE at < now() - interval '1 hour'");
   }
 
   async #pollAgain(): Promise<void> {

@@ -27,6 +27,15 @@ export class Settings {
   readonly signInDays: number;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string | undefined;
+  readonly callsPerMinute: number;
+  readonly anonymousCallsPerMinute: number;
+  readonly callsPerMinutePerAddress: number;
+  readonly refusedCredentialsPerMinute: number;
+  readonly limitsStore: ServerValues['limitsStore'];
+  readonly anonymousBuilds: number;
+  readonly anonymousBuildMinutesPerDay: number;
+  readonly anonymousVms: number;
+  readonly anonymousDiskGb: number;
   readonly metricsToken: string | undefined;
   readonly logLevel: ServerValues['logLevel'];
   readonly mcpMaxSessions: number;

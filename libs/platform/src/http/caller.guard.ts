@@ -3,15 +3,23 @@ import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import type { Caller } from '../caller/caller.js';
 import { CallerService } from '../caller/caller.service.js';
+import type { AppError } from '../errors/app-error.js';
 import { rememberCaller } from './current-caller.decorator.js';
+import { CallLimits } from '../limits/call-limits.js';
+import { isReading } from './is-reading.js';
 import { OpenResponses } from './open-responses.js';
-import { checkRouteAccess, PUBLIC_ROUTE, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, type RouteAccess } from './route-access.js';
+import { noteOn } from './request-trail.js';
+import { checkRouteAccess, PUBLIC_ROUTE, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, UNCOUNTED_ROUTE, type RouteAccess } from './route-access.js';
 
-/** Global: resolves the Caller of every route that is not marked public, and checks that this route is one for them. */
+/** Where @ApiOperation keeps what it was given (@nestjs/swagger, DECORATORS.API_OPERATION). */
+const API_OPERATION = 'swagger/apiOperation';
+
+/** Global: counts every call (what is not GET was counted before by its address), resolves the Caller of every route that is not marked public, and checks that this route is one for them. */
 @Injectable()
 export class CallerGuard implements CanActivate {
   constructor(
     private readonly callers: CallerService,
+    private readonly limits: CallLimits,
     private readonly responses: OpenResponses,
     private readonly reflector: Reflector,
   ) {}
@@ -19,12 +27,20 @@ export class CallerGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const places = [context.getHandler(), context.getClass()];
     const said = <T>(key: string) => this.reflector.getAllAndOverride<T | undefined>(key, places);
-    if (said<boolean>(PUBLIC_ROUTE)) return true;
     const request = context.switchToHttp().getRequest<Request>();
-    const caller: Caller = await this.callers.resolve(request);
+    const operation = this.reflector.get<{ operationId?: string } | undefined>(API_OPERATION, context.getHandler())?.operationId;
+    if (operation) noteOn(request, { operation });
+    if (isReading(request) && !said<boolean>(UNCOUNTED_ROUTE)) refuseWhere(await this.limits.countRequest(this.callers.addressOf(request)));
+    if (said<boolean>(PUBLIC_ROUTE)) return true;
+    const caller: Caller = await this.callers.resolve(request, 'rest');
+    rememberCaller(request, caller);
+    refuseWhere(await this.limits.countCall(caller));
     checkRouteAccess(caller, { toolset: said(ROUTE_TOOLSET), readOnly: request.method === 'GET' || said(ROUTE_READ_ONLY) === true, people: said<RouteAccess['people']>(ROUTE_PEOPLE) });
     this.responses.watch(caller, context.switchToHttp().getResponse<Response>());
-    rememberCaller(request, caller);
     return true;
   }
+}
+
+function refuseWhere(refusal: AppError | undefined): void {
+  if (refusal) throw refusal;
 }

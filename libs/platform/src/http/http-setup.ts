@@ -2,9 +2,13 @@ import { Readable } from 'node:stream';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import { RequestAudit } from '../audit/request-audit.js';
 import type { Settings } from '../config/settings.js';
 import { invalid } from '../errors/app-error.js';
+import { CallerService } from '../caller/caller.service.js';
+import { CallLimits } from '../limits/call-limits.js';
 import { fromFramework } from './framework-error.js';
+import { isReading } from './is-reading.js';
 import { requireJson } from './read-body.js';
 import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
@@ -17,7 +21,7 @@ export type RawHandler = (request: Request, response: Response) => boolean | Pro
 
 /**
  * What holds for every request, in order: host and origin, then the `edges` (the MCP endpoints, which answer for themselves and must not
- * pay for what only REST needs), then security headers, body limits and JSON only.
+ * pay for what only REST needs), then the audit log, limits by address, security headers, body limits and JSON only.
  */
 export function setUpHttp(app: NestExpressApplication, settings: Settings, edges: RawHandler[]): void {
   const guard = new RequestGuard(settings);
@@ -39,6 +43,19 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
       if (answered === false) next();
     });
   }
+  // Wherever it is sent to and before its body is read, since everything that is recorded must be bounded. Reading is counted by CallerGuard, which knows what is free.
+  const admit = async (request: Request, response: Response): Promise<void> => {
+    app.get(RequestAudit).watch(request, response);
+    const refusal = await app.get(CallLimits).countRequest(app.get(CallerService).addressOf(request));
+    if (refusal) throw refusal;
+  };
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    if (isReading(request)) return next();
+    admit(request, response).then(
+      () => next(),
+      (error: unknown) => refuse(request, response, error),
+    );
+  });
   app.use(
     helmet({
       contentSecurityPolicy: { directives: { upgradeInsecureRequests: settings.publicUrl.startsWith('https:') ? [] : null } },

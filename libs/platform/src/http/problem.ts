@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, type ErrorKind } from '../errors/app-error.js';
 import { answerAndClose } from './read-body.js';
+import { noteOn } from './request-trail.js';
 
 export const statusOf: Record<ErrorKind, number> = {
   invalid: 400,
@@ -75,6 +76,7 @@ const smallBodyBytes = 1 << 20;
 
 /** Sends an error body; the connection is given up only where much of the request body is still to come. */
 export function sendErrorBody(request: IncomingMessage, response: ServerResponse, error: AppError, { body, contentType, status = statusOf[error.kind], headers: more }: ErrorBody): void {
+  noteOn(request, { reason: error.reason });
   const headers = { ...errorHeaders(error), 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...more };
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (!request.complete && (encoding !== undefined || Number(length ?? 0) > smallBodyBytes)) return answerAndClose(request, response, status, headers, body);

@@ -4,12 +4,15 @@ import { credentialsRequired } from '../caller/caller.service.js';
 import { AppError } from '../errors/app-error.js';
 
 export const PUBLIC_ROUTE = 'openfactory:public-route';
+export const UNCOUNTED_ROUTE = 'openfactory:uncounted-route';
 export const ROUTE_TOOLSET = 'openfactory:route-toolset';
 export const ROUTE_READ_ONLY = 'openfactory:route-read-only';
 export const ROUTE_PEOPLE = 'openfactory:route-people';
 
 /** A route that answers without knowing who asks (health, documentation). Every other route has a Caller. */
 export const PublicRoute = (): CustomDecorator => SetMetadata(PUBLIC_ROUTE, true);
+/** Of routes that nobody is kept from by calling too often: probes of health, metrics, the files of pages. */
+export const UncountedRoute = (): CustomDecorator => SetMetadata(UNCOUNTED_ROUTE, true);
 /** Of a controller: the toolset its routes belong to. A key that is limited to others cannot use them. */
 export const Toolset = (name: string): CustomDecorator => SetMetadata(ROUTE_TOOLSET, name);
 /** A route that changes nothing though its method is not GET. A key that may only look can use it. */

@@ -8,7 +8,7 @@ import { Settings } from '../config/settings.js';
 import { normaliseAddress } from '../caller/client-address.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
-import { PublicRoute } from '../http/route-access.js';
+import { PublicRoute, UncountedRoute } from '../http/route-access.js';
 import { QueueService } from '../queue/queue.service.js';
 import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';
@@ -17,6 +17,7 @@ const answerWithinMs = 2_000;
 
 @ApiTags('operations')
 @PublicRoute()
+@UncountedRoute()
 @Controller()
 export class OperationsController {
   constructor(
@@ -62,6 +63,7 @@ export class OperationsController {
 }
 
 @PublicRoute()
+@UncountedRoute()
 @Controller()
 export class MetricsController {
   constructor(

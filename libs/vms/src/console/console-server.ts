@@ -4,10 +4,10 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocket, WebSocketServer } from 'ws';
 import { AppError, errorMessage, RequestGuard, Settings, statusOf, toAppError } from '#libs/platform';
-import { ConsoleAccess } from './console-access.js';
+import { ConsoleAccess, type ConsoleVm } from './console-access.js';
 import { bridge } from './console-bridge.js';
+import { ConsoleDoor, type ConsolePass } from './console-door.js';
 import { ConsolePace } from './console-pace.js';
-import { ConsoleUrlService } from './console-url.service.js';
 import { OpenConsoles } from './open-consoles.js';
 
 const path = '/api/vms/console';
@@ -33,7 +33,7 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
   #isStopping = false;
 
   constructor(
-    private readonly urls: ConsoleUrlService,
+    private readonly door: ConsoleDoor,
     private readonly access: ConsoleAccess,
     private readonly consoles: OpenConsoles,
     private readonly pace: ConsolePace,
@@ -66,28 +66,33 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
     }
     const token = tokenOf(request);
     if (token === undefined) return refuse(socket, 400);
-    this.#sockets.handleUpgrade(request, socket, head, (accepted) => void this.serve(accepted, token));
+    this.#sockets.handleUpgrade(request, socket, head, (accepted) => void this.serve(accepted, request, token));
   }
 
-  private async serve(socket: WebSocket, token: string): Promise<void> {
+  private async serve(socket: WebSocket, request: IncomingMessage, token: string): Promise<void> {
     // The guest speaks first (RFC 6143, 7.1.1): what a browser says before that waits.
     socket.pause();
     socket.on('error', () => socket.terminate());
+    // Now: a connection that is closed has no address any more.
+    const visitor: { address: string; pass?: ConsolePass; vm?: ConsoleVm['vm'] } = { address: this.door.addressOf(request) };
     try {
       if (this.#isStopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
-      const { vmId, viewOnly, standsOn, checkedAt, makerExpiresAt: expiresAt } = await this.urls.grantOf(token);
+      const { vmId, viewOnly, standsOn, checkedAt, makerExpiresAt: expiresAt } = (visitor.pass = await this.door.enter(visitor.address, token));
       const { vm, guest } = await this.access.reachById(vmId);
+      visitor.vm = vm;
       const release = this.admit(socket, vm.ownerId);
       try {
         const screen = await guest.openScreen();
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
         const bridged = bridge(socket, screen, { viewOnly, pingMs: this.pace.pingMs });
         socket.resume();
+        this.door.record(request, visitor);
         await this.consoles.watch({ vmId, guest, standsOn, checkedAt, expiresAt }, bridged);
       } finally {
         release();
       }
     } catch (error) {
+      this.door.record(request, { ...visitor, error });
       this.close(socket, toAppError(error), error);
     }
   }

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConsoleAccess } from './console-access.js';
+import { ConsoleDoor } from './console-door.js';
 import { ConsolePagesController } from './console-pages.controller.js';
 import { ConsolePace } from './console-pace.js';
 import { ConsoleServer } from './console-server.js';
@@ -23,7 +24,7 @@ export class VmConsoleModule {
       module: VmConsoleModule,
       imports: [vms],
       controllers: [ConsoleController, ConsolePagesController],
-      providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsolePace, useValue: Object.assign(new ConsolePace(), pace) }, ConsoleUrlService, OpenConsoles, ConsoleServer, ConsoleTools],
+      providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsolePace, useValue: Object.assign(new ConsolePace(), pace) }, ConsoleUrlService, ConsoleDoor, OpenConsoles, ConsoleServer, ConsoleTools],
     };
   }
 }

@@ -99,6 +99,30 @@ describe('limits', () => {
     expect(others.map((answer) => (answer.status === 'rejected' ? (answer.reason as { reason: string }).reason : 'ok')).sort()).toEqual(['host_full', 'ok', 'ok']);
   });
 
+  it('of anonymous callers are narrower, and never wider', async () => {
+    await factory.restart({ OPENFACTORY_VM_MAX_PER_CALLER: '3', OPENFACTORY_ANONYMOUS_VMS: '2' });
+    const build = await factory.built(ada);
+    const theirs = await factory.built(bob);
+    for (let vm = 0; vm < 2; vm++) await factory.create(ada, build);
+    await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'vm_quota', message: 'You have 2 VMs, and 2 is the most.', hint: expect.stringContaining('API key has wider limits') });
+    for (let vm = 0; vm < 3; vm++) await factory.create(bob, theirs);
+    await expect(factory.create(bob, theirs)).rejects.toMatchObject({ reason: 'vm_quota', hint: expect.not.stringContaining('API key') });
+    await factory.restart({ OPENFACTORY_VM_MAX_PER_CALLER: '2', OPENFACTORY_ANONYMOUS_VMS: '50' });
+    await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'vm_quota' });
+  });
+
+  it('of anonymous callers count their disks, and the files of their builds', async () => {
+    await factory.restart({ OPENFACTORY_VM_DISK_GB: '4', OPENFACTORY_ANONYMOUS_DISK_GB: '9' });
+    const build = await factory.built(ada);
+    await factory.create(ada, build);
+    await factory.database.query('UPDATE build_artifact SET size_bytes = $2 WHERE build_id = $1', [build, 2 * 2 ** 30]);
+    await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'disk_quota', message: 'Your builds and VMs take 6.0 GiB, this would take 4.0 GiB more, and 9 GiB is the most for an anonymous caller.' });
+    await factory.database.query('UPDATE build_artifact SET size_bytes = 5 WHERE build_id = $1', [build]);
+    await factory.create(ada, build);
+    const theirs = await factory.built(bob);
+    for (let vm = 0; vm < 3; vm++) await factory.create(bob, theirs);
+  });
+
   it('count what runs, at a start too', async () => {
     await factory.restart({ OPENFACTORY_VM_MEMORY_MB: '2048', OPENFACTORY_VM_CPU_OVERCOMMIT: '1', OPENFACTORY_VM_MAX_VCPUS: '4' });
     const build = await factory.built(ada);
