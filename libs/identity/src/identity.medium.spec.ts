@@ -18,7 +18,6 @@ import { IdentityJobs } from './identity.jobs.js';
 import { IdentityModule } from './identity.module.js';
 import { identityEntities } from './index.js';
 import { AccountLinks } from './links/account-link.service.js';
-import { NewPasswords } from './passwords/new-passwords.js';
 import { SignInService, type SignedIn } from './sign-in/sign-in.service.js';
 
 let database: TestDatabase;
@@ -284,5 +283,20 @@ describe('an account that waits to be confirmed', () => {
     expect(reasons.sort()).toEqual(['invalid_link', undefined]);
     await expect(signIn()).resolves.toMatchObject({ account: { email, role: 'user' } });
     expect(await of(SignUpRepository).issueConfirmation(email)).toBeUndefined();
+  });
+});
+
+describe('housekeeping', () => {
+  it('forgets sign-ins a month after their end, and links that do nothing any more', async () => {
+    const ada = await person();
+    const [old, recent] = [sessionOf(await callerOf(await ada.signIn())), sessionOf(await callerOf(await ada.signIn()))];
+    await database.query("UPDATE sign_in SET ended_at = now() - interval '31 days' WHERE id = $1", [old]);
+    await database.query('UPDATE sign_in SET ended_at = now() WHERE id = $1', [recent]);
+    const { id } = await of(InvitationService).invite({});
+    await of(IdentityJobs).forgetOld();
+    expect((await database.query('SELECT id FROM sign_in WHERE account_id = $1', [ada.id])).map((row) => row.id)).toEqual([recent]);
+    expect((await database.query('SELECT id FROM account_link WHERE used_at IS NOT NULL OR expires_at < now()'))).toEqual([]);
+    expect((await of(InvitationService).list()).map((invitation) => invitation.id)).toContain(id);
+    expect(await of(AccountRepository).find(ada.id)).not.toBeNull();
   });
 });
