@@ -161,7 +161,7 @@ describe('random input', () => {
         if (status === 429) expect(text).not.toContain('rate_limited');
         // An answer may hold what the request said.
         if (!JSON.stringify(request).includes(marker)) expect(text).not.toContain(marker);
-        if (/json/.test(type) && text) JSON.parse(text);
+        if (/^application\/(problem\+)?json\b/.test(type) && text) JSON.parse(text);
       }),
       { numRuns: 6_000 },
     );

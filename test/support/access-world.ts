@@ -87,7 +87,7 @@ export class AccessWorld {
     const { url, headers } = await this.approach(kind);
     const ending = new AbortController();
     const answer = await fetch(`${url}${route}`, { method, signal: ending.signal, headers: { 'X-Requested-With': 'openfactory', ...headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) }, ...(body !== undefined && { body: JSON.stringify(body) }) });
-    const isJson = /json/.test(answer.headers.get('content-type') ?? '');
+    const isJson = /^application\/(problem\+)?json\b/.test(answer.headers.get('content-type') ?? '');
     const said: Json = isJson ? await answer.json() : undefined;
     // An event stream never ends by itself.
     if (!isJson) ending.abort();
