@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../support/app.js';
-import { AuditAdminFixtureModule, FixturePeople } from '../support/audit-admin-fixture.module.js';
+import { AuditAdminFixtureModule, FixturePeople, signInFixtureUser } from '../support/audit-admin-fixture.module.js';
 import { consoleEnding, openConsole, shakeHands, tokenOfUrl } from '../support/console-client.js';
 import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
@@ -317,6 +317,7 @@ describe('consoles', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startTestApp({ extraModules: [AuditAdminFixtureModule], consoleModule: consoleFixture(), environment: guessing });
+    await signInFixtureUser(app.database);
     app.app.get(FixtureVms).add('screen');
   });
   afterAll(() => app.stop());

@@ -1,4 +1,5 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import type { TestDatabase } from './database.js';
 import { AppError, CallerResolver, CallerService, type CallerEvidence, type Grant } from '#libs/platform';
 
 const people: Record<string, { id: string; isAdmin: boolean; kind: Grant['kind'] }> = {
@@ -38,6 +39,13 @@ export class FixturePeople extends CallerResolver implements OnModuleInit {
 function grantOf({ id, isAdmin, kind }: { id: string; isAdmin: boolean; kind: Grant['kind'] }): Grant {
   const principalId = kind === 'key' ? `key:${id}` : `session:${id}`;
   return { kind, ownerId: `user:${id}`, principalId, standsOn: [principalId], toolsets: undefined, readOnly: false, isAdmin, expiresAt: undefined };
+}
+
+/** The product asks itself what stands behind the session of a console link: for that the user of the fixture has signed in. */
+export async function signInFixtureUser(database: TestDatabase): Promise<void> {
+  const id = people['Bearer test-user']!.id;
+  await database.query("INSERT INTO account (id, email, password_hash) VALUES ($1, 'fixture@example.org', 'none')", [id]);
+  await database.query("INSERT INTO sign_in (id, account_id, expires_at, address, user_agent) VALUES ($1, $1, now() + interval '1 day', '127.0.0.1', 'test')", [id]);
 }
 
 @Module({ providers: [FixturePeople], exports: [FixturePeople] })
