@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, AuditLog, clip, errorMessage, Metrics, objectIdIn, parseInput, type Caller } from '#libs/platform';
+import { AppError, AuditLog, clip, errorMessage, Metrics, objectIdIn, parseInput, toAppError, type Caller } from '#libs/platform';
 import { ToolReply, type CallContext } from '../catalogue/call-context.js';
 import { PromptCatalogue } from '../catalogue/prompt.provider.js';
 import { ResourceCatalogue } from '../catalogue/resource.provider.js';
@@ -124,7 +124,8 @@ export class Dispatcher {
 
   /** Our own fault: the client gets a request id, the stack stays in the log. */
   private broken(code: number, what: string, error: unknown, { requestId }: CallContext): RpcError {
-    const known = error instanceof AppError ? error : undefined;
+    const mapped = toAppError(error);
+    const known = mapped.kind === 'internal' && mapped !== error ? undefined : mapped;
     if (known) this.log.warn({ request_id: requestId, reason: known.reason }, `${what}: ${known.message}`);
     else this.log.error({ err: error, request_id: requestId }, `${what}: ${errorMessage(error)}`);
     const message = known ? `${what}: ${known.message}${known.hint ? ` ${known.hint}` : ''}` : `${what} unexpectedly. Try again; if it stays, tell your operator the request id.`;

@@ -19,7 +19,8 @@ export function dataSourceOptions(url: string, entities: EntityClass[], migratio
     logging: false,
     applicationName: 'openfactory',
     poolSize: 10,
-    extra: { connectionTimeoutMillis: 5_000, statement_timeout: 60_000 },
+    // To wait for a connection of the pool counts as well: a burst of callers shall wait, not fail.
+    extra: { connectionTimeoutMillis: 15_000, statement_timeout: 60_000 },
   } as const satisfies DataSourceOptions;
 }
 

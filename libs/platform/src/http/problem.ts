@@ -84,8 +84,16 @@ export function sendErrorBody(request: IncomingMessage, response: ServerResponse
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }
 
+/** No connection could be had, or it was cut (PostgreSQL, appendix A: class 08, 53300, 57P01 to 57P03; messages of pg-pool and pg). */
+function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  return (typeof code === 'string' && /^(08...|53300|57P0[123])$/.test(code)) || /^(timeout exceeded when trying to connect|Connection terminated)/.test(error.message);
+}
+
 /** Whatever was thrown, as an AppError; what is not ours becomes `internal` and keeps its details to itself. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (isDatabaseAway(error)) return new AppError({ kind: 'unavailable', reason: 'database_unavailable', message: 'The factory’s database does not answer at this moment.', hint: 'Try again in a few seconds.', retryAfterSeconds: 5, cause: error });
   return new AppError({ kind: 'internal', reason: 'internal_error', message: 'Something went wrong on our side.', hint: 'Try again; if it stays, tell your operator the request id.', cause: error });
 }

@@ -30,6 +30,11 @@ describe('checkInput', () => {
     expect(paths({ name: 'A', steps: [{ run: 'x' }, { run: 5, ran: 1 }], count: 'many' }).sort()).toEqual(['/count isInt', '/name matches', '/steps/1/ran whitelistValidation', '/steps/1/run isString', '/steps/1/run maxLength']);
   });
 
+  it('takes null for an optional field as left out, and for a required one as wrong', () => {
+    expect(parseInput(SpecPlan, { name: 'a', steps: null, count: null, options: null })).toEqual({ name: 'a', count: 2 });
+    expect(paths({ name: null })).toEqual(['/name matches']);
+  });
+
   it.each<[string, unknown, string]>([
     ['NUL', { name: 'a', options: { text: 'a\0b' } }, '/options/text unstorable'],
     ['half of a surrogate pair', { name: 'a', options: { text: ['\ud800'] } }, '/options/text/0 unstorable'],

@@ -71,7 +71,7 @@ function checkStructure(value: unknown): Violation | undefined {
 const isStorable = (text: string) => !/[\0\p{Surrogate}]/u.test(text);
 const unstorable = 'must hold no NUL character and no half of a surrogate pair';
 
-/** Models often send `"[\"ssh\"]"` where an array is wanted; such a string is read as the JSON it holds. */
+/** Models often send `"[\"ssh\"]"` where an array is wanted, and null for what they leave out: such a string is read as the JSON it holds, and such a field is left out. */
 export function readJsonStrings(schema: JsonSchema | undefined, value: unknown): unknown {
   const type = schema?.type;
   let node = value;
@@ -82,8 +82,9 @@ export function readJsonStrings(schema: JsonSchema | undefined, value: unknown):
   }
   if (Array.isArray(node)) return schema?.items ? node.map((item) => readJsonStrings(schema.items, item)) : node;
   if (!isObject(node) || !schema?.properties) return node;
-  const { properties } = schema;
-  return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, Object.hasOwn(properties, key) ? readJsonStrings(properties[key], child) : child]));
+  const { properties, required = [] } = schema;
+  const given = Object.entries(node).filter(([key, child]) => child !== null || !Object.hasOwn(properties, key) || required.includes(key));
+  return Object.fromEntries(given.map(([key, child]) => [key, Object.hasOwn(properties, key) ? readJsonStrings(properties[key], child) : child]));
 }
 
 /** class-validator takes an array where a nested object is wanted (it validates the items, and `[]` has none). */
