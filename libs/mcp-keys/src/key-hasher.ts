@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { FactorySecret } from '#libs/platform';
 
@@ -8,10 +8,11 @@ import { FactorySecret } from '#libs/platform';
  */
 @Injectable()
 export class KeyHasher {
-  readonly #secret: Buffer;
+  /** Not its bytes: those would be made a key object again for every hash, which takes six times as long as the hash. */
+  readonly #secret: KeyObject;
 
   constructor(secret: FactorySecret) {
-    this.#secret = secret.derive('mcp-key');
+    this.#secret = createSecretKey(secret.derive('mcp-key'));
   }
 
   hash(key: string): string {
