@@ -47,13 +47,14 @@ async function addressOf(factory) {
   throw new Error(`The factory ended: ${said}`);
 }
 
-/** Until the index knows that a package does not exist: from then on every package of a recipe is looked up. */
-async function untilIndexed({ call }) {
+/** Until the indices know that a package does not exist: from then on every package of a recipe is looked up, and none is being loaded beside the calls. */
+async function untilIndexed({ url, call }) {
+  const { base_images: images } = await (await fetch(`${url}/api/recipes/base-images`)).json();
+  const isLoaded = async ({ id }) => (await call('validate_recipe', { recipe: { name: 'probe', base_image: id, packages: [absent] } })).structuredContent.valid === false;
   for (const deadline = Date.now() + indexWithinMs; Date.now() < deadline; await sleep(2_000)) {
-    const { structuredContent } = await call('validate_recipe', { recipe: { name: 'probe', base_image: 'debian-bookworm', packages: [absent] } });
-    if (structuredContent.valid === false) return;
+    if ((await Promise.all(images.map(isLoaded))).every(Boolean)) return;
   }
-  throw new Error('The package index did not come.');
+  throw new Error('The package indices did not come.');
 }
 
 async function timed({ url, call }) {
