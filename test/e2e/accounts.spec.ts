@@ -1,10 +1,13 @@
 import http from 'node:http';
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import os from 'node:os';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Module, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import { Command } from 'commander';
 import type { Response } from 'express';
 import jwt from 'jsonwebtoken';
+import { registerAdminCommand } from '../../apps/cli/src/admin.command.js';
 import { administer } from '../../apps/cli/src/admin/administer.js';
 import { EmbeddedPostgres, FactorySecret, loadSettings, unprivilegedAccount } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
@@ -95,7 +98,10 @@ describe('the story of accounts', () => {
     const invited = await post('admin/invitations', { email: member }, { token: adminToken });
     expect(invited.status).toBe(201);
     const { id, url } = invited.json();
-    expect((await get('admin/invitations', { token: adminToken })).json()).toMatchObject({ total: 1, invitations: [{ id, email: member, role: 'user' }] });
+    expect(invited.json()).toMatchObject({ mailed: true });
+    expect(tokenIn(await mail.mailTo(member))).toBe(tokenIn(url));
+    expect((await post('admin/invitations', {}, { token: adminToken })).json()).toMatchObject({ mailed: false });
+    expect((await get('admin/invitations', { token: adminToken })).json()).toMatchObject({ total: 2, invitations: [{ email: null }, { id, email: member, role: 'user' }] });
     expect((await get('admin/invitations', { token: adminToken })).body).not.toContain(tokenIn(url));
     expect((await post('auth/sign-up', { email: member, password, invitation: tokenIn(url) })).status).toBe(202);
     const answer = (await post('auth/token', { email: member, password })).json();
@@ -156,12 +162,12 @@ describe('the story of accounts', () => {
     const known = await post('auth/reset-request', { email: member });
     const unknown = await post('auth/reset-request', { email: 'nobody@example.com' });
     expect([known.status, wordsOf(known)]).toEqual([unknown.status, wordsOf(unknown)]);
-    const link = tokenIn(await mail.mailTo(member));
+    const link = tokenIn(await mail.mailTo(member, 2));
     expect((await post('auth/reset', { token: link, new_password: password })).status).toBe(204);
     expect(refusal(await post('auth/reset', { token: link, new_password: 'third sparrow!' }))).toEqual({ status: 400, reason: 'invalid_link' });
     await refused(before);
     expect(await tokenOf(member)).toEqual(expect.any(String));
-    expect(mail.received.flatMap(({ to }) => to)).toEqual([member]);
+    expect(mail.received.flatMap(({ to }) => to)).toEqual([member, member]);
   });
 
   it('disables an account: what flows to it is cut off, and nothing lets it in again until it is enabled', async () => {
@@ -184,16 +190,47 @@ describe('the story of accounts', () => {
   });
 
   it('is told on the command line too, beside the running factory', async () => {
-    const at = <T>(work: Parameters<typeof administer<T>>[0]) => administer(work, app.settings);
-    const { url } = await at((administration) => administration.create('cleo@example.com', 'admin'));
-    expect((await post('auth/reset', { token: tokenIn(url), new_password: password })).status).toBe(204);
+    const told = async (...words: string[]) => await commandLine({ DATABASE_URL: app.settings.databaseUrl, OPENFACTORY_SECRET: secret }, 'admin', ...words);
+    const printed = await told('create-user', 'cleo@example.com', '--admin');
+    expect(await post('auth/reset', { token: tokenIn(printed), new_password: password })).toMatchObject({ status: 204 });
     const token = await tokenOf('cleo@example.com');
-    const id = (await at((administration) => administration.findByEmail('cleo@example.com'))).id;
-    await at((administration) => administration.change(id, { disabled: true }));
+    expect(await told('list')).toMatch(/^cleo@example\.com {2}admin {2}enabled {2}signed in /m);
+    expect(await told('disable', 'Cleo@example.com')).toContain('disabled');
     await refused(token);
     expect(refusal(await post('auth/token', { email: 'cleo@example.com', password }, { from: elsewhere() })).status).toBe(401);
+    await expect(told('reset', 'cleo@example.com')).rejects.toMatchObject({ reason: 'user_disabled' });
+    await expect(told('enable', 'nobody@example.com')).rejects.toMatchObject({ reason: 'user_not_found' });
+    const { id } = (await get('admin/users', { token: adminToken })).json().users.find(({ email }: Json) => email === 'cleo@example.com');
+    const { entries } = (await get('admin/audit?limit=1000', { token: adminToken })).json();
+    expect(entries.filter(({ edge }: Json) => edge === 'cli').map(({ action, object, result }: Json) => [action, object, result])).toEqual([
+      ['admin_enable_user', null, 'user_not_found'],
+      ['admin_reset_password', id, 'user_disabled'],
+      ['admin_disable_user', id, 'ok'],
+      ['admin_create_user', id, 'ok'],
+    ]);
+    expect(entries.find(({ edge }: Json) => edge === 'cli')).toMatchObject({ caller_kind: 'host', principal_id: `host:${os.userInfo().username}`, owner_id: null });
   });
 });
+
+/** What a command prints, with these settings alone. */
+async function commandLine(settings: Record<string, string | undefined>, ...words: string[]): Promise<string> {
+  const isSetting = (name: string) => name === 'DATABASE_URL' || name.startsWith('OPENFACTORY_');
+  const before = Object.entries(process.env).filter(([name]) => isSetting(name));
+  const forget = () => Object.keys(process.env).forEach((name) => isSetting(name) && delete process.env[name]);
+  const log = jest.spyOn(console, 'log').mockImplementation(() => undefined);
+  try {
+    forget();
+    Object.assign(process.env, settings);
+    const program = new Command();
+    registerAdminCommand(program);
+    await program.parseAsync(words, { from: 'user' });
+    return log.mock.calls.flat().join('\n');
+  } finally {
+    forget();
+    Object.assign(process.env, Object.fromEntries(before));
+    log.mockRestore();
+  }
+}
 
 describe('a factory that is stopped', () => {
   it('is administered on its embedded database, which stops again', async () => {

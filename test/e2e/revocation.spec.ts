@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { hash } from '@node-rs/argon2';
 import { DataSource } from 'typeorm';
 import type { WebSocket } from 'ws';
 import { EventBus, Revocations } from '#libs/platform';
@@ -154,6 +155,7 @@ class Opened {
   }
 }
 
+const password = 'four unlikely words here';
 const nothing = { sse: false, listening: false, call: false, events: false, console: false };
 const everything = { sse: true, listening: true, call: true, events: true, console: true };
 
@@ -167,7 +169,7 @@ async function attempts({ app, headers, sse, sessionId }: Opened): Promise<RawRe
   ]);
 }
 
-async function expectGone(gone: Opened, abortedBefore: number): Promise<void> {
+async function expectGone(gone: Opened, abortedBefore: number, refusal = 'Invalid API key'): Promise<void> {
   await until(() => Object.values(gone.over).every(Boolean));
   expect(gone.over).toEqual(everything);
   // Two calls of each ran.
@@ -175,7 +177,7 @@ async function expectGone(gone: Opened, abortedBefore: number): Promise<void> {
   expect(gone.ending).toEqual({ code: 4403, reason: 'console_link_revoked' });
   for (const response of await attempts(gone)) {
     expect(response).toMatchObject({ status: 401, headers: { 'www-authenticate': expect.stringContaining('invalid_token') } });
-    expect(response.body).toContain('Invalid API key');
+    expect(response.body).toContain(refusal);
   }
   expect(await consoleEnding(openConsole(gone.app.url, gone.consoleToken))).toEqual({ code: 4403, reason: 'console_link_revoked' });
   expect(gone.answered).toBe(false);
@@ -219,6 +221,22 @@ describe.each([
     await expectGone(person, aborted + 2);
     expect(others.over).toEqual(nothing);
     expect(await others.works()).toBe(true);
+  }, 60_000);
+
+  it('somebody who signs out everywhere loses what their sessions opened, their keys nothing', async () => {
+    const ada = await addPerson(database);
+    const email = `${ada.id}@example.org`;
+    await database.query('UPDATE account SET password_hash = $2 WHERE id = $1', [ada.id, await hash(password)]);
+    const signIn = async () => ({ authorization: `Bearer ${(await postJson(`${first.url}/api/auth/token`, { email, password })).json().token}` });
+    const [there, here] = [await signIn(), await signIn()];
+    const [mine, byKey] = [await Opened.open(app(), there), await Opened.open(app(), (await createKey(first.url, { ...ada, headers: here })).headers)];
+    expect([mine.over, byKey.over]).toEqual([nothing, nothing]);
+    const aborted = ProbeTools.aborted;
+
+    expect(await send(`${first.url}/api/auth/sign-out-everywhere`, { method: 'POST', headers: here })).toMatchObject({ status: 204 });
+    await expectGone(mine, aborted, 'The access token is not valid');
+    expect(byKey.over).toEqual(nothing);
+    expect(await byKey.works()).toBe(true);
   }, 60_000);
 });
 

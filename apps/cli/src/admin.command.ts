@@ -1,8 +1,16 @@
 import type { Command } from 'commander';
 import { readEmail, type AccountEntity, type AdministrationService } from '#libs/identity';
-import { administer } from './admin/administer.js';
+import { administer, type Deed } from './admin/administer.js';
 
-const account = async (administration: AdministrationService, email: string) => await administration.findByEmail(readEmail(email));
+/** Does something with the account of an address. */
+async function withAccount<T>(email: string, action: NonNullable<Deed['action']>, work: (administration: AdministrationService, id: string) => Promise<T>): Promise<T> {
+  return await administer(async (administration, deed) => {
+    deed.action = action;
+    const { id } = await administration.findByEmail(readEmail(email));
+    deed.object = id;
+    return await work(administration, id);
+  });
+}
 
 export function registerAdminCommand(program: Command): void {
   const admin = program.command('admin').description('Administer accounts, beside a running factory or a stopped one; passwords are set by links, never given here');
@@ -20,14 +28,20 @@ export function registerAdminCommand(program: Command): void {
     .description('make an account, and print the link to set its password')
     .option('--admin', 'an administrator')
     .action(async (email: string, { admin: isAdmin }: { admin?: true }) => {
-      printLink(await administer((administration) => administration.create(readEmail(email), isAdmin ? 'admin' : 'user')));
+      const link = await administer(async (administration, deed) => {
+        deed.action = 'admin_create_user';
+        const made = await administration.create(readEmail(email), isAdmin ? 'admin' : 'user');
+        deed.object = made.accountId;
+        return made;
+      });
+      printLink(link);
     });
 
   admin
     .command('reset <email>')
     .description('print a link to set the password of an account; older ones do nothing any more')
     .action(async (email: string) => {
-      printLink(await administer(async (administration) => administration.resetLink((await account(administration, email)).id)));
+      printLink(await withAccount(email, 'admin_reset_password', (administration, id) => administration.resetLink(id)));
     });
 
   for (const [name, disabled] of [['disable', true], ['enable', false]] as const) {
@@ -35,7 +49,7 @@ export function registerAdminCommand(program: Command): void {
       .command(`${name} <email>`)
       .description(disabled ? 'disable an account; whatever it has open ends within a second' : 'let a disabled account be used again')
       .action(async (email: string) => {
-        console.log(lineOf(await administer(async (administration) => administration.change((await account(administration, email)).id, { disabled }))));
+        console.log(lineOf(await withAccount(email, disabled ? 'admin_disable_user' : 'admin_enable_user', (administration, id) => administration.change(id, { disabled }))));
       });
   }
 }

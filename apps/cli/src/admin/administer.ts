@@ -1,24 +1,58 @@
 import { existsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { AdministrationModule, AdministrationService } from '#libs/identity';
-import { AppError, EmbeddedPostgres, keepSecret, loadSettings, migrate, unprivilegedAccount, type Settings } from '#libs/platform';
+import { AppError, AuditLog, EmbeddedPostgres, keepSecret, loadSettings, migrate, toAppError, unprivilegedAccount, type Settings } from '#libs/platform';
 import { migrations } from '#migrations';
 
+/** For the audit log. Without an action nothing is recorded: reading is not. */
+export interface Deed {
+  action?: 'admin_create_user' | 'admin_reset_password' | 'admin_disable_user' | 'admin_enable_user';
+  /** Id of the account. */
+  object?: string;
+}
+
+type Work<T> = (administration: AdministrationService, deed: Deed) => Promise<T>;
+
 /** Does something with the accounts of the factory whose settings these are; its embedded database is started for it where it is not running. */
-export async function administer<T>(work: (administration: AdministrationService) => Promise<T>, settings: Settings = loadSettings().settings): Promise<T> {
+export async function administer<T>(work: Work<T>, settings: Settings = loadSettings().settings): Promise<T> {
   const { databaseUrl, close } = settings.databaseUrl === undefined ? await openEmbedded(settings) : { databaseUrl: settings.databaseUrl, close: () => Promise.resolve() };
   try {
     await migrate(databaseUrl, migrations);
     const secret = settings.secret ?? (await keepSecret(settings.dataDir));
     const context = await NestFactory.createApplicationContext(AdministrationModule.forRoot({ settings, databaseUrl, secret }), { logger: ['error'], abortOnError: false });
     try {
-      return await work(context.get(AdministrationService));
+      return await audited(context.get(AuditLog), (deed) => work(context.get(AdministrationService), deed));
     } finally {
       await context.close();
     }
   } finally {
     await close();
+  }
+}
+
+/** Whoever may run this owns the factory; the log tells which account of the host it was. */
+async function audited<T>(log: AuditLog, work: (deed: Deed) => Promise<T>): Promise<T> {
+  const deed: Deed = {};
+  const record = (result?: string) => {
+    if (deed.action) log.record({ caller: { kind: 'host', principalId: `host:${hostAccount()}` }, edge: 'cli', action: deed.action, object: deed.object, result });
+  };
+  try {
+    const result = await work(deed);
+    record();
+    return result;
+  } catch (error) {
+    record(toAppError(error).reason);
+    throw error;
+  }
+}
+
+function hostAccount(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return String(process.getuid?.());
   }
 }
 

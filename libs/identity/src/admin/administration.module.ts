@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { DATABASE_URL, DatabaseModule, EventBus, FactorySecret, Revocations, Settings, type EntityClass } from '#libs/platform';
+import { AuditLog, DATABASE_URL, DatabaseModule, EventBus, FactorySecret, Revocations, Settings, type EntityClass } from '#libs/platform';
 import { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { AccountLinkEntity } from '../links/account-link.entity.js';
@@ -31,6 +31,7 @@ export class AdministrationModule {
         { provide: FactorySecret, useValue: new FactorySecret(secret) },
         EventBus,
         Revocations,
+        AuditLog,
         AccountRepository,
         AccountLinkRepository,
         SignInRepository,

@@ -37,11 +37,11 @@ export class AdministrationService {
   }
 
   /** An account whose password is set by the link that comes back. @throws AppError `user_exists` */
-  async create(email: string, role: Role): Promise<IssuedLink> {
+  async create(email: string, role: Role): Promise<IssuedLink & { accountId: string }> {
     return await this.database.transaction(async (manager) => {
       const account = await this.accounts.insert(manager, { email, role, passwordHash: unmatchableHash() });
       if (!account) throw userExists(email);
-      return await this.links.issueReset(manager, account.id);
+      return { ...(await this.links.issueReset(manager, account.id)), accountId: account.id };
     });
   }
 

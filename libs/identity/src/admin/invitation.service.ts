@@ -5,12 +5,19 @@ import type { Role } from '../accounts/role.js';
 import type { AccountLinkEntity } from '../links/account-link.entity.js';
 import { AccountLinkRepository } from '../links/account-link.repository.js';
 import { AccountLinks, type IssuedLink } from '../links/account-link.service.js';
+import { letters } from '../mail/letters.js';
+import { MailRoom } from '../mail/mail-room.js';
 
 export interface NewInvitation {
   /** The only address it is for. */
   email?: string;
   role?: Role;
   expiresInDays?: number;
+}
+
+export interface IssuedInvitation extends IssuedLink {
+  /** The link is on its way to the address by mail, too. */
+  isMailed: boolean;
 }
 
 const dayMs = 86_400_000;
@@ -22,13 +29,17 @@ export class InvitationService {
     private readonly database: DataSource,
     private readonly links: AccountLinks,
     private readonly repository: AccountLinkRepository,
+    private readonly mail: MailRoom,
     private readonly settings: Settings,
   ) {}
 
-  /** @throws AppError `sign_up_closed` */
-  async invite({ email, role, expiresInDays }: NewInvitation): Promise<IssuedLink> {
+  /** Mailed to the address that it is for, where there is one and a mail server. @throws AppError `sign_up_closed` */
+  async invite({ email, role, expiresInDays }: NewInvitation): Promise<IssuedInvitation> {
     if (this.settings.signUp === 'closed') throw closed();
-    return await this.links.issue(this.database.manager, { kind: 'invitation', email: email ?? null, role: role ?? 'user', ...(expiresInDays !== undefined && { expiresInMs: expiresInDays * dayMs }) });
+    const link = await this.links.issue(this.database.manager, { kind: 'invitation', email: email ?? null, role: role ?? 'user', ...(expiresInDays !== undefined && { expiresInMs: expiresInDays * dayMs }) });
+    const isMailed = email !== undefined && this.mail.canSend;
+    if (isMailed) this.mail.sendSoon(() => Promise.resolve(letters.invitation(email, link.url, link.expiresAt)));
+    return { ...link, isMailed };
   }
 
   /** Those that can still be used, the newest first. */

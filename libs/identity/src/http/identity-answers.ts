@@ -1,6 +1,6 @@
 import type { AccountEntity } from '../accounts/account.entity.js';
+import type { IssuedInvitation } from '../admin/invitation.service.js';
 import type { AccountLinkEntity } from '../links/account-link.entity.js';
-import type { IssuedLink } from '../links/account-link.service.js';
 import type { SignInEntity } from '../sign-in/sign-in.entity.js';
 import type { CreatedInvitation, Invitation, LinkDetails, SessionSummary, User } from './identity.dto.js';
 
@@ -27,4 +27,4 @@ export const linkOf = ({ kind, email, expiresAt }: AccountLinkEntity): LinkDetai
 
 export const invitationOf = ({ id, email, role, createdAt, expiresAt }: AccountLinkEntity): Invitation => ({ id, email, role, created_at: createdAt.toISOString(), expires_at: expiresAt.toISOString() });
 
-export const createdInvitationOf = ({ id, url, expiresAt }: IssuedLink): CreatedInvitation => ({ id, url, expires_at: expiresAt.toISOString() });
+export const createdInvitationOf = ({ id, url, expiresAt, isMailed }: IssuedInvitation): CreatedInvitation => ({ id, url, expires_at: expiresAt.toISOString(), mailed: isMailed });

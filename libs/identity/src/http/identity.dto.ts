@@ -134,6 +134,7 @@ export class CreatedInvitation {
   @Out('Id of the invitation.', text) id: string;
   @Out('The link. It is shown this once.', text) url: string;
   @Out('When its time is over.', time) expires_at: string;
+  @Out('Whether the link is also on its way to the address by mail.', truth) mailed: boolean;
 }
 
 export class Invitation {

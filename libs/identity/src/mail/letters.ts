@@ -12,6 +12,11 @@ export const letters = {
     subject: 'Confirm your OpenFactory account',
     text: `Somebody, probably you, asked for an OpenFactory account with this address. Confirm it here within a day, and choose its password:\n\n${url}\n\nIf that was not you, do nothing: no account is made.\n`,
   }),
+  invitation: (to: string, url: string, expiresAt: Date): Mail => ({
+    to,
+    subject: 'You are invited to OpenFactory',
+    text: `An administrator invites you to make an account at OpenFactory. Choose your password here, until ${expiresAt.toUTCString()}:\n\n${url}\n\nThe link works once. If you do not want an account, do nothing.\n`,
+  }),
   alreadyThere: (to: string, publicUrl: string): Mail => ({
     to,
     subject: 'You have an OpenFactory account already',

@@ -72,7 +72,7 @@ export class Dispatcher {
       this.calls.inc({ tool: name, outcome: 'ok' });
       return result;
     } catch (error) {
-      this.record(dispatching, name, { result: error instanceof AppError ? error.reason : 'internal_error', object: objectIdIn(given) });
+      this.record(dispatching, name, { result: toAppError(error).reason, object: objectIdIn(given) });
       if (error instanceof AppError && error.fault === 'caller') {
         this.calls.inc({ tool: name, outcome: 'refused' });
         return toolRefusal(error);

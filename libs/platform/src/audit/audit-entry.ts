@@ -5,10 +5,13 @@ import { clip } from '../errors/app-error.js';
 export const auditEdges = ['rest', 'mcp', 'console', 'cli'] as const;
 export type AuditEdge = (typeof auditEdges)[number];
 
+/** Somebody who asked, or an account of the host at the command line: `host:root`, who has no things of their own. */
+export type AuditedCaller = Pick<Grant, 'kind' | 'ownerId' | 'principalId'> | { kind: 'host'; ownerId?: undefined; principalId: string };
+
 /** What somebody did, or was not let do. Names and ids only: never a body, a password, an e-mail address or a token. */
 export interface AuditEvent {
   /** Undefined where nobody knows who it was. */
-  caller?: Pick<Grant, 'kind' | 'ownerId' | 'principalId'> | undefined;
+  caller?: AuditedCaller | undefined;
   address?: string | undefined;
   /** Undefined for what the log says of itself. */
   edge?: AuditEdge;
