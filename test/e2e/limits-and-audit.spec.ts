@@ -146,7 +146,10 @@ describe('anonymous callers', () => {
     const client = await connect(app, { from });
     expect((await client.call('tools/call', { name: 'create_build', arguments: { recipe: recipe('more') } })).result).toMatchObject({ isError: true, _meta: { error: { reason: 'build_minutes_quota', retry_after_seconds: expect.any(Number) } } });
     expect((await create('127.0.0.4', 'more')).status).toBe(202);
-    await app.database.query("UPDATE build SET started_at = now() - interval '30 hours', finished_at = now() - interval '23 hours' WHERE id = $1", [id]);
+    // Deleting the build is no way around.
+    expect((await send(`${app.url}/api/builds/${id}`, { method: 'DELETE', from })).status).toBe(204);
+    expect((await create(from, 'more')).json()).toMatchObject({ reason: 'build_minutes_quota', detail: expect.stringContaining('ran for 120 minutes') });
+    await app.database.query("UPDATE spent_build_time SET started_at = now() - interval '30 hours', finished_at = now() - interval '23 hours' WHERE owner_id = $1", [`address:${from}`]);
     expect((await create(from, 'more')).status).toBe(202);
   });
 

@@ -6,9 +6,9 @@ export interface BuildRun {
 
 export const daySeconds = 24 * 3600;
 
-/** Seconds that these builds ran within the last day, those of builds beside each other together. */
+/** Whole seconds that these builds ran within the last day, those of builds beside each other together. Rounded: two hours are a hair less in floating point. */
 export function secondsWithinDay(runs: readonly BuildRun[]): number {
-  return runs.reduce((sum, run) => sum + overlap(run, 0), 0);
+  return Math.round(runs.reduce((sum, run) => sum + overlap(run, 0), 0));
 }
 
 /**

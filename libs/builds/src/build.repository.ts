@@ -54,10 +54,11 @@ export class BuildRepository {
     return await manager.countBy(BuildEntity, { ownerId, status: In(unfinishedStatuses) });
   }
 
-  /** When this owner's builds ran in the last 24 hours, by the clock of the database. */
+  /** When this owner's builds ran in the last 24 hours, by the clock of the database; those that were deleted too. */
   async runsWithinDay(manager: EntityManager, ownerId: string): Promise<BuildRun[]> {
     const rows = await manager.query<Record<'from' | 'to', string>[]>(
-      `SELECT extract(epoch FROM now() - started_at) AS "from", extract(epoch FROM now() - coalesce(finished_at, now())) AS "to" FROM build
+      `SELECT extract(epoch FROM now() - started_at) AS "from", extract(epoch FROM now() - coalesce(finished_at, now())) AS "to"
+       FROM (SELECT owner_id, started_at, finished_at FROM build UNION ALL SELECT owner_id, started_at, finished_at FROM spent_build_time) AS run
        WHERE owner_id = $1 AND started_at IS NOT NULL AND (finished_at IS NULL OR finished_at > now() - interval '24 hours')`,
       [ownerId],
     );
@@ -87,7 +88,10 @@ export class BuildRepository {
     await manager.query('UPDATE build SET cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now() WHERE id = $1', [id]);
   }
 
+  /** The time that it took stays: else deleting would be a way around the minutes of a day. */
   async delete(manager: EntityManager, id: string): Promise<void> {
+    await manager.query("DELETE FROM spent_build_time WHERE finished_at < now() - interval '24 hours'");
+    await manager.query('INSERT INTO spent_build_time (owner_id, started_at, finished_at) SELECT owner_id, started_at, finished_at FROM build WHERE id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL', [id]);
     await manager.delete(BuildEntity, { id });
   }
 
