@@ -7,7 +7,7 @@ import { PackageIndex, type IndexedPackage, type PackageClosure, type PackageInd
 import type { FetchedIndex, PackageRecord } from './package-source.port.js';
 
 export const indexRefreshed = 'package-index.refreshed';
-const rowsPerInsert = 2_000;
+const rowsPerInsert = 500;
 const mostProviders = 10;
 
 const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
@@ -47,14 +47,15 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
   }
 
   async closure(base: string, names: readonly string[]): Promise<PackageClosure> {
+    // The last step names its rows by an array, since a join would read the whole table: the planner expects thousands of names.
     const rows = await this.database.query<{ name: string; download: number; installed: number }[]>(
       `WITH RECURSIVE wanted(name) AS (
          SELECT name FROM package_index WHERE base = $1 AND (essential OR name = ANY($2))
          UNION
          SELECT dependency FROM wanted JOIN package_index p ON p.base = $1 AND p.name = wanted.name CROSS JOIN LATERAL unnest(p.depends) AS dependency
        )
-       SELECT p.name, p.download_bytes::float8 AS download, p.installed_bytes::float8 AS installed
-       FROM wanted JOIN package_index p ON p.base = $1 AND p.name = wanted.name ORDER BY p.name`,
+       SELECT name, download_bytes::float8 AS download, installed_bytes::float8 AS installed
+       FROM package_index WHERE base = $1 AND name = ANY(ARRAY(SELECT name FROM wanted)) ORDER BY name`,
       [base, names],
     );
     const sum = (key: 'download' | 'installed') => rows.reduce((total, row) => total + row[key], 0);
@@ -66,11 +67,12 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
     await this.database.transaction(async (manager) => {
       await manager.query('DELETE FROM package_index WHERE base = $1', [base]);
       for (let at = 0; at < packages.length; at += rowsPerInsert) await insert(manager, base, packages.slice(at, at + rowsPerInsert));
+      // Before the commit: by the statistics of the old rows, the first look-ups of the new ones would read the whole table.
+      await manager.query('ANALYZE package_index');
       await manager.upsert(PackageIndexStateEntity, { base, architecture, packageCount: packages.length, refreshedAt: new Date() }, ['base']);
       await this.events.publish((sql, parameters) => manager.query(sql, parameters), indexRefreshed, base);
     });
     this.names.delete(base);
-    await this.database.query('ANALYZE package_index');
   }
 
   private async virtual(base: string, names: string[]): Promise<PackageLookup['virtual']> {

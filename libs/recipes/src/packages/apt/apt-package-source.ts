@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { AppError, errorMessage, Settings } from '#libs/platform';
 import type { AvailableBase } from '../../catalogue/catalogue.js';
@@ -64,7 +65,7 @@ async function readRoot(root: AptRoot, signal: AbortSignal | undefined): Promise
   const versions = new Map<string, Set<string>>();
   const lists = (await readdir(root.listsDir)).filter((name) => name.endsWith('_Packages')).map((name) => path.join(root.listsDir, name));
   // Read by the account, not by us: the directory is the account's, and a link in it must lead nowhere that it could not go itself.
-  await readStanzas(root, 'cat', ['--', ...lists], ['Package', 'Version'], signal, ({ Package: name = '', Version: version = '' }) => {
+  await readStanzas(root, 'grep', ['-hE', '^(Package|Version): |^$', '--', ...lists], ['Package', 'Version'], signal, ({ Package: name = '', Version: version = '' }) => {
     const known = versions.get(name);
     if (known) known.add(version);
     else versions.set(name, new Set([version]));
@@ -81,7 +82,12 @@ async function readRoot(root: AptRoot, signal: AbortSignal | undefined): Promise
 
 async function readStanzas(root: AptRoot, program: string, args: string[], fields: readonly string[], signal: AbortSignal | undefined, onStanza: (stanza: Stanza) => void): Promise<void> {
   const reader = new StanzaReader(fields, onStanza);
-  await root.run(program, args, { deadlineMs: readWithinMs, onStdout: (chunk) => reader.push(chunk), ...(signal && { signal }) });
+  // Callers of this process get their turn after every chunk; else reading goes on for 2 MB at a time.
+  const onStdout = async (chunk: Buffer) => {
+    reader.push(chunk);
+    await turn();
+  };
+  await root.run(program, args, { deadlineMs: readWithinMs, onStdout, ...(signal && { signal }) });
   reader.end();
 }
 

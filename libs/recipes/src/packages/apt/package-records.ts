@@ -35,29 +35,39 @@ export function readPackage(stanza: Stanza): RawPackage | undefined {
 
 /**
  * Settles each dependency on one real package: the first alternative that is one, else the provider of the first virtual one that
- * every system is likeliest to hold (by priority, then name). Gives the event loop a turn now and then.
+ * every system is likeliest to hold (by priority, then name).
  */
 export async function settleDependencies(packages: ReadonlyMap<string, RawPackage>, versions: ReadonlyMap<string, ReadonlySet<string>>): Promise<PackageRecord[]> {
-  const providers = providersOf(packages);
+  const providers = await providersOf(packages);
   const settle = (group: string[]) => group.find((name) => packages.has(name)) ?? group.map((name) => providers.get(name)).find(Boolean);
   const records: PackageRecord[] = [];
-  for (const { dependencies, priority: _priority, ...entry } of packages.values()) {
+  for await (const { dependencies, priority: _priority, ...entry } of inTurns(packages.values())) {
     const depends = dependencies.map(settle).filter((name): name is string => name !== undefined && name !== entry.name);
     records.push({ ...entry, depends: [...new Set(depends)], versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])] });
-    if (records.length % 5_000 === 0) await turn();
   }
   return records;
 }
 
-function providersOf(packages: ReadonlyMap<string, RawPackage>): Map<string, string> {
+async function providersOf(packages: ReadonlyMap<string, RawPackage>): Promise<Map<string, string>> {
   const best = new Map<string, RawPackage>();
-  for (const entry of packages.values()) {
+  for await (const entry of inTurns(packages.values())) {
     for (const name of entry.provides) {
       const other = best.get(name);
       if (!other || entry.priority < other.priority || (entry.priority === other.priority && entry.name < other.name)) best.set(name, entry);
     }
   }
   return new Map([...best].map(([name, { name: provider }]) => [name, provider]));
+}
+
+const entriesPerTurn = 500;
+
+/** Gives the event loop a turn now and then: callers of this process wait meanwhile. */
+async function* inTurns<T>(entries: Iterable<T>): AsyncGenerator<T> {
+  let count = 0;
+  for (const entry of entries) {
+    yield entry;
+    if (++count % entriesPerTurn === 0) await turn();
+  }
 }
 
 export type { RawPackage };
