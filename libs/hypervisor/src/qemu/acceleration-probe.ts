@@ -47,7 +47,7 @@ export async function runProbe(kind: Acceleration['kind'], deadlineMs = 15_000):
 async function runToEnd(kind: Acceleration['kind'], disk: string, deadlineMs: number): Promise<string | undefined> {
   const block = JSON.stringify({ driver: 'raw', 'node-name': 'disk', 'read-only': true, file: { driver: 'file', filename: '/disk' } });
   const devices = ['-blockdev', block, '-device', JSON.stringify({ driver: 'virtio-blk-pci', drive: 'disk', bootindex: 0 }), '-device', `isa-debug-exit,iobase=${debugExitPort},iosize=1`];
-  const child = spawnConfined(qemuProgram, [...machineArguments(kind), '-no-reboot', '-m', '32', '-smp', '1', ...devices], { readOnly: { [disk]: '/disk' }, kvm: kind === 'kvm' }, { account: await guestAccount() });
+  const child = spawnConfined(qemuProgram, [...machineArguments(kind, 'single'), '-no-reboot', '-m', '32', '-smp', '1', ...devices], { readOnly: { [disk]: '/disk' }, kvm: kind === 'kvm' }, { account: await guestAccount() });
   return await new Promise((resolve) => {
     let words = '';
     let late = false;

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { runProgram, spawnProgram, type ProgramResult, type RunOptions, type SpawnOptions } from '#libs/platform';
+import { onProcessors } from './host-processors.js';
 
 export interface Confinement {
   /** Host file or directory -> where it is seen, and may be written. */
@@ -16,6 +17,8 @@ export interface Confinement {
   fileBytes?: number;
   /** Processes and threads of its account at once; means something only where the account is its own. Absent: no limit. */
   processes?: number;
+  /** Of the host, by their numbers; it runs on no other. Absent: on all. */
+  processors?: readonly number[];
   /** Sees itself as root, as which files that it writes into a file system are then root's. */
   asRoot?: boolean;
 }
@@ -53,7 +56,7 @@ function confined(program: string, args: readonly string[], { readOnly = {}, wri
   const namespaces = ['--unshare-all', ...(limits.join ? ['--share-net'] : []), '--unshare-user', '--disable-userns', '--as-pid-1', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
   const identity = limits.asRoot ? ['--uid', '0', '--gid', '0'] : [];
   const environment = ['--clearenv', '--setenv', 'PATH', '/usr/bin:/usr/sbin', '--setenv', 'LC_ALL', 'C.UTF-8', '--setenv', 'TMPDIR', '/tmp'];
-  return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', program, ...args];
+  return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', ...(limits.processors ? onProcessors(limits.processors) : []), program, ...args];
 }
 
 /** setrlimit(2), as control groups may be absent or not ours to give. */

@@ -1,14 +1,15 @@
 import { openSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { GuestAgentClient } from './guest-agent-client.js';
 import { GuestHelperClient } from './guest-helper-client.js';
 import { connectQmp } from './guest-launch.js';
-import { GuestPlace, placePrefix } from './guest-place.js';
+import { GuestPlace, ownName, placePrefix } from './guest-place.js';
 import { readRecord, removeRecord, type GuestRecord } from './guest-record.js';
+import { processorsOf, type HostProcessors } from './host-processors.js';
 import { pluggedByOthers } from './network-cable.js';
 import { identify, isAlive, signalProcess, untilGone } from './process-identity.js';
-import { socketNames } from './qemu-command.js';
+import { guestDir, socketNames } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess } from './qemu-process.js';
 import type { QmpClient } from './qmp-client.js';
@@ -17,14 +18,14 @@ import { SerialLog } from './serial-log.js';
 const callMs = 5_000;
 
 /** The guest that was left running in this directory, where everything agrees that it is that guest; else nothing of one is left there. */
-export async function adoptGuest(workDir: string): Promise<QemuGuest | undefined> {
+export async function adoptGuest(workDir: string, host: HostProcessors): Promise<QemuGuest | undefined> {
   const record = await readRecord(workDir);
-  const guest = record && (await takeOver(record).catch(() => undefined));
+  const guest = record && (await takeOver(record, host).catch(() => undefined));
   if (!guest) await clearAway(workDir);
   return guest;
 }
 
-async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord): Promise<QemuGuest | undefined> {
+async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord, host: HostProcessors): Promise<QemuGuest | undefined> {
   if (!isAlive(processes.qemu)) return undefined;
   const place = await GuestPlace.open(path.join(spec.workDir, name));
   let qmp: QmpClient | undefined;
@@ -37,6 +38,8 @@ async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord
     const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
     const agent = new GuestAgentClient(await place.connect(socketNames.agent));
     const helper = new GuestHelperClient(await place.connect(socketNames.helper));
+    const share = host.note(processorsOf(processes.qemu.pid));
+    void process.closed.then(() => share.release());
     return new QemuGuest({ process, qmp, agent, helper, serial, place, cable: pluggedByOthers, spec });
   } catch (error) {
     qmp?.close();
@@ -46,25 +49,30 @@ async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord
 }
 
 async function clearAway(workDir: string): Promise<void> {
-  for (const pid of await guestProcesses(workDir)) {
+  const places = (await readdir(workDir).catch(() => [])).filter((name) => name.startsWith(placePrefix)).map((name) => path.join(workDir, name));
+  for (const pid of await guestProcesses(workDir, places)) {
     const identity = identify(pid);
     if (!identity) continue;
     signalProcess(identity, 'SIGKILL');
     await untilGone(identity, 5);
   }
   await removeRecord(workDir);
-  for (const name of await readdir(workDir).catch(() => [])) if (name.startsWith(placePrefix)) await rm(path.join(workDir, name), { recursive: true, force: true });
+  for (const place of places) await rm(place, { recursive: true, force: true });
 }
 
-/**
- * Those that see a guest's directory of this one: a factory may have been killed before it wrote down which they are. The mounts of a process
- * (proc_pid_mountinfo(5)) name the directory below the root of its file system, so only its last part is sure; machines have names of their own.
- */
-async function guestProcesses(workDir: string): Promise<number[]> {
-  const sign = `/${path.basename(workDir)}/${placePrefix}`;
+/** Those that have one of these places of this directory: a factory may have been killed before it wrote down which they are. */
+async function guestProcesses(workDir: string, places: readonly string[]): Promise<number[]> {
+  const owns = new Set((await Promise.all(places.map((place) => fileOf(path.join(place, ownName))))).filter((file) => file !== undefined));
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const read = (pid: string, name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
-  const isOne = async (pid: string) => (await read(pid, 'mountinfo')).includes(sign) || ((await read(pid, 'comm')).trim() === 'bwrap' && (await read(pid, 'cmdline')).includes(`${workDir}/${placePrefix}`));
+  // By the directory itself: the names of another factory's guests may be the same, and bwrap has not mounted it at once.
+  const isOne = async (pid: string) => owns.has((await fileOf(`/proc/${pid}/root${guestDir}`)) ?? '') || ((await read(pid, 'comm')).trim() === 'bwrap' && (await read(pid, 'cmdline')).includes(`${workDir}/${placePrefix}`));
   const found = await Promise.all(pids.map(async (pid) => ((await isOne(pid)) ? [Number(pid)] : [])));
   return found.flat();
+}
+
+/** Which it is, by whatever name. Undefined: there is none, or not for us to see. */
+async function fileOf(place: string): Promise<string | undefined> {
+  const found = await lstat(place).catch(() => undefined);
+  return found && `${found.dev}:${found.ino}`;
 }

@@ -11,11 +11,13 @@ import { GuestHelperClient } from './guest-helper-client.js';
 import { guestAccount } from './guest-account.js';
 import { diskPlaces, fillPlace, GuestPlace } from './guest-place.js';
 import { removeRecord, writeRecord } from './guest-record.js';
+import type { HostProcessors } from './host-processors.js';
 import { plugCable, type NetworkCable } from './network-cable.js';
 import { addressBytes, guestArguments, processCount, qemuProgram, seen, socketNames, type GuestPlan } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess, type GuestProcesses } from './qemu-process.js';
 import { diskSize } from './qcow2-header.js';
+import { qemuVersion, threadsOf } from './qemu-version.js';
 import { QmpClient } from './qmp-client.js';
 import { SerialLog } from './serial-log.js';
 
@@ -32,6 +34,8 @@ export interface SavedState {
 export interface Launch {
   spec: GuestSpec;
   acceleration: Acceleration['kind'];
+  /** The guest takes its share of them. */
+  host: HostProcessors;
   saved?: SavedState;
   /** With all sockets connected and out of its reach: sets the guest going. */
   begin: (qmp: QmpClient) => Promise<void>;
@@ -42,10 +46,11 @@ export const shapeOf = ({ memoryMb, vcpus, firmware, network, diskPath }: GuestS
 
 /** @throws AppError `hypervisor_unavailable`, or the signal's reason; nothing is left then */
 export async function launch(order: Launch): Promise<QemuGuest> {
-  const { spec, signal, begin } = order;
+  const { spec, signal, begin, host } = order;
   signal.throwIfAborted();
   checkSpec(spec);
-  const undo: (() => unknown)[] = [];
+  const share = host.take(spec.vcpus);
+  const undo: (() => unknown)[] = [() => share.release()];
   let qemu: QemuProcess | undefined;
   const onAbort = () => void qemu?.kill();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -54,10 +59,10 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     const place = await GuestPlace.make(spec.workDir, account);
     undo.push(() => place.remove(), () => removeRecord(spec.workDir));
     await fillPlace(place, spec, account);
-    const cable = await plugCable(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false }, signal);
+    const cable = await plugCable(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors }, signal);
     undo.push(() => cable.unplug());
     signal.throwIfAborted();
-    const started = await spawnQemu(order, place, cable, account);
+    const started = await spawnQemu(order, { place, cable, account, processors: share.processors });
     qemu = started.qemu;
     const serialLog = `serial-${place.name.slice('guest-'.length)}.log`;
     const processes = await findProcesses(qemu, started.info);
@@ -70,6 +75,7 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     await cable.plugged();
     await begin(qmp);
     signal.throwIfAborted();
+    void qemu.closed.then(() => share.release());
     return new QemuGuest({ process: qemu, qmp, agent, helper, serial, place, cable, spec });
   } catch (error) {
     await qemu?.kill();
@@ -86,7 +92,14 @@ export async function connectQmp(socket: Parameters<typeof QmpClient.connect>[0]
   return await QmpClient.connect(socket, { onEvent: ({ name, data }) => void (name === 'SHUTDOWN' && data.guest === true && qemu.noteShutdown()), deadlineMs: callMs });
 }
 
-async function spawnQemu({ spec, acceleration, saved }: Launch, place: GuestPlace, cable: NetworkCable, account: Account | undefined): Promise<{ qemu: QemuProcess; info: Readable }> {
+interface Surroundings {
+  place: GuestPlace;
+  cable: NetworkCable;
+  account: Account | undefined;
+  processors: readonly number[];
+}
+
+async function spawnQemu({ spec, acceleration, saved }: Launch, { place, cable, account, processors }: Surroundings): Promise<{ qemu: QemuProcess; info: Readable }> {
   const shape = shapeOf(spec);
   const disk = spec.diskPath === undefined ? { writable: {}, readOnly: {} } : await diskPlaces(spec.diskPath);
   const descriptors: number[] = [];
@@ -97,7 +110,7 @@ async function spawnQemu({ spec, acceleration, saved }: Launch, place: GuestPlac
     // By descriptor: the account of the guest need not be able to read the image, nor to reach it.
     if (spec.isoPath !== undefined) iso = openSync(spec.isoPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const plan: GuestPlan = {
-      ...{ shape, acceleration, name: place.name, cable: cable.netdev, endsOnReset: spec.onReset !== 'restart', isClone: saved !== undefined },
+      ...{ shape, acceleration, threads: threadsOf(await qemuVersion()), name: place.name, cable: cable.netdev, endsOnReset: spec.onReset !== 'restart', isClone: saved !== undefined },
       ...(saved && { memory: { path: seen.sharedMemory, isOwn: false } }),
       ...(!saved && spec.savable && { memory: { path: seen.ownMemory, isOwn: true } }),
     };
@@ -109,7 +122,7 @@ async function spawnQemu({ spec, acceleration, saved }: Launch, place: GuestPlac
       writable: { ...place.writable, ...disk.writable, ...(saved && { [saved.memoryPath]: seen.sharedMemory }) },
       readOnly: { ...disk.readOnly, ...cable.readOnly },
       ...(cable.join && { join: cable.join }),
-      ...{ kvm: acceleration === 'kvm', addressBytes: addressBytes(shape) },
+      ...{ kvm: acceleration === 'kvm', addressBytes: addressBytes(shape), processors },
       ...(spec.slot !== undefined && { processes: processCount(shape) }),
       ...(spec.diskPath !== undefined && { fileBytes: roomFor(await diskSize(spec.diskPath)) }),
     };

@@ -9,6 +9,8 @@ import type { GuestSpec } from '../hypervisor.port.js';
 import { firmware, guestDir, seen, socketDir } from './qemu-command.js';
 
 export const placePrefix = 'guest-';
+/** In a place, what QEMU sees as `guestDir`. */
+export const ownName = 'own';
 const pollMs = 3;
 
 /**
@@ -23,7 +25,7 @@ export class GuestPlace {
 
   static async make(workDir: string, account: Account | undefined): Promise<GuestPlace> {
     const dir = await mkdtemp(path.join(workDir, placePrefix));
-    for (const name of ['own', 'sockets']) {
+    for (const name of [ownName, 'sockets']) {
       await mkdir(path.join(dir, name), { mode: 0o700 });
       if (account) await chown(path.join(dir, name), account.uid, account.gid);
     }
@@ -46,7 +48,7 @@ export class GuestPlace {
 
   /** The host's name of a file that QEMU may write. */
   own(name = ''): string {
-    return path.join(this.dir, 'own', name);
+    return path.join(this.dir, ownName, name);
   }
 
   get logPath(): string {

@@ -3,7 +3,7 @@ import type { GuestShape } from '../hypervisor.port.js';
 import { guestArguments, type GuestPlan } from './qemu-command.js';
 
 const shape: GuestShape = { memoryMb: 512, vcpus: 2, firmware: 'bios', network: 'none', disk: true };
-const plan = (more: Partial<GuestPlan> = {}): GuestPlan => ({ shape, acceleration: 'tcg', name: 'guest-x', isoDescriptor: 5, cable: { type: 'hubport', hubid: 0 }, ...more });
+const plan = (more: Partial<GuestPlan> = {}): GuestPlan => ({ shape, acceleration: 'tcg', threads: 'multi', name: 'guest-x', isoDescriptor: 5, cable: { type: 'hubport', hubid: 0 }, ...more });
 const values = (flag: string, args: string[]) => args.flatMap((one, index) => (one === flag ? [args[index + 1]!] : []));
 const drivers = (args: string[]) => values('-device', args).map((one) => (JSON.parse(one) as { driver: string }).driver);
 

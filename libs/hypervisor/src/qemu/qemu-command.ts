@@ -19,9 +19,13 @@ export const cardId = 'card';
 export const diskNode = 'disk';
 const cableId = 'cable';
 
+/** Whether TCG has one thread for all processors of a guest, or one for each; KVM has always the latter. */
+export type TcgThreads = 'single' | 'multi';
+
 export interface GuestPlan {
   shape: GuestShape;
   acceleration: Acceleration['kind'];
+  threads: TcgThreads;
   /** What QMP calls it. */
   name: string;
   /** The open image, as QEMU inherits it. */
@@ -40,11 +44,11 @@ export interface GuestPlan {
 export const hasCard = ({ disk, network }: GuestShape): boolean => disk || network === 'egress';
 
 /** What every guest has, the probe's too: that one works says that the others can. */
-export function machineArguments(kind: Acceleration['kind']): string[] {
+export function machineArguments(kind: Acceleration['kind'], threads: TcgThreads): string[] {
   // x86-64-v2, the least that today's distributions ask for: emulated vectors of AVX cost the boot more than they give. Its model is that of a CPU
   // without speculation (Linux, arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist): what a kernel does against Meltdown and Spectre protects nothing in
   // an emulated CPU, and takes a quarter of a boot's time.
-  const processor = kind === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'Nehalem,model=28,+rdrand'];
+  const processor = kind === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', `tcg,thread=${threads},tb-size=256`, '-cpu', 'Nehalem,model=28,+rdrand'];
   return ['-nodefaults', '-no-user-config', '-machine', machineType, ...processor, '-display', 'none', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'];
 }
 
@@ -53,9 +57,9 @@ export function machineArguments(kind: Acceleration['kind']): string[] {
  * The guest stands still (-S) until its sockets are out of its reach.
  */
 export function guestArguments(plan: GuestPlan): string[] {
-  const { shape, acceleration, name } = plan;
+  const { shape, acceleration, threads, name } = plan;
   return [
-    ...machineArguments(acceleration),
+    ...machineArguments(acceleration, threads),
     ...['-S', '-name', name, '-smp', String(shape.vcpus), ...memoryArguments(plan)],
     ...(plan.endsOnReset ? ['-no-reboot'] : []),
     ...(plan.isClone ? ['-incoming', 'defer'] : []),

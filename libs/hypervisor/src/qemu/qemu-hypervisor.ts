@@ -8,6 +8,7 @@ import { fingerprint } from './fingerprint.js';
 import { adoptGuest } from './guest-adoption.js';
 import { asUnavailable, callMs, launch, shapeOf } from './guest-launch.js';
 import { baseOf } from './guest-place.js';
+import { HostProcessors } from './host-processors.js';
 import { cardId, hasCard } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { goOn, layDisk, saveGuest } from './qemu-snapshots.js';
@@ -15,6 +16,7 @@ import { openSnapshot } from './snapshot-files.js';
 
 @Injectable()
 export class QemuHypervisor extends Hypervisor {
+  readonly #host = new HostProcessors();
   #acceleration: Promise<Acceleration> | undefined;
 
   async acceleration(): Promise<Acceleration> {
@@ -30,7 +32,7 @@ export class QemuHypervisor extends Hypervisor {
   async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
     signal.throwIfAborted();
     const { kind } = await this.acceleration();
-    return await launch({ spec, acceleration: kind, signal, begin: async (qmp) => void (await qmp.call('cont', {}, callMs)) });
+    return await launch({ spec, acceleration: kind, host: this.#host, signal, begin: async (qmp) => void (await qmp.call('cont', {}, callMs)) });
   }
 
   async fingerprint(shape: GuestShape): Promise<string> {
@@ -59,7 +61,7 @@ export class QemuHypervisor extends Hypervisor {
     const { state, memoryPath } = await openSnapshot(snapshotDir, await this.fingerprint(shape));
     try {
       if (spec.diskPath !== undefined) await layDisk(snapshotDir, spec.diskPath);
-      return await launch({ spec, acceleration: kind, saved: { state, memoryPath }, signal, begin: (qmp) => goOn(qmp, hasCard(shape) ? cardId : undefined) });
+      return await launch({ spec, acceleration: kind, host: this.#host, saved: { state, memoryPath }, signal, begin: (qmp) => goOn(qmp, hasCard(shape) ? cardId : undefined) });
     } catch (error) {
       if (spec.diskPath !== undefined) for (const file of [spec.diskPath, baseOf(spec.diskPath)]) await rm(file, { force: true });
       signal.throwIfAborted();
@@ -70,6 +72,6 @@ export class QemuHypervisor extends Hypervisor {
   }
 
   async adopt(workDir: string): Promise<Guest | undefined> {
-    return await adoptGuest(workDir);
+    return await adoptGuest(workDir, this.#host);
   }
 }

@@ -11,6 +11,8 @@ import { attachTunnel } from './tunnel.js';
 export interface EgressOptions {
   /** Of the guest. Undefined: our own. */
   account: Account | undefined;
+  /** Of the host: those that the guest runs on. */
+  processors: readonly number[];
   /** For a directory of its own, gone again after `release` or `close`; the account can enter it. */
   workDir: string;
   /** Lives on when the factory is killed, for as long as the guest holds it. */

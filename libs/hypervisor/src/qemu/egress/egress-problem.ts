@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { errorMessage } from '#libs/platform';
 import { guestAccount } from '../guest-account.js';
+import { processorsOf } from '../host-processors.js';
 import { openEgress } from './egress-network.js';
 
 /**
@@ -13,7 +14,7 @@ export async function egressProblem(): Promise<string | undefined> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-egress-'));
   try {
     await chmod(dir, 0o711);
-    const network = await openEgress({ account: await guestAccount(), workDir: dir }, new AbortController().signal);
+    const network = await openEgress({ account: await guestAccount(), workDir: dir, processors: processorsOf('self') }, new AbortController().signal);
     await network.close();
     return undefined;
   } catch (error) {

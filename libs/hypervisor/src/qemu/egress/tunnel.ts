@@ -3,6 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { clip, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
+import { onProcessors } from '../host-processors.js';
 import { tunnel } from './egress-filter.js';
 
 export interface TunnelOptions {
@@ -11,6 +12,8 @@ export interface TunnelOptions {
   survives?: boolean;
   /** Becomes readable or hangs up when the tunnel is to end. */
   aliveFd: number;
+  /** Of the host: those that the guest runs on. */
+  processors: readonly number[];
   /** A process in the user and network namespace. */
   namespacesOf: number;
 }
@@ -26,12 +29,12 @@ const limits = ['prlimit', '--nofile=512', '--nproc=4096', '--core=0', `--fsize=
  * capabilities), its system calls filtered, no port forwarded in and no API. It resolves once the tunnel is up.
  */
 export async function attachTunnel(options: TunnelOptions, stop: AbortSignal): Promise<ChildProcess> {
-  const { account, aliveFd, namespacesOf, survives, dir } = options;
+  const { account, aliveFd, namespacesOf, survives, dir, processors } = options;
   const log = path.join(dir, 'slirp4netns.log');
   const handle = await open(log, 'a', 0o600);
   try {
     const args = ['--configure', '--mtu=1500', '--disable-host-loopback', '--enable-sandbox', '--enable-seccomp', '--exit-fd=3', '--ready-fd=4', String(namespacesOf), tunnel.name];
-    const command = [...limits, 'slirp4netns', ...args];
+    const command = [...limits, ...onProcessors(processors), 'slirp4netns', ...args];
     const node = account && (await isClosedToOthers()) ? await makeDevice(dir, account) : undefined;
     const [program, ...rest] = node && account ? [...withDevice(node, account), ...command] : command;
     const child = spawnProgram(program as string, rest, { ...(node ? {} : { account }), survives, inherit: [aliveFd, 'pipe'], output: handle.fd });
