@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { stageNames, type StageName } from '#libs/builds';
 import { runProgram } from '#libs/platform';
 import { findMirrors } from '../../libs/recipes/src/packages/apt/apt-mirrors.js';
-import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
+import { FactoryProcess, makeDataDir, namespacesOn, serialTails, untilNothingIsLeft } from '../support/factory-process.js';
 import { FaultyMirror, type MirrorHealth } from '../support/faulty-mirror.js';
 import { itWhere } from '../support/it-where.js';
 
@@ -57,10 +57,12 @@ const create = async (): Promise<string> => (await post('', { recipe })).build_i
 const retry = async (id: string): Promise<string> => (await post(`/${id}/retry`, {})).build_id;
 const stateOf = async (id: string): Promise<Json> => (await (await fetch(`${url}/api/builds/${id}/status`)).json()) as Json;
 
+/** @throws before the test is given up, with what is known of a build that does not go on */
 async function until(id: string, reached: (state: Json) => boolean): Promise<Json> {
-  for (;;) {
+  for (const patience = Date.now() + 12 * minutes; ; ) {
     const state = await stateOf(id);
     if (reached(state) || isFinal(state)) return state;
+    if (Date.now() > patience) throw new Error(`The build does not go on: ${JSON.stringify(state)}\n${await serialTails(data.dir)}\n${factory.output.slice(-4_000)}`);
     await sleep(25);
   }
 }

@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, statfs, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkBoot, type Guest, type GuestSpec } from '#libs/hypervisor';
-import { AppError, buildAccount, productRoot, runProgram } from '#libs/platform';
-import { writeIso } from '../../libs/builds/src/pipeline/iso/iso-writer.js';
+import type { Guest, GuestSpec } from '#libs/hypervisor';
+import { buildAccount, productRoot, runProgram } from '#libs/platform';
 import { probeAcceleration, runProbe } from '../../libs/hypervisor/src/qemu/acceleration-probe.js';
+import { processorsOf } from '../../libs/hypervisor/src/qemu/host-processors.js';
 import { QemuDisks } from '../../libs/hypervisor/src/qemu/qemu-disks.js';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { qemuVersion, threadsOf } from '../../libs/hypervisor/src/qemu/qemu-version.js';
 import { hypervisorContract } from '../../libs/hypervisor/src/testing/hypervisor.contract.js';
 import { itWhere } from '../support/it-where.js';
+import { qemusOf } from '../support/qemu-processes.js';
 
 jest.setTimeout(180_000); // Real guests, emulated, on a machine that may be busy.
 
@@ -75,18 +76,6 @@ async function makeBootIso(dir: string, code: Buffer): Promise<string> {
   await runProgram('xorriso', ['-as', 'mkisofs', '-quiet', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', dir], { deadlineMs: 30_000 });
   await chmod(iso, 0o644);
   return iso;
-}
-
-/** The QEMUs that have to do with a directory of this test. */
-async function qemusOf(dir: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const isOurs = async (pid: number) => {
-    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-    const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-    return command[0] === 'qemu-system-x86_64' && mounts.includes(dir.replace(/^\/tmp/, ''));
-  };
-  const ours = await Promise.all(pids.map(async (pid) => ((await isOurs(pid)) ? [pid] : [])));
-  return ours.flat();
 }
 
 /** What is in the log of its serial port. */
@@ -168,6 +157,11 @@ describe('a running guest', () => {
     expect(await ofQemu('cmdline')).not.toContain(base);
   });
 
+  it('emulates all processors in one thread, unless its version is known to do right with more', async () => {
+    const { kind } = await hypervisor.acceleration();
+    expect(await ofQemu('cmdline')).toContain(kind === 'kvm' ? 'kvm' : `tcg,thread=${threadsOf(await qemuVersion())},`);
+  });
+
   it('leaves nothing but its serial log', async () => {
     const serialLog = path.basename(guest.serialLogPath);
     await guest.quit();
@@ -232,6 +226,10 @@ describe('a factory that is killed', () => {
     expect((await guest.screenshot()).subarray(1, 4).toString()).toBe('PNG');
     await until(() => guest.serialText().includes(words) || undefined);
     (await guest.openScreen()).destroy();
+    const next = await spec();
+    const beside = await hypervisor.start(next, never);
+    if (processorsOf('self').length > 1) expect(processorsOf((await qemusOf(next.workDir))[0]!)).not.toEqual(processorsOf(pid!));
+    await beside.quit();
     await guest.quit();
     expect(await guest.ended).toMatchObject({ why: 'quit' });
     expect(await qemusOf(given.workDir)).toEqual([]);
@@ -252,12 +250,26 @@ describe('a factory that is killed', () => {
     ['without a record', (workDir: string) => rm(path.join(workDir, 'guest.json'))],
     ['whose record names another start of its process', async (workDir: string) => {
       const file = path.join(workDir, 'guest.json');
-      await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/"startedAt":\d/g, '"startedAt":9'));
+      await writeFile(file, (await readFile(file, 'utf8')).replaceAll('"startedAt":', '"startedAt":1'));
     }],
   ])('leaves nothing of a guest %s', async (_what, change) => {
     const given = { ...(await spec()), survives: true } as const;
     await killFactoryOf(given);
     await change(given.workDir);
+    expect(await hypervisor.adopt(given.workDir)).toBeUndefined();
+    expect(await qemusOf(given.workDir)).toEqual([]);
+  });
+
+  it('leaves alone what is another factory’s, by whatever names: two that build one recipe have the same', async () => {
+    const given = { ...(await spec()), survives: true } as const;
+    await killFactoryOf(given);
+    await rm(path.join(given.workDir, 'guest.json'));
+    const [place] = (await readdir(given.workDir)).filter((name) => name.startsWith('guest-'));
+    const namesake = path.join(given.workDir, 'another-factory', path.basename(given.workDir));
+    await mkdir(path.join(namesake, place!, 'own'), { recursive: true });
+    expect(await hypervisor.adopt(namesake)).toBeUndefined();
+    expect(await qemusOf(given.workDir)).toHaveLength(1);
+    expect(await readdir(namesake)).toEqual([]);
     expect(await hypervisor.adopt(given.workDir)).toBeUndefined();
     expect(await qemusOf(given.workDir)).toEqual([]);
   });
@@ -281,6 +293,39 @@ describe('guests in slots', () => {
       await expect(runProgram('rm', ['-f', path.join(one.workDir, dir!, 'sockets/screen.sock')], { deadlineMs: 10_000, account: { uid, gid: uid } })).rejects.toThrow('Permission denied');
     } finally {
       await Promise.all(guests.map((guest) => guest.quit()));
+    }
+  });
+
+  it('are held to memory and processes of their size', async () => {
+    const { workDir, ...more } = await spec();
+    const guest = await hypervisor.start({ ...more, workDir, slot: 13 }, never);
+    try {
+      const limits = await readFile(`/proc/${(await qemusOf(workDir))[0]}/limits`, 'utf8');
+      // 64 MiB and one processor of its own, 4,352 MiB and 256 tasks for QEMU.
+      expect(limits).toMatch(/^Max address space +4630511616 +4630511616 +bytes/m);
+      expect(limits).toMatch(/^Max processes +257 +257 +processes/m);
+      expect(limits).toMatch(/^Max core file size +0 +0 +bytes/m);
+    } finally {
+      await guest.quit();
+    }
+  });
+
+  it('are held to as many of the host’s processors as they have, each to others', async () => {
+    const [one, other] = [await spec(), await spec()];
+    const tasksOf = async (workDir: string) => {
+      const [qemu] = await qemusOf(workDir);
+      return (await readdir(`/proc/${qemu}/task`)).map(Number);
+    };
+    const first = await hypervisor.start({ ...one, vcpus: 1 }, never);
+    const second = await hypervisor.start({ ...other, vcpus: 1 }, never);
+    try {
+      const own = processorsOf('self');
+      const [ofFirst, ofSecond] = (await Promise.all([tasksOf(one.workDir), tasksOf(other.workDir)])).map((tasks) => tasks.map(processorsOf));
+      expect(ofFirst!.length).toBeGreaterThan(2);
+      for (const tasks of [ofFirst!, ofSecond!]) expect(tasks).toEqual(tasks.map(() => [expect.any(Number)]));
+      if (own.length > 1) expect(ofFirst![0]).not.toEqual(ofSecond![0]);
+    } finally {
+      await Promise.all([first.quit(), second.quit()]);
     }
   });
 });
@@ -331,63 +376,3 @@ console.log('started');
 setInterval(() => undefined, 1000);
 `;
 }
-
-describe('an image of ours', () => {
-  /** No Linux is in it: GRUB, having found its medium and read its menu from there, says that it cannot start the kernel. */
-  const contents = { kernel: randomBytes(300_000), initrd: randomBytes(100_000), base: randomBytes(700_000), added: randomBytes(50_000) };
-
-  async function write(more: { timeZone: string; umask: number; age: number }) {
-    const workDir = await makeDir();
-    const place = (name: string) => path.join(workDir, name);
-    const names = Object.keys(contents) as (keyof typeof contents)[];
-    // The files are made in another order each time, so that their inode numbers are as well.
-    for (const name of more.age % 2 ? names : [...names].reverse()) {
-      await writeFile(place(name), contents[name], { mode: 0o644 });
-      await utimes(place(name), more.age, more.age);
-    }
-    const [timeZone, umask] = [process.env.TZ, process.umask(more.umask)];
-    process.env.TZ = more.timeZone;
-    try {
-      const fractions: number[] = [];
-      const written = await writeIso({
-        ...{ kernelPath: place('kernel'), initrdPath: place('initrd'), kernelArgs: ['quiet'], menuTitle: 'A test' },
-        squashfsPaths: [{ name: 'base.squashfs', path: place('base') }, { name: 'added.squashfs', path: place('added') }],
-        ...{ imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, workDir, outPath: place('image.iso'), signal: never, onProgress: (fraction) => fractions.push(fraction) },
-      });
-      return { ...written, workDir, isoPath: place('image.iso'), fractions };
-    } finally {
-      process.umask(umask);
-      if (timeZone === undefined) delete process.env.TZ;
-      else process.env.TZ = timeZone;
-    }
-  }
-
-  it('is the same bit for bit, wherever and whenever it is written, and leaves nothing else', async () => {
-    const first = await write({ timeZone: 'Asia/Tokyo', umask: 0o022, age: 1_000_001 });
-    await sleep(2_100); // FAT counts in two seconds.
-    const second = await write({ timeZone: 'America/New_York', umask: 0o077, age: 1_500_000_000 });
-    expect(second.sha256).toBe(first.sha256);
-    const { stdout } = await runProgram('sha256sum', [first.isoPath], { deadlineMs: 10_000 });
-    expect(stdout.split(' ')[0]).toBe(first.sha256);
-    expect((await readdir(second.workDir)).sort()).toEqual(['added', 'base', 'image.iso', 'initrd', 'kernel']);
-    expect(first.fractions.at(-1)).toBe(1);
-  });
-
-  it.each([['bios'], ['uefi']] as const)('starts its own GRUB under %s, and a kernel that is none is found out early', async (firmware) => {
-    const { isoPath, workDir } = await write({ timeZone: 'UTC', umask: 0o077, age: 2 });
-    const report = await checkBoot(hypervisor, { isoPath, firmware, memoryMb: 256, vcpus: 1, voices: { agent: true, helper: true }, services: [], deadlineMs: 150_000, workDir }, never);
-    expect(report).toMatchObject({ passed: false, problems: [expect.stringMatching(/The system did not start: error: .*(magic|kernel|signature)/i)] });
-    expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
-    expect(await qemusOf(workDir)).toEqual([]);
-  });
-
-  it('is not left in half when it is cancelled', async () => {
-    const workDir = await makeDir();
-    for (const name of ['kernel', 'initrd']) await writeFile(path.join(workDir, name), contents.kernel, { mode: 0o644 });
-    const input = { kernelPath: path.join(workDir, 'kernel'), initrdPath: path.join(workDir, 'initrd'), squashfsPaths: [], kernelArgs: [], menuTitle: '', imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, outPath: path.join(workDir, 'image.iso'), workDir };
-    const controller = new AbortController();
-    await expect(writeIso({ ...input, signal: controller.signal, onProgress: () => controller.abort() })).rejects.toMatchObject({ why: 'aborted' });
-    expect((await readdir(workDir)).sort()).toEqual(['initrd', 'kernel']);
-    await expect(writeIso({ ...input, kernelArgs: ['a;b'], signal: never })).rejects.toBeInstanceOf(AppError);
-  });
-});

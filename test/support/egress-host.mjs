@@ -8,6 +8,7 @@ import readline from 'node:readline';
 import { killGroup, runProgram, spawnProgram } from '#libs/platform';
 import { guestAccount } from '../../dist/libs/hypervisor/src/qemu/guest-account.js';
 import { openEgress } from '../../dist/libs/hypervisor/src/qemu/egress/egress-network.js';
+import { processorsOf } from '../../dist/libs/hypervisor/src/qemu/host-processors.js';
 import { egressProblem } from '../../dist/libs/hypervisor/src/qemu/egress/egress-problem.js';
 import { QemuDisks } from '../../dist/libs/hypervisor/src/qemu/qemu-disks.js';
 import { QemuHypervisor } from '../../dist/libs/hypervisor/src/qemu/qemu-hypervisor.js';
@@ -116,7 +117,7 @@ async function serve(dir) {
   };
   const commands = {
     problem: () => egressProblem(),
-    open: async () => networks.push(await openEgress({ account, workDir: dir }, never)) - 1,
+    open: async () => networks.push(await openEgress({ account, workDir: dir, processors: processorsOf('self') }, never)) - 1,
     close: (index) => networks[index].close(),
     inside,
     witness,

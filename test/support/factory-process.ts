@@ -56,13 +56,18 @@ export async function makeDataDir(): Promise<{ dir: string; remove: () => Promis
   return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
 }
 
-/** Processes in mount namespaces of their own that see something of a directory: what builds run, whatever its command line says. */
+/**
+ * Processes in mount namespaces of their own that see something of a directory, or name it: what builds run. A mount at the directory itself is no
+ * sign: whatever makes a namespace while it is there has a copy of it, another factory's builds too.
+ */
 export async function namespacesOn(dir: string): Promise<string[]> {
   const own = await readlink('/proc/self/ns/mnt');
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map(async (pid) => {
-    const [namespace, mounts] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`).catch(() => own), readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')]);
-    return namespace !== own && mounts.includes(dir) ? `${pid} ${await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')}`.trim() : '';
+    const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+    const [namespace, mounts, command] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`).catch(() => own), read('mountinfo'), read('cmdline')]);
+    const sees = mounts.split('\n').some((line) => line.includes(dir) && line.split(' ')[4] !== dir);
+    return namespace !== own && (sees || command.includes(dir)) ? `${pid} ${await read('comm')}`.trim() : '';
   }));
   return found.filter(Boolean);
 }
@@ -83,4 +88,11 @@ export async function untilNothingIsLeft(dataDir: string, withinMs = 10_000): Pr
     left = await leftOvers(dataDir);
   }
   return left;
+}
+
+/** What the guests of a factory printed last. */
+export async function serialTails(dataDir: string): Promise<string> {
+  const files = (await readdir(dataDir, { recursive: true }).catch(() => [])).filter((file) => /^serial-.*\.log$/.test(path.basename(file)));
+  const tails = files.map(async (file) => `${file}:\n${(await readFile(path.join(dataDir, file), 'utf8').catch(String)).slice(-3_000)}`);
+  return (await Promise.all(tails)).join('\n');
 }
