@@ -203,6 +203,8 @@ describe('eight clones of one saved state', () => {
         expect([what, new Set(values).size, values.every(Boolean)]).toEqual([what, 8, true]);
       }
       for (const { card, expectedCard, keys, expectedKeys } of facts) expect([card, keys]).toEqual([expectedCard, expectedKeys]);
+      // What their screens would do by themselves, each of them would do five times a second.
+      expect(await Promise.all(clones.map((guest) => read(guest, 'cat', '/sys/class/graphics/fbcon/cursor_blink')))).toEqual(facts.map(() => '0'));
       // Their servers have taken the new keys up, each its own.
       expect(new Set(facts.map(({ shared }) => shared)).size).toBe(1);
       const served = await Promise.all(clones.map((guest) => servedKey(guest, facts[0]!.shared, read)));

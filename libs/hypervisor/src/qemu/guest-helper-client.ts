@@ -23,6 +23,8 @@ export class GuestHelperClient {
   readonly #line: LineSocket;
   readonly #waiting = new Map<number, { resolve: (values: Buffer[]) => void; reject: (error: Error) => void }>();
   #closedBy: Error | undefined;
+  // Ends a half line that somebody else may have left. Before the first request, not by itself: each time that a clone's helper wakes costs its start.
+  #before = '\n';
   // Not from one: whoever had the port before may have left answers to low numbers in it.
   #lastId = randomInt(2 ** 40);
 
@@ -31,8 +33,6 @@ export class GuestHelperClient {
     private readonly callDeadlineMs = 20_000,
   ) {
     this.#line = new LineSocket(socket, { peer: 'guest helper', maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
-    // Ends a half line that somebody else may have left.
-    this.#line.write('\n');
   }
 
   /** Asks again and again until the helper answers one of the questions: before it runs, nobody reads the port. @throws the signal's reason; AppError */
@@ -102,7 +102,8 @@ export class GuestHelperClient {
       const timer = Number.isFinite(deadlineMs) ? setTimeout(() => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)), deadlineMs) : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
-      this.#line.write(`${request}\n`);
+      this.#line.write(`${this.#before}${request}\n`);
+      this.#before = '';
     });
   }
 
