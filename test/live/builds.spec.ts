@@ -187,6 +187,9 @@ describe('over MCP alone, from an empty data directory', () => {
       expect(await run('sh', '-c', 'ls /etc/ssh/ssh_host_*_key')).toBe('/etc/ssh/ssh_host_ecdsa_key\n/etc/ssh/ssh_host_ed25519_key');
       expect(await run('cat', '/etc/apt/sources.list')).not.toMatch(/copy:|trusted/);
       expect(await run('cat', '/proc/cmdline')).toMatch(/persistence persistence-label=of-[0-9a-f]{11}/);
+      // The layout of addresses was fixed while the initramfs ran; that of the system, from its first process on, is not (x86-64's without is this one).
+      expect(await run('sh', '-c', 'lsinitramfs /run/live/medium/live/initrd.img | grep /openfactory$ | sort')).toBe('scripts/init-bottom/openfactory\nscripts/init-top/openfactory');
+      expect(await run('head', '-n', '1', '/proc/1/maps')).toMatch(/^(?!555555554000)5/);
       for (const { id, check } of controlsOf('standard')) expect([id, await run(...check).catch((error: Error) => error.message)]).toEqual([id, '']);
       await becomesItsOwnMachine(guest, run);
       await typesWhateverTheKeyboard(guest, run);

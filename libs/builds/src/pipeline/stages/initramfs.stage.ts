@@ -1,5 +1,6 @@
-import { copyFile, readdir, rename } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { productRoot } from '#libs/platform';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
 import { runInTree } from '../tree/tree-sandbox.js';
@@ -9,11 +10,13 @@ import { runInTree } from '../tree/tree-sandbox.js';
  * unpack. mkinitramfs finds these directories empty.
  */
 const unneeded = ['drivers/net', 'drivers/gpu', 'drivers/infiniband', 'drivers/media', 'fs/nfs', 'fs/lockd', 'net/sunrpc'];
+/** Our own scripts of the initramfs, by when they run (initramfs-tools(7)): under emulation they spare a tenth of a boot's time. */
+const scriptsOf = { 'init-top': 'openfactory', 'init-bottom': 'openfactory' };
 
 /** Once per base: the kernel, and the initramfs that live-boot's hooks make for it. Nothing of the recipe is in it. */
 export class InitramfsStage extends BuildStage {
   readonly name = 'initramfs';
-  readonly version = 2;
+  readonly version = 3;
 
   inputs({ layers }: PipelineState): unknown {
     return { base: layers[0]?.key };
@@ -30,15 +33,26 @@ export class InitramfsStage extends BuildStage {
     const empty = path.join(outDir, 'empty');
     await makeOwnedDir(empty);
     const shown = Object.fromEntries(unneeded.map((place) => [`/usr/lib/modules/${version}/kernel/${place}`, empty]));
+    const scripts = path.join(outDir, 'scripts');
+    await makeOwnedDir(scripts);
+    for (const [when, name] of Object.entries(scriptsOf)) shown[`/etc/initramfs-tools/scripts/${when}`] = await layScript(scripts, when, name);
     log(`Making the initramfs of Linux ${version}`);
     await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], { lowers: [base.dir], upper, shown, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 10 * 60_000, signal });
     await rename(path.join(upper, 'boot/initrd.img'), path.join(outDir, 'initrd.img'));
     await copyFile(path.join(base.dir, 'boot', kernel), path.join(outDir, 'vmlinuz'));
-    for (const dir of [empty, upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);
+    for (const dir of [empty, scripts, upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);
   }
 
   take(state: PipelineState, outDir: string, key: string): Promise<void> {
     state.boot = { key, kernelPath: path.join(outDir, 'vmlinuz'), initrdPath: path.join(outDir, 'initrd.img') };
     return Promise.resolve();
   }
+}
+
+async function layScript(dir: string, when: string, name: string): Promise<string> {
+  const place = path.join(dir, when);
+  await mkdir(place);
+  await copyFile(path.join(productRoot, 'libs/builds/initramfs', when, name), path.join(place, name));
+  await chmod(path.join(place, name), 0o755);
+  return place;
 }
