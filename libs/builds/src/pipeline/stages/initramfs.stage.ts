@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, rename } from 'node:fs/promises';
+import { chmod, copyFile, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { productRoot } from '#libs/platform';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
@@ -51,7 +51,7 @@ export class InitramfsStage extends BuildStage {
 
 async function layScript(dir: string, when: string, name: string): Promise<string> {
   const place = path.join(dir, when);
-  await mkdir(place);
+  await makeOwnedDir(place);
   await copyFile(path.join(productRoot, 'libs/builds/initramfs', when, name), path.join(place, name));
   await chmod(path.join(place, name), 0o755);
   return place;
