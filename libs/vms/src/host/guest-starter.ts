@@ -23,8 +23,8 @@ const bootsItself = ['image_not_cloneable', 'snapshot_failed', 'snapshot_damaged
 @Injectable()
 export class GuestStarter {
   private readonly log = new Logger('Vms');
-  /** Each clone works for a second or two until it is a machine of its own; very many at once would only wait for each other, and miss their time. */
-  private readonly takeTurn = pLimit(4 * os.availableParallelism());
+  /** Each clone works for about a second until it is a machine of its own: more at once only wait for each other. Two for a processor, as one may wait for its image. */
+  private readonly takeTurn = pLimit(2 * os.availableParallelism());
 
   constructor(
     private readonly hypervisor: Hypervisor,
