@@ -5,6 +5,7 @@ import addFormats from 'ajv-formats';
 import { PUBLIC_ROUTE, QueueService, schemaOf, type JsonSchema } from '#libs/platform';
 import { ToolCatalogue, toolListing } from '#libs/mcp';
 import { gatewayOptions } from '../../apps/api/src/gateway.js';
+import { clientSchemaRules, type ListedTool } from '../support/client-schema-rules.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 
 /** The 40 tools of the two specified systems; the product's catalogue is a part of these, and in the end all of them. */
@@ -62,6 +63,10 @@ describe('every tool', () => {
   it('publishes valid JSON Schemas', () => {
     const ajv = addFormats.default(new Ajv2020({ strict: false }));
     for (const { input, output } of tools()) for (const dto of [input, output]) if (dto) expect(ajv.validateSchema(schemaOf(dto))).toBe(true);
+  });
+
+  it.each(Object.entries(clientSchemaRules))('passes what %s asks of it', (_client, broken) => {
+    expect(tools().flatMap((tool) => broken(toolListing(tool) as ListedTool))).toEqual([]);
   });
 
   it('is what was agreed: a changed name, description or schema shows here', () => {

@@ -6,16 +6,20 @@ import { outlineOf } from './schema/recipe-schema.js';
 import { RecipeDto } from './schema/recipe.dto.js';
 import { catalogueId, oneLine, recipeName } from './schema/text-rules.js';
 
+const text = { type: 'string' };
 const listOf = (items: object) => ({ type: 'array', items });
-const words = listOf({ type: 'string' });
+const words = listOf(text);
 const orNull = (type: string, more: object = {}) => ({ type: [type, 'null'], ...more });
 const object = { type: 'object', additionalProperties: true };
-const text = { type: 'string' };
+
+const recipeOutline = outlineOf(schemaOf(RecipeDto));
 
 const modificationsSchema = {
   type: 'object',
   default: {},
-  properties: Object.fromEntries(Object.entries(listChanges).map(([name, { doc }]) => [name, { type: 'array', description: doc }])),
+  properties: Object.fromEntries(
+    Object.entries(listChanges).map(([name, { doc, act, list }]) => [name, { type: 'array', description: doc, items: act === 'add' ? recipeOutline.properties?.[list]?.items : text }]),
+  ),
   additionalProperties: true,
 };
 
@@ -34,7 +38,7 @@ export class GetRecipeInput {
 
 export class ValidateRecipeInput {
   @IsDefined({ message: 'must be a recipe' })
-  @Doc('The recipe, as an object or as its JSON text. name and base_image are required.', outlineOf(schemaOf(RecipeDto)))
+  @Doc('The recipe, as an object or as its JSON text. name and base_image are required.', recipeOutline)
   recipe: unknown;
 }
 

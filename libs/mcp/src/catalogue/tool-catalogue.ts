@@ -4,6 +4,7 @@ import { schemaOf } from '#libs/platform';
 import { SerialisedResult } from '../dispatch/json-rpc.js';
 import { GatewayOptions } from '../gateway-options.js';
 import { TOOL_METADATA, type ToolDefinition, type ToolHandler } from './tool.decorator.js';
+import { toolInputSchema } from './tool-schema.js';
 import type { ToolsetSelection } from './toolset-selection.js';
 
 export interface CatalogueTool {
@@ -81,7 +82,7 @@ export function toolListing({ name, title, description, input, output, readOnly,
     name,
     title,
     description,
-    inputSchema: { ...schemaOf(input), type: 'object' },
+    inputSchema: toolInputSchema(schemaOf(input)),
     ...(output && { outputSchema: { ...schemaOf(output), type: 'object' } }),
     annotations: { title, readOnlyHint: readOnly, destructiveHint: destructive, idempotentHint: readOnly || idempotent, openWorldHint: openWorld },
   };
