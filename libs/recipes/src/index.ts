@@ -13,11 +13,12 @@ export { PackageIndex, type PackageClosure, type PackageIndexState, type Package
 export { PackageIndexRefreshService } from './packages/package-index-refresh.service.js';
 export { AptPackageSource, withoutCredentials } from './packages/apt/apt-package-source.js';
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';
+export { openPorts, portsOfService, type ListeningPort } from './services/service-ports.js';
 export { RecipeDto } from './schema/recipe.dto.js';
 export { outlineOf } from './schema/recipe-schema.js';
 export type { RecipeFile, RecipeStartupScript } from './schema/files.dto.js';
 export type { RecipeNetworking } from './schema/networking.dto.js';
-export type { RecipeUser } from './schema/users.dto.js';
+export { needsNoPasswordForSudo, type RecipeUser } from './schema/users.dto.js';
 export { RecipeAssertion, RecipeTest } from './schema/tests.dto.js';
 export { assertionTypeNames, type AssertionTypeName } from './assertions/assertion-types.js';
 export { checkAssertion, coerceParams } from './assertions/check-assertion.js';

@@ -1,4 +1,4 @@
-import { Flag, OneOf, OpenObject, Parts, Part, Text, Texts } from '../schema/field.decorators.js';
+import { Flag, OneOf, OpenObject, Parts, Part, Port, Text, Texts } from '../schema/field.decorators.js';
 import { RecipeFile } from '../schema/files.dto.js';
 import { RecipeAssertion } from '../schema/tests.dto.js';
 import { anyText, catalogueId, componentName, oneLine, packageName, suiteName } from '../schema/text-rules.js';
@@ -54,6 +54,11 @@ export class RecipeFeatureDifference {
   @Texts(unitName, 'Units left out on that base.', { default: [] }) remove_services: string[] = [];
 }
 
+export class RecipeFeaturePort {
+  @OneOf(['tcp', 'udp', 'vrrp'], 'Protocol.', { required: true }) protocol: 'tcp' | 'udp' | 'vrrp';
+  @Port('Port; vrrp has none.') port?: number;
+}
+
 export class RecipeFeatureDto {
   @Text(catalogueId, 'Id, as recipes name it.', id) id: string;
   @Texts(catalogueId, 'Other names that recipes may use.', { default: [] }) aliases: string[] = [];
@@ -65,6 +70,7 @@ export class RecipeFeatureDto {
   @Texts(catalogueId, 'Features that it needs.', { default: [] }) requires: string[] = [];
   @Texts(catalogueId, 'Features that it cannot be with.', { default: [] }) conflicts: string[] = [];
   @Texts(packageName, 'Groups that its packages make.', { default: [] }) groups: string[] = [];
+  @Parts(() => RecipeFeaturePort, 'What it answers other hosts on, as it is installed; the firewall lets it through. Features with a service of their own have theirs from its config.', { default: [] }) ports: RecipeFeaturePort[] = [];
   @Parts(() => RecipeFeatureDifference, 'What is different on one base.', { default: [] }) differences: RecipeFeatureDifference[] = [];
   @Parts(() => RecipeFile, 'Files that it puts into the image.', { default: [] }) files: RecipeFile[] = [];
   @Parts(() => RecipeAssertion, 'What must hold in the image.', { default: [] }) assertions: RecipeAssertion[] = [];

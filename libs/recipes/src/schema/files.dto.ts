@@ -1,4 +1,4 @@
-import { Flag, Text, Whole } from './field.decorators.js';
+import { Flag, OneOf, Text, Whole } from './field.decorators.js';
 import { absolutePath, accountName, anyText, base64, octalMode, oneLine } from './text-rules.js';
 
 export class RecipeFile {
@@ -14,6 +14,7 @@ export class RecipeStartupScript {
   @Text(oneLine, 'Name of the script, unique in the recipe.', { required: true, maxLength: 100 }) name: string;
   @Text(anyText, 'The whole script, with its #! line. It runs in the image at boot, never while building.', { required: true, maxLength: 262_144 }) script: string;
   @Whole(0, 9999, 'Lower numbers run earlier.', { default: 50 }) order: number = 50;
+  @OneOf(['network', 'boot'], 'network: once the machine has an address, or has waited for one in vain (20 s); boot: as soon as the system is up. network without it, where the recipe has a network.') after?: 'network' | 'boot';
   @Flag('Only at the first boot.', true) run_once: boolean = true;
   @Whole(1, 86_400, 'Ended after this many seconds.', { default: 300 }) timeout_seconds: number = 300;
 }

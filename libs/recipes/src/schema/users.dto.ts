@@ -12,8 +12,13 @@ export class RecipeUser {
   @Texts(accountName, 'Further groups; each must exist in the base, come with a package, or be made by `groups`.', { maxItems: 64, default: [] }) groups: string[] = [];
   @Text(absolutePath, 'Login shell.', { default: '/bin/bash' }) shell: string = '/bin/bash';
   @Text(absolutePath, 'Home directory; /home/<username> without one.') home?: string;
-  @Flag('May become root with sudo (asks for the password, if there is one).', false) sudo: boolean = false;
+  @Flag('May become root with sudo; asks for the password, unless the user has a key and none.', false) sudo: boolean = false;
   @Whole(1000, highestId, 'Numeric id; the next free one without it.') uid?: number;
+}
+
+/** @returns whether somebody comes in by key, may become root, and has no password that sudo could ask for: given neither, or a locked one ("!", "*") */
+export function needsNoPasswordForSudo({ username, sudo, groups = [], ssh_authorized_keys = [], password, password_hash }: Partial<RecipeUser>): boolean {
+  return username !== 'root' && ssh_authorized_keys.length > 0 && (sudo === true || groups.includes('sudo')) && password === undefined && !password_hash?.startsWith('$');
 }
 
 export class RecipeGroup {

@@ -154,6 +154,8 @@ describe('checks across fields', () => {
 
   it.each([
     ['nobody can log in', { users: [] }, '/users no_login'],
+    ['sudo that has no password to ask for', { features: ['ssh'], users: [{ username: 'ada', sudo: true, ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/sudo sudo_without_password'],
+    ['the group sudo without a password', { users: [{ username: 'ada', groups: ['sudo'], password_hash: '!', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/groups sudo_without_password'],
     ['keys without SSH', { users: [{ username: 'ada', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users no_login'],
     ['repositories', { extra_repos: ['deb https://repo.example.org/debian stable main'] }, '/extra_repos not_effective_yet'],
     ['a desktop', { desktop: {} }, '/desktop not_effective_yet'],

@@ -14,6 +14,7 @@ const plan = (more: object = {}, resolved: Partial<Resolution> = {}) => {
   const commands = steps.flatMap((step) => ('argv' in step ? [step] : []));
   return { files, commands, text: (path: string) => String(files[path]?.content ?? '') };
 };
+const feature = (id: string, ports: object[] = []) => ({ id, files: [], ports }) as never;
 const service = (name: string, config: Record<string, unknown>) => ({ name: name as never, config, at: 0 });
 
 describe('planImage', () => {
@@ -48,9 +49,28 @@ describe('planImage', () => {
   });
 
   it('opens the ports of enabled services and denies the rest', () => {
-    const text = plan({ networking: { firewall: { default: 'deny', rules: [{ action: 'allow', port: 5432, source: '10.0.0.0/8' }, { action: 'deny', port: 25, source: '2001:db8::/32' }] } } }, { features: [{ id: 'firewall', files: [] } as never], services: [service('ssh', { port: 2222 }), service('monitoring', { port: 9100, collectors: [] })] }).text('/etc/nftables.conf');
+    const text = plan({ networking: { firewall: { default: 'deny', rules: [{ action: 'allow', port: 5432, source: '10.0.0.0/8' }, { action: 'deny', port: 25, source: '2001:db8::/32' }] } } }, { features: [feature('firewall')], services: [service('ssh', { port: 2222 }), service('monitoring', { port: 9100, collectors: [] })] }).text('/etc/nftables.conf');
     for (const line of ['type filter hook input priority 0; policy drop;', 'ip saddr 10.0.0.0/8 tcp dport 5432 accept', 'ip6 saddr 2001:db8::/32 tcp dport 25 drop', 'tcp dport 2222 accept', 'tcp dport 9100 accept']) expect(text).toContain(`    ${line}\n`);
     expect(text.indexOf('5432')).toBeLessThan(text.indexOf('dport 2222'));
+  });
+
+  it('lets in what a feature alone brings', () => {
+    const features = [feature('ssh'), feature('firewall'), feature('keepalived', [{ protocol: 'vrrp' }])];
+    const lines = plan({}, { features }).text('/etc/nftables.conf').split('\n').map((line) => line.trim());
+    expect(lines).toEqual(expect.arrayContaining(['tcp dport 22 accept', 'meta l4proto vrrp accept']));
+  });
+
+  it('lets in what the addresses of the host itself need, IPv6 too', () => {
+    const text = plan({}, { features: [feature('firewall')] }).text('/etc/nftables.conf');
+    for (const line of ['icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept', 'udp dport 68 accept', 'ip6 saddr fe80::/10 udp dport 546 accept']) expect(text).toContain(`    ${line}\n`);
+  });
+
+  it('asks for no password that nobody has', () => {
+    const ssh_authorized_keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5yJ1uXQ2xQ5p0p8T4rG9Q3nq3hVq3m6m8n7b6v5c4x ada@host'];
+    const password_hash = '$y$j9T$abcdefgh$0123456789012345678901234567890123456789012';
+    const users = [{ username: 'ada', sudo: true, ssh_authorized_keys }, { username: 'bob', groups: ['sudo'], password_hash: '!', ssh_authorized_keys }, { username: 'cy', sudo: true, password_hash, ssh_authorized_keys }, { username: 'dan', ssh_authorized_keys }, { username: 'eve', sudo: true }];
+    expect(plan({ users }).files['/etc/sudoers.d/50-openfactory']).toMatchObject({ mode: '0440', content: 'ada ALL=(ALL:ALL) NOPASSWD: ALL\nbob ALL=(ALL:ALL) NOPASSWD: ALL\n' });
+    expect(Object.keys(plan({ users: users.slice(2) }).files)).not.toContain('/etc/sudoers.d/50-openfactory');
   });
 
   it('lets root in by SSH only where both say so', () => {
@@ -77,6 +97,20 @@ describe('planImage', () => {
     expect(text('/etc/systemd/system/of-startup-1.service')).toContain('ConditionPathExists=!/var/lib/openfactory/startup-1.done');
     expect(text('/etc/systemd/system/of-startup-0.service')).not.toContain('ConditionPathExists');
     expect(Object.keys(files).filter((file) => file.includes('..'))).toEqual([]);
+  });
+
+  it('starts scripts once there is a network, where the recipe has one', () => {
+    const script = { name: 's', script: '#!/bin/sh\n' };
+    const unit = (more: object, networking?: object) => plan({ startup_scripts: [{ ...script, ...more }], ...(networking && { networking }) }).text('/etc/systemd/system/of-startup-0.service');
+    const waits = 'Wants=network-online.target\nAfter=network-online.target\n';
+    expect(unit({})).toContain(waits);
+    expect(unit({}, { interfaces: [{ name: 'eth0', addresses: ['192.0.2.5/24'] }] })).toContain(waits);
+    expect(unit({}, { interfaces: [{ name: 'eth0' }] })).not.toContain('network-online');
+    expect(unit({ after: 'network' }, { interfaces: [{ name: 'eth0' }] })).toContain(waits);
+    expect(unit({ after: 'boot' })).not.toContain('network-online');
+    // The target means something, and for a bounded time.
+    expect(plan().text('/etc/systemd/system/systemd-networkd-wait-online.service.d/10-openfactory.conf')).toMatch(/ExecCondition=.*carrier --timeout=10\nExecStart=\nExecStart=-.*routable --timeout=20\n/);
+    expect(plan().commands.map(({ argv }) => argv.join(' '))).not.toContainEqual(expect.stringContaining('disable'));
   });
 
   it('gives every image the guest helper, but not one that removes the guest agent', () => {

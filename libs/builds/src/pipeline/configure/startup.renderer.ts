@@ -1,11 +1,13 @@
 import type { RecipeDto } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
+import { hasNetwork } from './network.renderer.js';
 
 /** Startup scripts run at boot in the recipe's order, one after the other, each as a unit of its own. Their names never become file names. */
-export function renderStartup(plan: ImagePlan, { startup_scripts }: RecipeDto): void {
-  const ordered = startup_scripts.map((script, index) => ({ ...script, index })).sort((a, b) => a.order - b.order || a.index - b.index);
+export function renderStartup(plan: ImagePlan, recipe: RecipeDto): void {
+  const usually = hasNetwork(recipe) ? 'network' : 'boot';
+  const ordered = recipe.startup_scripts.map((script, index) => ({ ...script, index })).sort((a, b) => a.order - b.order || a.index - b.index);
   let previous: string | undefined;
-  for (const [position, { name, script, run_once, timeout_seconds }] of ordered.entries()) {
+  for (const [position, { name, script, run_once, timeout_seconds, after = usually }] of ordered.entries()) {
     const unit = `of-startup-${position}.service`;
     const file = `/usr/local/lib/openfactory/startup-${position}`;
     const done = `/var/lib/openfactory/startup-${position}.done`;
@@ -16,6 +18,7 @@ export function renderStartup(plan: ImagePlan, { startup_scripts }: RecipeDto): 
         '[Unit]',
         `Description=Startup script ${name.replace(/[%\\]/g, '')}`,
         'After=multi-user.target network.target',
+        ...(after === 'network' ? ['Wants=network-online.target', 'After=network-online.target'] : []),
         ...(previous ? [`After=${previous}`] : []),
         ...(run_once ? [`ConditionPathExists=!${done}`] : []),
         '',

@@ -1,9 +1,12 @@
-import type { RecipeDto, RecipeUser } from '#libs/recipes';
+import { needsNoPasswordForSudo, type RecipeDto, type RecipeUser } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
 
 export function renderUsers(plan: ImagePlan, { users, groups, security }: RecipeDto): void {
   for (const { name, gid } of groups) plan.run(['groupadd', ...(gid === undefined ? [] : ['--gid', String(gid)]), '--', name]);
   for (const user of users) renderUser(plan, user);
+  // sudoers(5): asked for a password that nobody has, sudo would be of no use to them.
+  const passwordless = users.filter(needsNoPasswordForSudo).map(({ username }) => `${username} ALL=(ALL:ALL) NOPASSWD: ALL\n`);
+  if (passwordless.length) plan.file({ path: '/etc/sudoers.d/50-openfactory', content: passwordless.join(''), mode: '0440' });
   // shadow(5): "!" before the hash locks the password; keys are forbidden by sshd's own setting.
   if (security.disable_root) plan.run(['usermod', '--lock', 'root']);
 }

@@ -1,4 +1,5 @@
 import { nearestName } from '#libs/platform';
+import { needsNoPasswordForSudo } from '../../schema/users.dto.js';
 import { objects, part, text, texts, whole, type Draft } from '../draft.js';
 import { reportDuplicates, type Rule, type RuleContext } from './rule.js';
 
@@ -21,6 +22,14 @@ export const userRules: Rule = ({ draft, findings }) => {
     if (systemUsers.has(name)) findings.error(`${path}/username`, 'reserved_user', `${name} is an account of the base system.`);
     if (name === 'root' && disableRoot) findings.error(`${path}/username`, 'root_disabled', 'The root account is locked by security.disable_root, so it cannot be set up here.', 'security.disable_root: false');
     if (text(value, 'password') !== undefined && text(value, 'password_hash') !== undefined) findings.error(`${path}/password`, 'password_twice', 'Give password or password_hash, not both.');
+  }
+};
+
+/** A user with keys only may become root without a word: said, since whoever has the key is then root. */
+export const sudoWithoutPassword: Rule = ({ draft, findings }) => {
+  for (const { value, path } of objects(draft, 'users')) {
+    const user = { username: text(value, 'username'), sudo: value.sudo === true, groups: texts(value, 'groups').map((group) => group.value), ssh_authorized_keys: texts(value, 'ssh_authorized_keys').map((key) => key.value), password: text(value, 'password'), password_hash: text(value, 'password_hash') };
+    if (needsNoPasswordForSudo(user)) findings.warn(`${path}/${user.sudo ? 'sudo' : 'groups'}`, 'sudo_without_password', `${user.username ?? 'The user'} has no password, so sudo asks for none. Give a password if it shall ask.`);
   }
 };
 

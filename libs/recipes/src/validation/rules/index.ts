@@ -1,4 +1,4 @@
-import { fileOwners, knownGroups, someLogin, uniqueAccounts, userRules } from './account-rules.js';
+import { fileOwners, knownGroups, someLogin, sudoWithoutPassword, uniqueAccounts, userRules } from './account-rules.js';
 import { notEffectiveYet } from './effect-rules.js';
 import { fileRules, scriptRules } from './file-rules.js';
 import { interfaceRules } from './network-rules.js';
@@ -17,6 +17,7 @@ export const rules: readonly Rule[] = [
   collectorNames,
   uniqueAccounts,
   userRules,
+  sudoWithoutPassword,
   knownGroups,
   someLogin,
   fileRules,
