@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { buildAccount } from '#libs/platform';
+import { makeEndlessTree } from '../support/endless-tree.js';
 import { FactoryProcess, leftOvers, makeDataDir, untilNothingIsLeft } from '../support/factory-process.js';
 import { RawSseClient, send } from '../support/raw-client.js';
 
@@ -44,6 +48,22 @@ describe('openfactory up', () => {
     const client = await connect(url);
     expect((await client.listTools()).tools.length).toBeGreaterThan(0);
     await client.close();
+    expect(await factory!.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  }, 90_000);
+
+  it('starts whatever recipes and guests left behind, removes it meanwhile, and serves', async () => {
+    const account = await buildAccount();
+    const [entry, snapshot] = ['c'.repeat(64), 'd'.repeat(64)];
+    const strangers = [`builds/cache/configure/${entry}.partial-0123456789ab`, 'builds/work/0-1234abcd/plan'].map((name) => path.join(data.dir, name));
+    const guests = [`vms/machines/${randomUUID()}/guest-abcdef/own`, `vms/templates/${entry}/guest-abcdef/own`, `vms/snapshots/${snapshot}`].map((name) => path.join(data.dir, name));
+    for (const dir of strangers) await makeEndlessTree(path.join(dir, 'layer'), account);
+    for (const dir of guests) await makeEndlessTree(dir);
+    const client = await connect(await start().ready());
+    expect((await client.listTools()).tools.length).toBeGreaterThan(0);
+    await client.close();
+    const left = async () => (await Promise.all(['builds/cache/configure', 'builds/work', 'vms/machines', 'vms/templates', 'vms/snapshots'].map((name) => readdir(path.join(data.dir, name))))).flat();
+    for (const patience = Date.now() + 20_000; (await left()).length && Date.now() < patience; ) await sleep(50);
+    expect(await left()).toEqual([]);
     expect(await factory!.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   }, 90_000);
 

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, clip, errorMessage } from '#libs/platform';
+import { AppError, clip, errorMessage, untilAborted } from '#libs/platform';
 import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
 import { isDiskFull, type DiskGuard, type DiskNeed, type DiskWatch } from './disk-guard.js';
 import { fileSha256 } from './file-hash.js';
 import type { RecipeResolver } from './recipe-resolver.js';
 import type { BuildStage, PipelineState, StageContext } from './stage.js';
 import type { StageCache } from './stage-cache.js';
-import { removeTree } from './tree/owned-dir.js';
+import { discardTree, discardTrees } from './tree/owned-dir.js';
+import { withoutPaths } from './without-paths.js';
 
 const keptLogLines = 20;
+const artifactPrefix = 'out-';
 
 export interface PipelineParts {
   /** In order; evidence is the runner's own. */
@@ -27,37 +29,51 @@ export interface PipelineParts {
 /** The runner: order, look-up by hash, timing, log, cancellation, clean-up, and whose fault a failure was. */
 export class LayeredBuildPipeline extends BuildPipeline {
   private running = 0;
+  private tidying: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: PipelineParts) {
     super();
   }
 
   async run(input: PipelineInput, listener: PipelineListener, signal: AbortSignal): Promise<PipelineOutcome> {
-    const workDir = path.join(this.parts.workDir, `${input.buildId}-${randomBytes(4).toString('hex')}`);
-    await mkdir(workDir, { recursive: true, mode: 0o755 });
-    const log: string[] = [];
+    await untilAborted(this.tidying, signal);
     this.running++;
+    const workDir = path.join(this.parts.workDir, `${input.buildId}-${randomBytes(4).toString('hex')}`);
     try {
-      await this.parts.disk.require('resolve', []);
-      const { recipe, resolution } = await this.parts.recipes.resolve(input);
-      const state: PipelineState = { input, recipe, resolution, aptSources: [], layers: [], squashfs: [] };
-      for (const stage of this.parts.stages) {
-        await this.runStage(stage, state, { workDir, listener, log, signal });
-        if (stage.name === 'resolve') await this.parts.disk.require('fetch', await this.needs(state));
-      }
-      return await this.evidence(state, { workDir, listener, log, signal });
+      await mkdir(workDir, { recursive: true, mode: 0o755 });
+      return await this.runStages(input, { workDir, listener, log: [], signal });
     } finally {
       // The artifacts of a success were handed over as files of their own directory.
-      await removeTree(workDir);
-      // A cache that cannot be tidied is no reason to fail a build that is done; the next one tries again.
-      if (--this.running === 0) await this.parts.tidy().catch((error: unknown) => listener.onLog(`The cache could not be tidied: ${errorMessage(error)}`));
+      await discardTree(workDir);
+      if (--this.running === 0) {
+        // A cache that cannot be tidied is no reason to fail a build that is done; the next one tries again.
+        this.tidying = this.tidy().catch((error: unknown) => listener.onLog(`The cache could not be tidied: ${this.shown(errorMessage(error))}`));
+        await this.tidying;
+      }
     }
   }
 
-  /** After a crash: what was half-made is of no use to anybody. To be called before the first build. */
-  async removeLeftOvers(): Promise<void> {
-    await this.parts.cache.removePartial();
-    for (const name of await readdir(this.parts.workDir).catch(() => [])) await removeTree(path.join(this.parts.workDir, name));
+  /** What is half-made or in a scratch place while no build runs is of no use to anybody: to be asked before the first one. */
+  async leftOvers(): Promise<string[]> {
+    const scratch = await readdir(this.parts.workDir).catch(() => []);
+    return [...(await this.parts.cache.partials()), ...scratch.map((name) => path.join(this.parts.workDir, name))];
+  }
+
+  /** What could not be removed before is tried again; artifacts wait for whoever takes them over. */
+  private async tidy(): Promise<void> {
+    await discardTrees((await this.leftOvers()).filter((place) => !path.basename(place).startsWith(artifactPrefix)));
+    await this.parts.tidy();
+  }
+
+  private async runStages(input: PipelineInput, run: RunContext): Promise<PipelineOutcome> {
+    await this.parts.disk.require('resolve', []);
+    const { recipe, resolution } = await this.parts.recipes.resolve(input);
+    const state: PipelineState = { input, recipe, resolution, aptSources: [], layers: [], squashfs: [] };
+    for (const stage of this.parts.stages) {
+      await this.runStage(stage, state, run);
+      if (stage.name === 'resolve') await this.parts.disk.require('fetch', await this.needs(state));
+    }
+    return await this.evidence(state, run);
   }
 
   private async runStage(stage: BuildStage, state: PipelineState, run: RunContext): Promise<void> {
@@ -71,7 +87,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
       signal: disk.signal,
       progress: (fraction) => listener.onStageProgress(stage.name, fraction),
       log: (line) => {
-        const clean = clip(line, 2_000);
+        const clean = clip(this.shown(line), 2_000);
         log.push(clean);
         if (log.length > keptLogLines) log.shift();
         listener.onLog(clean);
@@ -113,12 +129,16 @@ export class LayeredBuildPipeline extends BuildPipeline {
   /** A failed boot keeps its image: it was written, it is only not verified. */
   private async asFailure(stage: StageName, error: unknown, state: PipelineState, log: string[]): Promise<BuildFailure> {
     const artifacts = stage === 'boot' && state.image ? [await this.imageArtifact(state.recipe.name, state.image, state.input.buildId)] : [];
-    if (error instanceof BuildFailure) {
-      const { reason, message, hint, retryable, cause } = error;
-      return new BuildFailure(stage, error.whose, { reason, message, hint, retryable, cause }, error.lastLines.length ? error.lastLines : log.slice(-keptLogLines), artifacts);
-    }
-    if (error instanceof AppError) return new BuildFailure(stage, error.fault, { reason: error.reason, message: error.message, hint: error.hint, retryable: error.retryable, cause: error }, log.slice(-keptLogLines), artifacts);
-    return new BuildFailure(stage, 'system', { reason: 'stage_failed', message: `The stage ${stage} failed: ${clip(errorMessage(error), 500)}`, hint: 'Retry the build; if it stays, tell your operator the build id.', retryable: true, cause: error }, log.slice(-keptLogLines), artifacts);
+    const lastLines = (error instanceof BuildFailure && error.lastLines.length ? error.lastLines : log.slice(-keptLogLines)).map((line) => this.shown(line));
+    if (!(error instanceof AppError)) return new BuildFailure(stage, 'system', { reason: 'stage_failed', message: `The stage ${stage} failed: ${clip(this.shown(errorMessage(error)), 500)}`, hint: 'Retry the build; if it stays, tell your operator the build id.', retryable: true, cause: error }, lastLines, artifacts);
+    const { reason, message, hint, retryable } = error;
+    const whose = error instanceof BuildFailure ? error.whose : error.fault;
+    return new BuildFailure(stage, whose, { reason, message: this.shown(message), hint, retryable, cause: error instanceof BuildFailure ? error.cause : error }, lastLines, artifacts);
+  }
+
+  /** Where the factory keeps its things is nobody's business. */
+  private shown(text: string): string {
+    return withoutPaths(text, path.dirname(this.parts.workDir));
   }
 
   private async evidence(state: PipelineState, { workDir, listener }: RunContext): Promise<PipelineOutcome> {
@@ -152,7 +172,7 @@ export class LayeredBuildPipeline extends BuildPipeline {
 
   /** A file of its own for whoever takes it over: a link where the disk allows, so that an image of a gigabyte is not copied. */
   private async artifact(name: string, from: string, mediaType: string, buildId: string, sha256?: string): Promise<BuiltArtifact> {
-    const file = path.join(this.parts.workDir, `out-${buildId}-${randomBytes(8).toString('hex')}`);
+    const file = path.join(this.parts.workDir, `${artifactPrefix}${buildId}-${randomBytes(8).toString('hex')}`);
     await link(from, file).catch(() => copyFile(from, file));
     return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: sha256 ?? (await fileSha256(file)) };
   }

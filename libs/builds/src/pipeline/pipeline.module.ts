@@ -18,6 +18,7 @@ import { InitramfsStage } from './stages/initramfs.stage.js';
 import { PackagesStage } from './stages/packages.stage.js';
 import { ResolveStage } from './stages/resolve.stage.js';
 import { SquashfsStage } from './stages/squashfs.stage.js';
+import { discardTrees } from './tree/owned-dir.js';
 
 @Module({
   imports: [RecipesModule, HypervisorModule],
@@ -33,8 +34,8 @@ import { SquashfsStage } from './stages/squashfs.stage.js';
         // The order matters: each stage takes what the ones before it made.
         const stages = [new ResolveStage(packages, cache), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), new BootStage(hypervisor, offers)];
         const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dir), workDir: path.join(dir, 'work'), tidy: async () => void (await pruneCache(dirs, settings.cacheMaxGb * 2 ** 30)) });
-        // Only the worker of this data directory writes there, and it runs no build yet.
-        if (settings.roles.includes('worker')) await pipeline.removeLeftOvers();
+        // Only the worker of this data directory writes there, and it runs no build yet. What strangers made may take its time, so nobody waits for it.
+        if (settings.roles.includes('worker')) void discardTrees(await pipeline.leftOvers());
         return pipeline;
       },
     },

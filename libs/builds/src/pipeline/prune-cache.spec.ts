@@ -27,17 +27,27 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
+/** An entry is a directory too. */
+const directory = 4 * kib;
+
 it('keeps everything that fits', async () => {
-  expect(await measureCache(dirs)).toEqual({ entries: 3, bytes: 300 * kib });
-  expect(await pruneCache(dirs, 300 * kib)).toEqual({ entries: 0, bytes: 0 });
+  expect(await measureCache(dirs)).toEqual({ entries: 3, bytes: 300 * kib + 2 * directory });
+  expect(await pruneCache(dirs, 300 * kib + 2 * directory)).toEqual({ entries: 0, bytes: 0 });
 });
 
 it('lets what was used least recently go first, stage results and packages alike', async () => {
-  expect(await pruneCache(dirs, 250 * kib)).toEqual({ entries: 1, bytes: 100 * kib });
+  expect(await pruneCache(dirs, 250 * kib)).toEqual({ entries: 1, bytes: 100 * kib + directory });
   expect(await readdir(path.join(dirs.cacheDir, 'base'))).toEqual(['new']);
-  await pruneCache(dirs, 100 * kib);
+  await pruneCache(dirs, 100 * kib + directory);
   expect(await readdir(path.join(dirs.poolDir, 'aa'))).toEqual([]);
   expect(await readdir(path.join(dirs.cacheDir, 'base'))).toEqual(['new']);
+});
+
+it('counts what is half-made, or could not be removed, among what there is', async () => {
+  await mkdir(path.join(dirs.cacheDir, 'base', 'x.partial-1'));
+  await writeFile(path.join(dirs.cacheDir, 'base', 'x.partial-1', 'data'), Buffer.alloc(100 * kib, 1));
+  expect(await pruneCache(dirs, 300 * kib + 2 * directory)).toMatchObject({ entries: 1 });
+  expect(await readdir(path.join(dirs.cacheDir, 'base'))).toEqual(['new', 'x.partial-1']);
 });
 
 it('leaves what is half-made to whoever makes it, and minds no missing directory', async () => {

@@ -3,13 +3,17 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { canonicalJson } from '#libs/platform';
-import { removeTree } from './tree/owned-dir.js';
+import { discardTree } from './tree/owned-dir.js';
 
 export interface CacheEntry {
   dir: string;
   key: string;
   hit: boolean;
 }
+
+const partialMark = '.partial-';
+/** A place beside an entry's, for what is not whole: not yet, or no longer. */
+export const partialOf = (dir: string): string => `${dir}${partialMark}${randomBytes(6).toString('hex')}`;
 
 /**
  * What stages made, by the hash of their inputs: `<dir>/<stage>/<key>/`. An entry is made beside its place and renamed into it when it is
@@ -50,15 +54,17 @@ export class StageCache {
     return { dir, key, hit: false };
   }
 
-  /** Removes what a killed process left half-made. To be called when no build runs. */
-  async removePartial(): Promise<void> {
+  /** What a killed process left half-made, or could not remove. To be asked when no build runs. */
+  async partials(): Promise<string[]> {
+    const found: string[] = [];
     for (const stage of await readdir(this.dir).catch(() => [])) {
-      for (const name of await readdir(path.join(this.dir, stage))) if (name.includes('.partial-')) await removeTree(path.join(this.dir, stage, name));
+      for (const name of await readdir(path.join(this.dir, stage)).catch(() => [])) if (name.includes(partialMark)) found.push(path.join(this.dir, stage, name));
     }
+    return found;
   }
 
   private async make(dir: string, fill: (outDir: string) => Promise<void>): Promise<void> {
-    const partial = `${dir}.partial-${randomBytes(6).toString('hex')}`;
+    const partial = partialOf(dir);
     await mkdir(partial, { recursive: true, mode: 0o755 });
     try {
       await fill(partial);
@@ -67,7 +73,7 @@ export class StageCache {
       await rename(partial, dir);
     } catch (error) {
       await rm(`${partial}.complete`, { force: true });
-      await removeTree(partial);
+      await discardTree(partial);
       if (!existsSync(path.join(dir, 'complete'))) throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs';
-import { lstat, readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { discardTree } from '#libs/platform';
 import { GuestAgentClient } from './guest-agent-client.js';
 import { GuestHelperClient } from './guest-helper-client.js';
 import { connectQmp } from './guest-launch.js';
@@ -57,7 +58,7 @@ async function clearAway(workDir: string): Promise<void> {
     await untilGone(identity, 5);
   }
   await removeRecord(workDir);
-  for (const place of places) await rm(place, { recursive: true, force: true });
+  for (const place of places) await discardTree(place);
 }
 
 /** Those that have one of these places of this directory: a factory may have been killed before it wrote down which they are. */

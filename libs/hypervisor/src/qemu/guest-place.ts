@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { chmod, chown, copyFile, mkdir, mkdtemp, open, rm, stat, type FileHandle } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, mkdtemp, open, stat, type FileHandle } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Account } from '#libs/platform';
+import { discardTree, type Account } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { GuestSpec } from '../hypervisor.port.js';
 import { firmware, guestDir, seen, socketDir } from './qemu-command.js';
@@ -93,7 +93,7 @@ export class GuestPlace {
 
   async remove(): Promise<void> {
     await this.close();
-    await rm(this.dir, { recursive: true, force: true }).catch(() => undefined);
+    await discardTree(this.dir);
   }
 }
 

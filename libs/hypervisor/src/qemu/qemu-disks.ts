@@ -1,7 +1,7 @@
-import { chmod, chown, mkdir, mkdtemp, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, open, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { AppError, type Account } from '#libs/platform';
+import { AppError, discardTree, type Account } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { GuestDisks } from '../hypervisor.port.js';
 import { runConfined, type Confinement } from './confinement.js';
@@ -33,7 +33,7 @@ export class QemuDisks extends GuestDisks {
       await chmod(made, 0o600);
       await rename(made, diskPath);
     } finally {
-      await rm(dir, { recursive: true, force: true });
+      await discardTree(dir);
     }
   }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, chown, copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runProgram } from '#libs/platform';
+import { removeTree, runProgram } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { sharedGroup } from './guest-account.js';
 import { callMs, shapeOf, stateDescriptor } from './guest-launch.js';
@@ -31,7 +31,7 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
   if (diskPath !== undefined && (await exists(baseOf(diskPath)))) throw guestError('snapshot_failed', 'The guest is itself the clone of a snapshot, whose disk its own stands on.');
   if (await exists(snapshotDir)) throw guestError('snapshot_failed', 'There is a snapshot at this place already.');
   try {
-    await rm(partial, { recursive: true, force: true });
+    await removeTree(partial);
     await mkdir(partial, { mode: 0o711 });
     // Clones begin unplugged: that they are is no news to them then.
     if (hasCard(shapeOf(guest.spec))) await guest.setLink(false);
@@ -49,7 +49,7 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
     await flush(path.dirname(snapshotDir));
   } catch (error) {
     await guest.quit();
-    await rm(partial, { recursive: true, force: true });
+    await removeTree(partial);
     throw error;
   }
 }

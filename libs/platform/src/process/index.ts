@@ -2,3 +2,4 @@ export { runProgram, spawnProgram, killGroup, ProgramError, type Account, type P
 export { buildAccount, buildAccountName, findAccount, serviceAccountName, unprivilegedAccount, vmAccounts } from './account.js';
 export { runInNamespaces, type NamespaceOptions } from './namespaces.js';
 export { untilAborted } from './until-aborted.js';
+export { diskUsage, discardTree, removeTree, type SubordinateOwner } from './strangers-files.js';

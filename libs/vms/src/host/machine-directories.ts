@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { ArtifactStore } from '#libs/artifacts';
 import { GuestDisks } from '#libs/hypervisor';
-import { Settings } from '#libs/platform';
+import { removeTree, Settings } from '#libs/platform';
 import { HostIdentity } from './host-identity.js';
 
 export interface MachineFiles {
@@ -61,8 +61,9 @@ export class MachineDirectories {
     for (const name of diskFiles) await rm(path.join(dir, name), { force: true });
   }
 
+  /** @throws AppError `tree_not_removed` */
   async remove({ dir }: MachineFiles): Promise<void> {
-    await rm(dir, { recursive: true, force: true });
+    await removeTree(dir);
   }
 
   async machines(): Promise<string[]> {

@@ -1,7 +1,7 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { Settings } from '#libs/platform';
+import { discardTree, removeTree, Settings } from '#libs/platform';
 import { HostIdentity } from './host-identity.js';
 import { namesIn } from './machine-directories.js';
 import { VmSnapshotRepository, type VmSnapshot } from './vm-snapshot.repository.js';
@@ -55,7 +55,7 @@ export class SnapshotShelf {
   /** Makes place for a new snapshot of this key. */
   async clear(key: string): Promise<void> {
     await Promise.allSettled([...(this.readers.get(key) ?? [])]);
-    await rm(this.pathOf(key), { recursive: true, force: true });
+    await removeTree(this.pathOf(key));
   }
 
   /** No build has its image, but one may be about to. */
@@ -80,7 +80,7 @@ export class SnapshotShelf {
   async tidy(): Promise<void> {
     const names = await namesIn(this.directory);
     const keys = (await this.list()).map(({ key }) => key);
-    for (const name of names) if (!keys.includes(name)) await rm(path.join(this.directory, name), { recursive: true, force: true });
+    for (const name of names) if (!keys.includes(name)) await discardTree(path.join(this.directory, name));
     for (const key of keys) if (!names.includes(key)) await this.snapshots.delete(this.identity.id, key);
   }
 

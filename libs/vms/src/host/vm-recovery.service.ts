@@ -3,7 +3,7 @@ import { Hypervisor } from '#libs/hypervisor';
 import { VmHostRepository } from '../vm-host.repository.js';
 import type { Vm } from '../vm.js';
 import { HostIdentity } from './host-identity.js';
-import { MachineDirectories } from './machine-directories.js';
+import { MachineDirectories, type MachineFiles } from './machine-directories.js';
 import { VmHost } from './vm-host.service.js';
 import { VmUpkeep } from './vm-upkeep.service.js';
 
@@ -56,13 +56,21 @@ export class VmRecovery implements OnApplicationBootstrap, OnModuleDestroy {
   private async endTheRest(live: Set<string>, known: Set<string>): Promise<void> {
     for (const key of await this.directories.templates()) {
       const files = this.directories.ofTemplate(key);
-      await (await this.hypervisor.adopt(files.dir))?.quit();
-      await this.directories.remove(files);
+      await this.endIn(files, { keep: false });
     }
     for (const id of (await this.directories.machines()).filter((name) => !live.has(name))) {
       const files = this.directories.of(id);
+      await this.endIn(files, { keep: known.has(id) });
+    }
+  }
+
+  /** What one guest left behind keeps no factory from starting. */
+  private async endIn(files: MachineFiles, { keep }: { keep: boolean }): Promise<void> {
+    try {
       await (await this.hypervisor.adopt(files.dir))?.quit();
-      if (!known.has(id)) await this.directories.remove(files);
+      if (!keep) await this.directories.remove(files);
+    } catch (error) {
+      this.log.warn({ err: error }, `A guest's directory could not be put in order: ${files.dir}`);
     }
   }
 }
