@@ -145,10 +145,27 @@ describe('strangers', () => {
   });
 
   it('with any bearer token get 401 "Invalid API key", never anonymous access', async () => {
-    for (const authorization of ['Bearer of_mcp_nonsense', 'Basic YTpi', 'Bearer', '']) {
+    for (const authorization of ['Bearer of_mcp_nonsense', 'Bearer', '', 'of_mcp_nonsense']) {
       const response = await send(`${app.url}/api/mcp/sse`, { headers: { authorization } });
       expect(response).toMatchObject({ status: 401, headers: { 'www-authenticate': expect.stringContaining('Bearer error="invalid_token"') } });
       expect(response.json().error.message).toBe('Invalid API key');
+    }
+  });
+
+  it.each<[string, string, Record<string, string>]>([
+    ['X-API-Key', '', { 'x-api-key': 'of_mcp_misplaced' }],
+    ['?token=', '?token=of_mcp_misplaced', {}],
+    ['?api_key=', '?api_key=of_mcp_misplaced', {}],
+    ['Basic', '', { authorization: `Basic ${Buffer.from('key:of_mcp_misplaced').toString('base64')}` }],
+  ])('with a key in another place (%s) are told where it belongs, and are not anonymous', async (_place, query, headers) => {
+    const answers = [
+      await send(`${app.url}/api/recipes${query}`, { headers }),
+      await send(`${app.url}/api/mcp/sse${query}`, { headers }),
+      await postJson(`${app.url}/api/mcp${query}`, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25' } }, { headers }),
+    ];
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_request"' }, body: expect.stringContaining('Authorization: Bearer') });
+      expect(answer.body).not.toContain('of_mcp_');
     }
   });
 

@@ -100,6 +100,19 @@ describe('HTTP+SSE', () => {
   });
 });
 
+describe('a slash at the end of an address', () => {
+  it('changes nothing', async () => {
+    const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25' } };
+    expect(await postJson(`${app.url}/api/mcp/`, initialize)).toMatchObject({ status: 200, headers: { 'mcp-session-id': expect.any(String) } });
+    expect(await postJson(`${app.url}/api/mcp/sse/`, initialize)).toMatchObject({ status: 405, headers: { allow: 'GET' } });
+    const client = await connect({ path: '/api/mcp/sse/' });
+    const sessionId = new URL(client.endpoint).searchParams.get('sessionId');
+    expect((await postJson(`${app.url}/api/mcp/messages/?sessionId=${sessionId}`, { jsonrpc: '2.0', id: 'x', method: 'ping' })).status).toBe(202);
+    await client.until(() => client.messages.some(({ id }) => id === 'x'));
+    for (const path of ['/api/recipes', '/api/health/live', '/api/docs.json']) expect((await send(`${app.url}${path}/`)).status).toBe((await send(app.url + path)).status);
+  });
+});
+
 describe('Streamable HTTP', () => {
   const endpoint = () => `${app.url}/api/mcp`;
   const both = { accept: 'application/json, text/event-stream' };
@@ -116,9 +129,12 @@ describe('Streamable HTTP', () => {
     expect((await call(session, 'tools/call', { name: 'probe_echo', arguments: { text: 'x' } })).json().result.structuredContent.text).toBe('x');
   });
 
-  it('offers its latest revision for an unknown one and refuses an unknown header', async () => {
-    const { response, session } = await initialize();
+  it('negotiates the revision with initialize whatever its header says, and refuses an unknown header afterwards', async () => {
+    const { response, session } = await initialize({ 'mcp-protocol-version': '2026-05-11' });
+    expect(response).toMatchObject({ status: 200 });
     expect(response.json().result.protocolVersion).toBe('2025-11-25');
+    const unknown = await postJson(endpoint(), { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2026-05-11' } }, { headers: both });
+    expect(unknown.json().result.protocolVersion).toBe('2025-11-25');
     expect(await call({ ...session, 'mcp-protocol-version': '1999-01-01' }, 'ping')).toMatchObject({ status: 400 });
     expect(await call({ ...session, 'mcp-protocol-version': '2025-06-18' }, 'ping')).toMatchObject({ status: 200 });
   });
@@ -162,6 +178,13 @@ describe('Streamable HTTP', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await postJson(endpoint(), { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 5 } }, { headers: session })).toMatchObject({ status: 202 });
     expect((await waiting).body).not.toContain('waited');
+  });
+
+  it('takes null as not given', async () => {
+    const { session } = await initialize();
+    const answer = async (rest: string) => (await postJson(endpoint(), `{"jsonrpc":"2.0","id":2,${rest}}`, { headers: session })).json();
+    expect((await answer('"method":"tools/list","params":{"cursor":null}')).result.tools.length).toBeGreaterThan(0);
+    for (const params of ['null', '{"_meta":null}', '{"_meta":{"progressToken":null}}']) expect(await answer(`"method":"ping","params":${params}`)).toEqual({ jsonrpc: '2.0', id: 2, result: {} });
   });
 
   it('ends a session on DELETE; afterwards it is unknown', async () => {

@@ -101,6 +101,7 @@ describe('openfactory up', () => {
     await client.callTool({ name: 'validate_recipe', arguments: { recipe: { name: 'secret-recipe', base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'hunter2-in-recipe' }] } } });
     await send(`${url}/api/recipes?search=x`, { headers: { 'x-request-id': 'trace-me-12345', authorization: 'Bearer hunter2-as-key', cookie: 'hunter2-cookie' } });
     await send(`${url}/api/recipes?token=hunter2-in-query`, { headers: { 'x-request-id': 'trace-me-67890' } });
+    await send(`${url}/api/mcp/of_mcp_hunter2`, { headers: { 'x-api-key': 'hunter2-in-header' } });
     await client.close();
     await factory!.kill('SIGTERM');
     expect(factory!.output).toContain('trace-me-12345');

@@ -62,7 +62,8 @@ export const isResponse = (message: RpcMessage): message is RpcResponse => !('me
 export function readMessage(text: string): RpcMessage {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Some senders begin with a byte order mark, which is no JSON (RFC 8259, 8.1).
+    value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
   } catch {
     throw new RpcError(RpcCode.parseError, 'Parse error: the body is not valid JSON');
   }
@@ -70,6 +71,8 @@ export function readMessage(text: string): RpcMessage {
   if (!isObject(value)) throw invalidRequest('a message is a JSON object');
   if (value.jsonrpc !== '2.0') throw invalidRequest('"jsonrpc" must be "2.0"');
   if ('id' in value && !isId(value.id)) throw invalidRequest('"id" must be a string or a whole number');
+  // Clients of JSON-RPC 1.0 say both, one of them null.
+  if (value.error === null && 'result' in value) delete value.error;
   if ('method' in value) {
     if (typeof value.method !== 'string') throw invalidRequest('"method" must be a string');
     return value as unknown as RpcMessage;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
-import { mendRequest } from './params.js';
+import { mendNotification, mendRequest } from './params.js';
 
 const mend = (method: string, params?: unknown, fallback?: string) => mendRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
 
@@ -24,6 +24,21 @@ describe('mendRequest', () => {
     expect(mend('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({ name: 't', arguments: {} });
   });
 
+  it('takes null for what is optional as left out, at every level', () => {
+    expect(mend('ping', null)).toEqual({});
+    expect(mend('tools/list', { cursor: null, _meta: null })).toEqual({});
+    expect(mend('tools/call', { name: 't', arguments: null, _meta: { progressToken: null, 'com.example/a': null } })).toEqual({ name: 't', arguments: {}, _meta: {} });
+    expect(mend('prompts/get', { name: 'p', arguments: { count: null } })?.arguments).toEqual({});
+    expect(mend('initialize', { protocolVersion: '2025-11-25', capabilities: { roots: null, elicitation: { url: null } }, clientInfo: { name: 'c', version: null, title: null } })).toEqual({ protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'c', version: '0' } });
+    expect(mend('completion/complete', { ref: { type: 'ref/prompt', name: 'p', title: null }, argument: { name: 'a', value: '' }, context: null })).toEqual({ ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } });
+    expect(mendNotification({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: null } })).toEqual({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    expect(mendNotification({ jsonrpc: '2.0', method: 'notifications/initialized', params: null } as never)).toEqual({ jsonrpc: '2.0', method: 'notifications/initialized' });
+  });
+
+  it('leaves null in the arguments of a tool, where a merge patch means to remove', () => {
+    expect(mend('tools/call', { name: 't', arguments: { modifications: { description: null } } })?.arguments).toEqual({ modifications: { description: null } });
+  });
+
   it.each([
     ['initialize', {}],
     ['initialize', { protocolVersion: '2024-11-05', capabilities: 5 }],
@@ -44,6 +59,11 @@ describe('envelopes', () => {
     expect(() => readMessage('{')).toThrow(expect.objectContaining({ code: -32700 }));
     expect(() => readMessage('[]')).toThrow(expect.objectContaining({ code: -32600 }));
     expect(readMessage('{"jsonrpc":"2.0","method":"x"}')).toEqual({ jsonrpc: '2.0', method: 'x' });
+  });
+
+  it('begin with a byte order mark now and then, and with a null beside an answer', () => {
+    expect(readMessage('\uFEFF{"jsonrpc":"2.0","method":"x"}')).toEqual({ jsonrpc: '2.0', method: 'x' });
+    expect(readMessage('{"jsonrpc":"2.0","id":1,"result":{},"error":null}')).toEqual({ jsonrpc: '2.0', id: 1, result: {} });
   });
 
   it('puts a serialised result into the answer as it is', () => {

@@ -1,5 +1,5 @@
 import { InitializeRequestSchema, JSONRPCRequestSchema, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
-import { isObject, RpcCode, RpcError, type Params, type RpcRequest } from './json-rpc.js';
+import { isObject, isResponse, RpcCode, RpcError, type Params, type RpcNotification, type RpcRequest, type RpcResponse } from './json-rpc.js';
 
 /** The revision that the HTTP+SSE transport belongs to: what a client of an unknown revision is offered there. */
 export const sseProtocolVersion = '2024-11-05';
@@ -12,13 +12,22 @@ export const supportedProtocolVersions: readonly string[] = SUPPORTED_PROTOCOL_V
  * @throws RpcError -32602 for params that cannot be mended
  */
 export function mendRequest(request: RpcRequest, fallbackVersion: string | undefined): RpcRequest {
-  if (request.params !== undefined && !isObject(request.params)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "params" must be an object');
-  const params = mendParams(request.method, request.params ?? {}, fallbackVersion);
+  const given = request.params ?? {};
+  if (!isObject(given)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "params" must be an object');
+  const params = mendParams(request.method, withoutNulls(given), fallbackVersion);
   const mended: RpcRequest = { jsonrpc: '2.0', id: request.id, method: request.method, params };
   if (params._meta !== undefined && !JSONRPCRequestSchema.safeParse(mended).success) {
     throw new RpcError(RpcCode.invalidParams, 'Invalid params: "_meta" must be an object, and its progressToken a string or a whole number');
   }
   return mended;
+}
+
+/** What is no request: answers as they are, notifications without nulls. @returns undefined for a malformed notification, which has nobody to tell */
+export function mendNotification(message: RpcNotification | RpcResponse): RpcNotification | RpcResponse | undefined {
+  if (isResponse(message)) return message;
+  const { params, ...rest } = message;
+  if (params === undefined || params === null) return rest;
+  return isObject(params) ? { ...rest, params: withoutNulls(params) } : undefined;
 }
 
 function mendParams(method: string, { task: _task, ...params }: Params, fallbackVersion: string | undefined): Params {
@@ -27,7 +36,7 @@ function mendParams(method: string, { task: _task, ...params }: Params, fallback
       return mendInitialize(params, fallbackVersion);
     case 'tools/call':
       requireText(params, 'name', method);
-      if (params.arguments === undefined || params.arguments === null) return { ...params, arguments: {} };
+      if (params.arguments === undefined) return { ...params, arguments: {} };
       if (!isObject(params.arguments)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "arguments" must be an object');
       return params;
     case 'prompts/get':
@@ -41,6 +50,18 @@ function mendParams(method: string, { task: _task, ...params }: Params, fallback
     default:
       return params;
   }
+}
+
+/** Levels below params on which the protocol has optional members (`capabilities.elicitation.url`). */
+const protocolLevels = 4;
+
+/**
+ * Null is what many languages send for what was left out. Arguments of tools are left as they are: their own schemas say what null means
+ * (input.ts), and that of a recipe's merge patch is to remove.
+ */
+function withoutNulls(params: Params, levels = protocolLevels): Params {
+  const given = Object.entries(params).filter(([, value]) => value !== null);
+  return Object.fromEntries(given.map(([name, value]) => [name, isObject(value) && levels > 1 && name !== 'arguments' ? withoutNulls(value, levels - 1) : value]));
 }
 
 function mendInitialize(params: Params, fallbackVersion: string | undefined): Params {
@@ -67,7 +88,7 @@ function requireText(params: Params, name: string, method: string): void {
 function promptArguments(given: unknown): Record<string, string> {
   if (!isObject(given)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "arguments" must be an object');
   return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
+    Object.entries(withoutNulls(given, 1)).map(([name, value]) => {
       if (typeof value === 'string') return [name, value];
       if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
       throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt argument "${name}" must be a string`);

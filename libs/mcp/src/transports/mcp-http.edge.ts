@@ -51,7 +51,8 @@ export class McpHttpEdge {
 
   /** @returns whether the request was the gateway's; the answer follows */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const path = request.url?.split('?', 1)[0] ?? '';
+    // As Express does for REST: with a slash at its end an address is the same.
+    const path = (request.url?.split('?', 1)[0] ?? '').replace(/\/$/, '');
     const endpoint = this.endpointOf(path);
     if (!endpoint) return false;
     const method = request.method ?? '';
@@ -97,8 +98,9 @@ export class McpHttpEdge {
 
   private async postStreamable(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visit = await this.door.visit(request);
-    this.checkProtocolVersion(request);
     const sessionId = sessionHeader(request);
+    // Before there is a session only initialize is taken, and that negotiates the version.
+    if (sessionId !== undefined) this.checkProtocolVersion(request);
     const session = this.sessions.find(sessionId, visit.caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     const message = await this.readMessage(request);

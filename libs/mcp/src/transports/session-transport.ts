@@ -1,8 +1,8 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
 import { authInfoOf, type Visit } from '../dispatch/visit.js';
-import { mendRequest } from '../dispatch/params.js';
-import { isRequest, isResponse, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcResponse } from '../dispatch/json-rpc.js';
+import { mendNotification, mendRequest } from '../dispatch/params.js';
+import { isRequest, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcResponse } from '../dispatch/json-rpc.js';
 
 /** What both HTTP transports have in common: messages are mended and counted before the SDK sees them. */
 export abstract class SessionTransport implements Transport {
@@ -44,8 +44,8 @@ export abstract class SessionTransport implements Transport {
     const extra = { ...more, authInfo: authInfoOf(visit) };
     if (!isRequest(message)) {
       if (visit.refusal) throw visit.refusal;
-      if (!isResponse(message) && message.params !== undefined && typeof message.params !== 'object') return; // A malformed notification has nobody to tell.
-      this.onmessage?.(message as JSONRPCMessage, extra);
+      const mended = mendNotification(message);
+      if (mended) this.onmessage?.(mended as JSONRPCMessage, extra);
       return;
     }
     if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');

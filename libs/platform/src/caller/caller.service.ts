@@ -8,6 +8,7 @@ import { CallLimits } from '../limits/call-limits.js';
 import { Settings } from '../config/settings.js';
 import { anonymousCaller, type Caller, type CallerResolver, type Grant } from './caller.js';
 import { ClientAddressReader } from './client-address.js';
+import { misplacedCredentials } from './misplaced-credentials.js';
 import { Revocations } from './revocations.js';
 
 /** Resolves a request to its one Caller. Credentials that nobody accepts are refused: there is no fall-back to anonymous. */
@@ -31,10 +32,12 @@ export class CallerService {
   }
 
   /**
-   * @throws AppError `invalid_api_key` and other `unauthenticated` for bad credentials, `credentials_required` where anonymous callers are turned away,
+   * @throws AppError `invalid_api_key` and other `unauthenticated` for bad credentials, `misplaced_credentials`, `credentials_required` where anonymous callers are turned away,
    * `proxy_not_configured` for an anonymous caller behind an unknown proxy, `rate_limited` for an address that guesses
    */
   async resolve(request: IncomingMessage, edge: AuditEdge): Promise<Caller> {
+    const misplaced = misplacedCredentials(request);
+    if (misplaced) throw misplaced;
     const authorization = request.headers.authorization;
     if (authorization === undefined) return this.anonymous(request);
     const address = this.addresses.readPeer(request);

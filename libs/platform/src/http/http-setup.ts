@@ -74,7 +74,8 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
       refuse(request, response, error);
     }
   });
-  const parse = express.json({ limit: restBodyLimit, strict: true, type: () => true, inflate: false });
+  // Not strict: null and the like are JSON, and each route says itself what it wants.
+  const parse = express.json({ limit: restBodyLimit, strict: false, type: () => true, inflate: false });
   warmUp(parse);
   app.use((request: Request, response: Response, next: NextFunction) => {
     // Nest would turn the parser's errors into its own and lose what kind they were.

@@ -35,6 +35,7 @@ const titles: Record<ErrorKind, string> = {
 export function errorHeaders(error: AppError): Record<string, string> {
   // Nothing was sent, so nothing is invalid (RFC 6750, 3.1).
   if (error.reason === 'credentials_required') return { 'WWW-Authenticate': 'Bearer' };
+  if (error.reason === 'misplaced_credentials') return { 'WWW-Authenticate': 'Bearer error="invalid_request"' };
   if (error.kind === 'unauthenticated') return { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${error.message.replaceAll('"', "'")}"` };
   const seconds = error.retryAfterSeconds ?? (error.kind === 'unavailable' ? 5 : undefined);
   return seconds === undefined ? {} : { 'Retry-After': String(Math.ceil(seconds)) };

@@ -3,6 +3,9 @@ import { LoggerModule } from 'nestjs-pino';
 import type { Settings } from '../config/settings.js';
 import { requestIdOf } from '../http/request-id.js';
 
+/** Somebody who pastes a key into an address may do so before the question mark, too. */
+const withoutKeys = (path: string | undefined) => path?.replace(/of_mcp_\w*/g, '[secret]');
+
 /** Headers and fields whose values never reach a log. URLs are logged without their query, which may hold tokens and session ids. */
 const secretPaths = [
   'req.headers.authorization',
@@ -32,7 +35,7 @@ export class LoggingModule {
               req: (request: { id: string; method: string; url: string; remoteAddress: string }) => ({
                 id: request.id,
                 method: request.method,
-                path: request.url.split('?', 1)[0],
+                path: withoutKeys(request.url.split('?', 1)[0]),
                 remote_address: request.remoteAddress,
               }),
               res: (response: { statusCode: number }) => ({ status: response.statusCode }),

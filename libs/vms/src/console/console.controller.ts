@@ -18,7 +18,7 @@ export class ConsoleController {
   @ApiBody({ required: false, schema: { type: 'object', properties: { view_only: { type: 'boolean', default: false } } } })
   @ApiOkResponse({ schema: { $ref: '#/components/schemas/ConsoleUrl' } })
   async url(@CurrentCaller() caller: Caller, @Param('name') name: string, @Body() body: unknown): Promise<ConsoleUrl> {
-    const given = typeof body === 'object' && body !== null && !Array.isArray(body) ? body : body === undefined ? {} : { body };
+    const given = typeof body === 'object' && body !== null && !Array.isArray(body) ? body : body === undefined || body === null ? {} : { body };
     return await this.urls.url(caller, parseInput(ConsoleUrlInput, { ...given, vm_name: name }));
   }
 }
