@@ -1,0 +1,95 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll } from '@jest/globals';
+import { usualGuestSize, type Guest } from '#libs/hypervisor';
+import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { imageRecipes, type ImageName } from './image-recipes.js';
+import { imageFiles, imageKey, makeImage } from './make-image.js';
+import { Shelf, shelfDirectory, type Held } from './shelf.js';
+
+const minutes = 60_000;
+/** Slots of no factory's VMs: each is an account. */
+const slots = { from: 10_000, to: 60_000 };
+
+export interface Clone {
+  guest: Guest;
+  /** Runs a program as the guest's root. @returns what it printed, trimmed. @throws with its errors where its code is not 0 */
+  run: (...argv: string[]) => Promise<string>;
+  /** The same for a line of sh(1). */
+  sh: (line: string) => Promise<string>;
+}
+
+/** An image that was built and booted, and the saved state of that boot. */
+export class UsedImage {
+  readonly #hypervisor = new QemuHypervisor();
+  readonly #shelf = new Shelf(shelfDirectory());
+  #held: Held | undefined;
+
+  constructor(private readonly recipe: object) {}
+
+  get isoPath(): string {
+    return path.join(this.#dir, imageFiles.iso);
+  }
+
+  /** For `Hypervisor.startFromSnapshot`; a clone's directory must lie on its file system: see `scratch`. */
+  get snapshotDir(): string {
+    return path.join(this.#dir, imageFiles.snapshot);
+  }
+
+  async open(): Promise<void> {
+    this.#held = await this.#shelf.obtain(`image-${await imageKey(this.recipe)}`, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
+  }
+
+  async close(): Promise<void> {
+    await this.#held?.release();
+  }
+
+  /** A directory for a while, on the file system of the snapshot. */
+  async scratch<T>(work: (dir: string) => Promise<T>): Promise<T> {
+    const scratch = await this.#shelf.scratch('work');
+    try {
+      return await work(scratch.dir);
+    } finally {
+      await rm(scratch.dir, { recursive: true, force: true });
+      await scratch.release();
+    }
+  }
+
+  /**
+   * Has `work` ask a clone of the boot: a system that is up, as its image left it. With a name it is made a machine of its own first, as every VM is
+   * (docs/vms.md): host name, clock, machine id, SSH keys.
+   */
+  async inClone<T>(work: (clone: Clone) => Promise<T>, { name }: { name?: string } = {}): Promise<T> {
+    return await this.scratch(async (workDir) => {
+      const patience = AbortSignal.timeout(5 * minutes);
+      const spec = { isoPath: this.isoPath, ...usualGuestSize, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: randomInt(slots.from, slots.to) } as const;
+      const guest = await this.#hypervisor.startFromSnapshot(this.snapshotDir, spec, patience);
+      try {
+        await guest.waitForAgent(patience);
+        if (name !== undefined) await guest.helper.restore({ entropy: randomBytes(64), hostname: name, isPluggedIn: false }, 2 * minutes);
+        const run = async (...argv: string[]) => {
+          const { code, stdout, stderr } = await guest.execute('/usr/bin/env', argv, { deadlineMs: 2 * minutes });
+          if (code !== 0) throw new Error(`${argv.join(' ')} failed (${code}): ${stderr}${stdout}`);
+          return stdout.trim();
+        };
+        return await work({ guest, run, sh: (line) => run('sh', '-c', line) });
+      } finally {
+        await guest.quit();
+      }
+    });
+  }
+
+  get #dir(): string {
+    if (!this.#held) throw new Error('The image is there from the first test on.');
+    return this.#held.dir;
+  }
+}
+
+/** The image of this name, for the tests of this file: made once for all who use it, and kept until its recipe, the product or the day changes. */
+export function useImage(name: ImageName): UsedImage {
+  const image = new UsedImage(imageRecipes[name]);
+  beforeAll(() => image.open(), 25 * minutes);
+  afterAll(() => image.close(), minutes);
+  return image;
+}
