@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { clip, killGroup } from '#libs/platform';
+import { afterHostTime, clip, hostTooSlow, killGroup } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { Acceleration } from '../hypervisor.port.js';
 import { spawnConfined } from './confinement.js';
@@ -10,28 +10,38 @@ import { guestAccount } from './guest-account.js';
 import { debugExitPort, probeExitCode, probeDisk } from './probe-sector.js';
 import { machineArguments, qemuProgram } from './qemu-command.js';
 
+const usualMs = 15_000;
+/** Of what the guest took on emulation, which is many times slower: on KVM one that is not there by then never will be. */
+const farBeyond = 30;
+
 /**
  * That /dev/kvm exists, or even opens, says nothing: only a guest that ran its own code does, confined as every guest is. Without KVM the same
- * guest must run on emulation: otherwise it is not KVM that is broken.
- * @throws AppError `hypervisor_unavailable` where no guest runs at all
+ * guest must run on emulation: otherwise it is not KVM that is broken. What is found is remembered for the life of the process, so that somebody
+ * was late is never taken for it: on KVM it counts against what the same guest took on emulation, at that very moment.
+ * @throws AppError `hypervisor_unavailable` where no guest runs at all, `host_too_slow` where none came to its end
  */
-export async function probeAcceleration(probe = runProbe): Promise<Acceleration> {
-  const why = await findWhyNot(probe);
-  if (why === undefined) return { kind: 'kvm', why: 'a guest ran its own code on it' };
-  const failure = await probe('tcg');
-  if (failure === undefined) return { kind: 'tcg', why };
-  throw guestError('hypervisor_unavailable', `No virtual machine runs on this host: ${failure}.`, { hint: 'Run "openfactory doctor"; qemu-system-x86 and bubblewrap must be installed, and user namespaces allowed.' });
+export async function probeAcceleration(probe: Probe = runProbe, absent = findWhyNot()): Promise<Acceleration> {
+  const failure = absent ?? (await probe('kvm'));
+  if (failure === undefined) return { kind: 'kvm', why: 'a guest ran its own code on it' };
+  const began = performance.now();
+  const emulated = await probe('tcg');
+  if (emulated === late) throw hostTooSlow(`No virtual machine ran its code within ${usualMs / 1000} s.`);
+  if (emulated !== undefined) throw guestError('hypervisor_unavailable', `No virtual machine runs on this host: ${emulated}.`, { hint: 'Run "openfactory doctor"; qemu-system-x86 and bubblewrap must be installed, and user namespaces allowed.' });
+  if (absent !== undefined) return { kind: 'tcg', why: absent };
+  const again = failure === late ? await probe('kvm', Math.max(usualMs, farBeyond * (performance.now() - began))) : failure;
+  return again === undefined ? { kind: 'kvm', why: 'a guest ran its own code on it' } : { kind: 'tcg', why: `/dev/kvm exists but does not work: ${again}` };
 }
 
-async function findWhyNot(probe: typeof runProbe): Promise<string | undefined> {
+function findWhyNot(): string | undefined {
   if (process.arch !== 'x64') return `guests are for amd64, this machine is ${process.arch}`;
-  if (!existsSync('/dev/kvm')) return 'there is no /dev/kvm';
-  const failure = await probe('kvm');
-  return failure && `/dev/kvm exists but does not work: ${failure}`;
+  return existsSync('/dev/kvm') ? undefined : 'there is no /dev/kvm';
 }
+
+export const late = 'the guest did not run its code in time';
+type Probe = (kind: Acceleration['kind'], deadlineMs?: number) => Promise<string | undefined>;
 
 /** @returns what went wrong, or undefined where the guest's code ran */
-export async function runProbe(kind: Acceleration['kind'], deadlineMs = 15_000): Promise<string | undefined> {
+export async function runProbe(kind: Acceleration['kind'], deadlineMs = usualMs): Promise<string | undefined> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-kvm-'));
   try {
     await chmod(dir, 0o755);
@@ -50,19 +60,19 @@ async function runToEnd(kind: Acceleration['kind'], disk: string, deadlineMs: nu
   const child = spawnConfined(qemuProgram, [...machineArguments(kind, 'single'), '-no-reboot', '-m', '32', '-smp', '1', ...devices], { readOnly: { [disk]: '/disk' }, kvm: kind === 'kvm' }, { account: await guestAccount() });
   return await new Promise((resolve) => {
     let words = '';
-    let late = false;
+    let isLate = false;
     child.stdin?.on('error', () => undefined).end();
     child.stdout?.resume();
     child.stderr?.on('data', (chunk: Buffer) => (words = `${words}${chunk.toString()}`.slice(-2_000)));
-    const timer = setTimeout(() => {
-      late = true;
+    const stopClock = afterHostTime(deadlineMs, () => {
+      isLate = true;
       killGroup(child, 100);
-    }, deadlineMs);
+    });
     child.on('error', (error) => (words = error.message));
     child.on('close', (code, signal) => {
-      clearTimeout(timer);
+      stopClock();
       if (code === probeExitCode) return resolve(undefined);
-      if (late) return resolve(`the guest did not run its code within ${deadlineMs / 1000} s`);
+      if (isLate) return resolve(late);
       resolve(clip(words.trim().split('\n').at(-1) || `QEMU ended with ${signal ?? `code ${code}`}`, 200));
     });
   });

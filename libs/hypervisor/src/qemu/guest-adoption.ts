@@ -16,7 +16,7 @@ import { QemuProcess } from './qemu-process.js';
 import type { QmpClient } from './qmp-client.js';
 import { SerialLog } from './serial-log.js';
 
-const callMs = 5_000;
+const callMs = 20_000;
 
 /** The guest that was left running in this directory, where everything agrees that it is that guest; else nothing of one is left there. */
 export async function adoptGuest(workDir: string, host: HostProcessors): Promise<QemuGuest | undefined> {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clip } from '#libs/platform';
+import { afterHostTime, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { ExecuteOptions, ExecuteResult } from '../hypervisor.port.js';
 import { LineSocket, parseObject } from './line-socket.js';
@@ -101,7 +101,7 @@ export class GuestAgentClient {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     return new Promise((resolve, reject) => {
       const stop = () => {
-        clearTimeout(timer);
+        stopClock();
         signal?.removeEventListener('abort', onAbort);
         this.#waiting = this.#fail = undefined;
       };
@@ -111,7 +111,7 @@ export class GuestAgentClient {
         reject(error);
       };
       const onAbort = () => this.#fail?.(failed(`was not waited for: ${command} was cancelled`));
-      const timer = setTimeout(() => this.#fail?.(failed(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)), deadlineMs);
+      const stopClock = afterHostTime(deadlineMs, () => this.#fail?.(failed(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting = (message, isMarked) => {
         if (!wanted(message, isMarked)) return;

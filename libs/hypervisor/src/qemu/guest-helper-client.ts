@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { clip } from '#libs/platform';
+import { afterHostTime, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
 import { LineSocket } from './line-socket.js';
@@ -93,13 +93,13 @@ export class GuestHelperClient {
     if (request.length >= lineBytes) return Promise.reject(failed(`takes no ${verb} of ${request.length} bytes`));
     return new Promise<Buffer[]>((resolve, reject) => {
       const stop = () => {
-        clearTimeout(timer);
+        stopClock?.();
         signal?.removeEventListener('abort', onAbort);
         this.#waiting.delete(id);
       };
       const fail = (error: Error) => (stop(), reject(error));
       const onAbort = () => fail(failed(`was not waited for: ${verb} was cancelled`));
-      const timer = Number.isFinite(deadlineMs) ? setTimeout(() => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)), deadlineMs) : undefined;
+      const stopClock = Number.isFinite(deadlineMs) ? afterHostTime(deadlineMs, () => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`))) : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
       this.#line.write(`${this.#before}${request}\n`);

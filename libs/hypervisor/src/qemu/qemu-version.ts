@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { runProgram } from '#libs/platform';
+import { askProgram } from '#libs/platform';
 import { qemuProgram, type TcgThreads } from './qemu-command.js';
 
 let known: { of: string; version: string } | undefined;
@@ -9,7 +9,7 @@ let known: { of: string; version: string } | undefined;
 export async function qemuVersion(): Promise<string> {
   const { mtimeMs, ino } = await stat(path.join('/usr/bin', qemuProgram));
   const of = `${ino} ${mtimeMs}`;
-  if (known?.of !== of) known = { of, version: (await runProgram(qemuProgram, ['--version'], { deadlineMs: 20_000 })).stdout.split('\n')[0] ?? '' };
+  if (known?.of !== of) known = { of, version: (await askProgram(qemuProgram, ['--version'])).stdout.split('\n')[0] ?? '' };
   return known.version;
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { clip } from '#libs/platform';
+import { afterHostTime, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { LineSocket, parseObject } from './line-socket.js';
 
@@ -7,7 +7,7 @@ interface Pending {
   command: string;
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
-  timer: NodeJS.Timeout;
+  stopClock: () => void;
 }
 
 export interface QmpEvent {
@@ -37,25 +37,25 @@ export class QmpClient {
   }
 
   /** @throws AppError `guest_peer_failed` */
-  static async connect(socket: Socket, { onEvent = () => undefined, deadlineMs = 10_000 }: { onEvent?: (event: QmpEvent) => void; deadlineMs?: number } = {}): Promise<QmpClient> {
+  static async connect(socket: Socket, { onEvent = () => undefined, deadlineMs = 20_000 }: { onEvent?: (event: QmpEvent) => void; deadlineMs?: number } = {}): Promise<QmpClient> {
     const client = new QmpClient(socket, onEvent);
-    const timer = setTimeout(() => client.#line.close(guestError('guest_peer_failed', `The QMP server did not greet within ${deadlineMs} ms.`)), deadlineMs);
+    const stopClock = afterHostTime(deadlineMs, () => client.#line.close(guestError('guest_peer_failed', `The QMP server did not greet within ${deadlineMs} ms.`)));
     try {
       await client.#greeting;
     } finally {
-      clearTimeout(timer);
+      stopClock();
     }
     await client.call('qmp_capabilities', {}, deadlineMs);
     return client;
   }
 
-  /** @throws AppError `guest_peer_failed` when refused, late, or disconnected */
-  call(command: string, args: Record<string, unknown> = {}, deadlineMs = 10_000): Promise<unknown> {
+  /** `deadlineMs` is of host time. @throws AppError `guest_peer_failed` when refused, late, or disconnected */
+  call(command: string, args: Record<string, unknown> = {}, deadlineMs = 20_000): Promise<unknown> {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const late = () => this.#settle(id)?.reject(guestError('guest_peer_failed', `QMP ${command} was not answered within ${deadlineMs} ms.`));
-      this.#pending.set(id, { command, resolve, reject, timer: setTimeout(late, deadlineMs) });
+      this.#pending.set(id, { command, resolve, reject, stopClock: afterHostTime(deadlineMs, late) });
       this.#line.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
   }
@@ -76,7 +76,7 @@ export class QmpClient {
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    clearTimeout(pending?.timer);
+    pending?.stopClock();
     return pending;
   }
 

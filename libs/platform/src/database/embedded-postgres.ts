@@ -7,7 +7,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { AppError } from '../errors/app-error.js';
-import { ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
+import { hostTimeout } from '../pace/host-time.js';
+import { askProgram, ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
 import { installPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 
 export interface EmbeddedPostgresOptions {
@@ -20,7 +21,13 @@ export interface EmbeddedPostgresOptions {
 
 const databaseUser = 'openfactory';
 const leastFreeBytes = 256 * 1024 * 1024;
+/** Of host time, since it last said that it is on its way. */
 const readyWithinMs = 30_000;
+/** A server that was killed reads back its log first, and says so (errcodes, cannot_connect_now). */
+const startingUp = '57P03';
+const recoveredWithinMs = 60 * 60_000;
+/** For a predecessor to shut down. */
+const goesWithinMs = 5_000;
 
 /**
  * A real PostgreSQL server on a private unix socket: no TCP, no password (peer authentication), under an unprivileged account.
@@ -126,7 +133,7 @@ export class EmbeddedPostgres {
   private async checkTraversable(): Promise<void> {
     const { account, dataDir } = this.options;
     if (!account) return;
-    const { code } = await runProgram('test', ['-x', dataDir], { deadlineMs: 5_000, account, okCodes: [0, 1] });
+    const { code } = await askProgram('test', ['-x', dataDir], { account, okCodes: [0, 1] });
     if (code === 0) return;
     throw new AppError({
       kind: 'unavailable',
@@ -138,9 +145,14 @@ export class EmbeddedPostgres {
 
   /** A server of a factory that was just killed may need a moment to shut down; one that stays belongs to a living factory. */
   private async waitForPredecessor(): Promise<void> {
-    for (let attempt = 0; attempt < 50; attempt++) {
-      if ((await this.runningPid()) === undefined) return;
-      await sleep(100);
+    const patience = hostTimeout(goesWithinMs);
+    try {
+      while (!patience.signal.aborted) {
+        if ((await this.runningPid()) === undefined) return;
+        await sleep(100);
+      }
+    } finally {
+      patience.stop();
     }
     throw new AppError({
       kind: 'conflict',
@@ -177,17 +189,23 @@ export class EmbeddedPostgres {
   }
 
   private async untilReady(): Promise<void> {
-    const deadline = Date.now() + readyWithinMs;
+    let patience = hostTimeout(readyWithinMs);
+    const began = performance.now();
     let last: unknown;
-    while (Date.now() < deadline) {
+    while (!patience.signal.aborted) {
       if (!this.server || this.server.exitCode !== null || this.server.signalCode !== null) throw this.cannotStart('ended at once');
       const client = new pg.Client({ connectionString: this.url('postgres'), connectionTimeoutMillis: 2_000 });
       try {
         await client.connect();
         await client.end();
+        patience.stop();
         return;
       } catch (error) {
         last = error;
+        if ((error as { code?: string }).code === startingUp && performance.now() - began < recoveredWithinMs) {
+          patience.stop();
+          patience = hostTimeout(readyWithinMs);
+        }
         await client.end().catch(() => undefined);
         await sleep(20);
       }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors/app-error.js';
-import { runProgram, ProgramError, type Account } from './run-program.js';
+import { askProgram, ProgramError, type Account } from './run-program.js';
 
 /**
  * The system account that serves what the factory itself runs without root: its database and apt. Builds have an account of their own
@@ -11,9 +11,18 @@ export const buildAccountName = 'openfactory-build';
 /** Owns nothing but a range of subordinate ids, one for each VM, and the group by which clones share the memory of a snapshot. */
 const vmAccountName = 'openfactory-vm';
 
+/** Those that were found: set-up makes them once, and each look-up is two programs. */
+const known = new Map<string, Account>();
+
 /** @throws AppError `account_missing` */
 export async function findAccount(name: string): Promise<Account> {
-  const id = async (flag: string) => Number((await runProgram('id', [flag, name], { deadlineMs: 5_000 })).stdout);
+  const account = known.get(name) ?? (await lookUp(name));
+  known.set(name, account);
+  return account;
+}
+
+async function lookUp(name: string): Promise<Account> {
+  const id = async (flag: string) => Number((await askProgram('id', [flag, name])).stdout);
   try {
     return { uid: await id('-u'), gid: await id('-g') };
   } catch (error) {

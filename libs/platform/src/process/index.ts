@@ -1,4 +1,4 @@
-export { runProgram, spawnProgram, killGroup, ProgramError, type Account, type ProgramResult, type RunOptions, type SpawnOptions } from './run-program.js';
+export { askProgram, isLate, runProgram, spawnProgram, killGroup, ProgramError, type Account, type ProgramResult, type RunOptions, type SpawnOptions } from './run-program.js';
 export { buildAccount, buildAccountName, findAccount, serviceAccountName, unprivilegedAccount, vmAccounts } from './account.js';
 export { runInNamespaces, type NamespaceOptions } from './namespaces.js';
 export { untilAborted } from './until-aborted.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { runProgram, spawnProgram, ProgramError, killGroup } from './run-program.js';
+import { askProgram, isLate, runProgram, spawnProgram, ProgramError, killGroup } from './run-program.js';
 
 const shell = (script: string, options = {}) => runProgram('/bin/sh', ['-c', script], { deadlineMs: 10_000, ...options });
 const alive = (pid: number) => {
@@ -46,7 +46,7 @@ describe('runProgram', () => {
 
   it('kills the whole group at the deadline, grandchildren included', async () => {
     const seen: string[] = [];
-    const running = shell('sleep 300 & echo $!; wait', { deadlineMs: 3_000, onStdout: (chunk: Buffer) => void seen.push(String(chunk)) });
+    const running = shell('sleep 300 & echo $!; wait', { deadlineMs: 1_500, onStdout: (chunk: Buffer) => void seen.push(String(chunk)) });
     await expect(running).rejects.toMatchObject({ why: 'deadline' });
     const grandchild = Number(seen.join(''));
     expect(grandchild).toBeGreaterThan(1);
@@ -66,6 +66,26 @@ describe('runProgram', () => {
 
   it('gives input to a program that ignores it without breaking', async () => {
     expect((await shell('exit 0', { input: 'x'.repeat(1_000_000) })).code).toBe(0);
+  });
+});
+
+describe('askProgram', () => {
+  it('asks again where the answer was late, and only there', async () => {
+    const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-ask-'));
+    const asked = (script: string, deadlineMs: number) => askProgram('/bin/sh', ['-c', `echo >> ${dir}/asked; [ $(wc -l < ${dir}/asked) -gt 1 ] || ${script}`], { deadlineMs });
+    try {
+      await expect(asked('exit 3', 10_000)).rejects.toMatchObject({ why: 'exit' });
+      expect(readFileSync(`${dir}/asked`, 'utf8')).toBe('\n');
+      await rm(`${dir}/asked`);
+      expect(await asked('exec sleep 300', 1_000)).toMatchObject({ code: 0 });
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  it('knows a late program by what followed from it', async () => {
+    const late = new ProgramError('id', 'deadline', 'did not end');
+    expect([late, new Error('no account', { cause: late }), new ProgramError('id', 'exit', 'failed'), 'late'].map(isLate)).toEqual([true, true, false, false]);
   });
 });
 

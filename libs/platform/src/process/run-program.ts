@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { errorMessage } from '../errors/app-error.js';
+import { AppError, errorMessage } from '../errors/app-error.js';
+import { afterHostTime } from '../pace/host-time.js';
 
 /** An unprivileged account that a program runs under. Both numbers, because a name would be looked up at the wrong time. */
 export interface Account {
@@ -31,7 +32,7 @@ export interface SpawnOptions extends ProgramOptions {
 }
 
 export interface RunOptions extends ProgramOptions {
-  /** The program's process group is killed after this long. */
+  /** The program's process group is killed after so much host time, which a busy host has less of (pace/host-time.ts). */
   deadlineMs: number;
   /** Bytes kept of each of stdout and stderr; a program that prints more is killed. Default 1 MiB. */
   outputCapBytes?: number;
@@ -120,7 +121,7 @@ export function runProgram(program: string, args: readonly string[], options: Ru
       failure ??= new ProgramError(program, why, detail);
       killGroup(child, graceMs);
     };
-    const timer = setTimeout(() => fail('deadline', `did not end within ${deadlineMs / 1000} s`), deadlineMs);
+    const stopClock = afterHostTime(deadlineMs, () => fail('deadline', `did not end within ${deadlineMs / 1000} s of a host at rest`));
     const onAbort = () => fail('aborted', 'was cancelled');
     signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -142,7 +143,7 @@ export function runProgram(program: string, args: readonly string[], options: Ru
 
     child.on('error', (error) => (failure ??= new ProgramError(program, 'missing', `could not be started: ${error.message}`)));
     child.on('close', (code, killedBy) => {
-      clearTimeout(timer);
+      stopClock();
       signal?.removeEventListener('abort', onAbort);
       const result = { code: code ?? -1, stdout: stdout(), stderr: stderr() };
       if (failure) return reject(failure);
@@ -151,6 +152,31 @@ export function runProgram(program: string, args: readonly string[], options: Ru
       resolve(result);
     });
   });
+}
+
+/**
+ * Runs a program that only answers a question. That it was late is no answer: it is asked again, with more time each time.
+ * @throws ProgramError
+ */
+export async function askProgram(program: string, args: readonly string[], options: Partial<RunOptions> = {}): Promise<ProgramResult> {
+  const { deadlineMs = 10_000 } = options;
+  for (const longerMs of [deadlineMs, 3 * deadlineMs]) {
+    try {
+      return await runProgram(program, args, { ...options, deadlineMs: longerMs });
+    } catch (error) {
+      if (!isLate(error)) throw error;
+    }
+  }
+  return await runProgram(program, args, { ...options, deadlineMs: 9 * deadlineMs });
+}
+
+/** A program that was ended because of its time, or what follows from that. */
+export function isLate(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if (one instanceof ProgramError && one.why === 'deadline') return true;
+    if (one instanceof AppError && one.reason === 'host_too_slow') return true;
+  }
+  return false;
 }
 
 function stream(out: NodeJS.ReadableStream, onStdout: (chunk: Buffer) => void | Promise<void>, onError: (error: unknown) => void): () => string {

@@ -44,7 +44,7 @@ export class ResolveStage extends BuildStage {
     const base = resolution.base as AvailableBase;
     const root = await this.source.root(base);
     await this.ensureLists(root, context);
-    const architecture = (await root.run('dpkg', ['--print-architecture'], { deadlineMs: 10_000 })).stdout.trim();
+    const architecture = (await root.run('dpkg', ['--print-architecture'], { deadlineMs: 30_000 })).stdout.trim();
     const { kernels, packages } = base.archive;
     const kernel = kernels[architecture as 'amd64' | 'arm64'][recipe.system.kernel];
     const baseNames = ['?essential', '?priority(required)', ...packages, kernel];

@@ -1,4 +1,4 @@
-import { runProgram } from '#libs/platform';
+import { askProgram } from '#libs/platform';
 
 /** Networks that are never the internet (RFC 6890 and the IANA registry of special-purpose addresses), however the host routes them. */
 export const specialNetworks: readonly string[] = [
@@ -28,7 +28,7 @@ export interface HostAddresses {
  * @throws ProgramError
  */
 export async function findHostNetworks(): Promise<string[]> {
-  const ask = async (...args: string[]): Promise<unknown> => JSON.parse((await runProgram('ip', ['-json', '-4', ...args], { deadlineMs: 10_000, outputCapBytes: 32 << 20 })).stdout || '[]');
+  const ask = async (...args: string[]): Promise<unknown> => JSON.parse((await askProgram('ip', ['-json', '-4', ...args], { deadlineMs: 10_000, outputCapBytes: 32 << 20 })).stdout || '[]');
   const [links, routes] = await Promise.all([ask('address', 'show'), ask('route', 'show', 'table', 'all')]);
   return networksOf({ links, routes } as HostAddresses);
 }

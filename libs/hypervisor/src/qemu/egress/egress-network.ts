@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, errorMessage, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
+import { AppError, errorMessage, hostTimeout, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
 import { guestError } from '../../guest-error.js';
 import { findHostNetworks } from './closed-networks.js';
 import { egressRules, tunnel } from './egress-filter.js';
@@ -44,13 +44,16 @@ const startMs = 20_000;
 export async function openEgress(options: EgressOptions, signal: AbortSignal): Promise<EgressNetwork> {
   signal.throwIfAborted();
   const parts: Parts = { dir: await mkdtemp(path.join(options.workDir, 'guest-network-')), handles: [] };
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
+  const late = hostTimeout(startMs);
+  const stop = AbortSignal.any([signal, late.signal]);
   try {
     return await build(parts, options, stop);
   } catch (error) {
     await close(parts);
     signal.throwIfAborted();
     throw asUnavailable(stop.aborted ? `it was not there within ${startMs / 1_000} s` : errorMessage(error), error);
+  } finally {
+    late.stop();
   }
 }
 
@@ -101,7 +104,7 @@ async function keepNamespaces(account: Account | undefined, stop: AbortSignal): 
 /** A pipe by name, because Node makes none without a process at its end: the reading end sees when the writing one has no holder any more. */
 async function makeHold(dir: string): Promise<[FileHandle, FileHandle]> {
   const fifo = path.join(dir, 'hold');
-  await runProgram('mkfifo', ['--mode=600', fifo], { deadlineMs: 5_000 });
+  await runProgram('mkfifo', ['--mode=600', fifo], { deadlineMs: 30_000 });
   const alive = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   return [alive, await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)];
 }

@@ -70,8 +70,8 @@ async function isClosedToOthers(): Promise<boolean> {
 
 async function makeDevice(dir: string, account: Account): Promise<string> {
   const node = path.join(dir, 'tun');
-  await runProgram('mknod', ['--mode=600', node, 'c', String(deviceNumber.major), String(deviceNumber.minor)], { deadlineMs: 5_000 });
-  await runProgram('chown', [`${account.uid}:${account.gid}`, node], { deadlineMs: 5_000 });
+  await runProgram('mknod', ['--mode=600', node, 'c', String(deviceNumber.major), String(deviceNumber.minor)], { deadlineMs: 30_000 });
+  await runProgram('chown', [`${account.uid}:${account.gid}`, node], { deadlineMs: 30_000 });
   return node;
 }
 

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { AppError, runProgram, unprivilegedAccount, type Account } from '#libs/platform';
+import { AppError, askProgram, runProgram, unprivilegedAccount, type Account } from '#libs/platform';
 import type { AvailableBase } from '../../catalogue/catalogue.js';
 import type { AptSource } from './apt-root.js';
 import { carriedConfiguration } from './carried-configuration.js';
@@ -88,7 +88,7 @@ async function hostTargets(): Promise<HostTarget[]> {
 }
 
 async function indexTargets(account: Account | undefined, env: Record<string, string>): Promise<HostTarget[]> {
-  const { stdout } = await runProgram('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { deadlineMs: 30_000, env, ...(account && { account }) });
+  const { stdout } = await askProgram('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { deadlineMs: 30_000, env, ...(account && { account }) });
   return readTargets(stdout);
 }
 

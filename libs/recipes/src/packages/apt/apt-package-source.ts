@@ -76,7 +76,7 @@ async function readRoot(root: AptRoot, signal: AbortSignal | undefined): Promise
     if (entry) candidates.set(entry.name, entry);
   });
   if (candidates.size === 0) throw new Error('apt found no package in it');
-  const { stdout } = await root.run('dpkg', ['--print-architecture'], { deadlineMs: 10_000 });
+  const { stdout } = await root.run('dpkg', ['--print-architecture'], { deadlineMs: 30_000 });
   return { architecture: stdout.trim(), packages: await settleDependencies(candidates, versions) };
 }
 

@@ -24,7 +24,7 @@ export class AptRoot {
     const root = new AptRoot(dir, await unprivilegedAccount());
     for (const part of ['etc/apt/apt.conf.d', 'etc/apt/preferences.d', 'etc/apt/trusted.gpg.d', 'var/lib/apt', 'var/lib/dpkg', 'var/cache']) await mkdir(path.join(dir, part), { recursive: true, mode: 0o755 });
     for (const part of ['var/lib/apt/lists', 'var/cache/apt']) await root.giveAway(part);
-    await root.run('mkdir', ['-p', `${root.listsDir}/partial`, path.join(dir, 'var/cache/apt/archives/partial')], { deadlineMs: 10_000 });
+    await root.run('mkdir', ['-p', `${root.listsDir}/partial`, path.join(dir, 'var/cache/apt/archives/partial')], { deadlineMs: 30_000 });
     await root.write('var/lib/dpkg/status', '');
     await root.write('etc/apt/sources.list', sources.map(({ uri, suite, components }) => `deb [signed-by=${keyring}] ${uri} ${suite} ${components.join(' ')}\n`).join(''));
     await root.write('apt.conf', await root.configuration());
