@@ -83,7 +83,7 @@ describe('askProgram', () => {
     }
   });
 
-  it('knows a late program by what followed from it', async () => {
+  it('knows a late program by what followed from it', () => {
     const late = new ProgramError('id', 'deadline', 'did not end');
     expect([late, new Error('no account', { cause: late }), new ProgramError('id', 'exit', 'failed'), 'late'].map(isLate)).toEqual([true, true, false, false]);
   });
