@@ -6,6 +6,7 @@ import { dataSourceOptions, EmbeddedPostgres, EventBus, loadSettings, migrate, u
 import { featureOn, recipeEntities, type AvailableBase } from '#libs/recipes';
 import { migrations } from '#migrations';
 import { loadCatalogue } from '../../libs/recipes/src/catalogue/catalogue-loader.js';
+import { postgresqlVersions } from '../../libs/builds/src/pipeline/configure/services/postgresql.renderer.js';
 import { AptPackageSource } from '../../libs/recipes/src/packages/apt/apt-package-source.js';
 import type { AptRoot } from '../../libs/recipes/src/packages/apt/apt-root.js';
 import { PostgresPackageIndex } from '../../libs/recipes/src/packages/package-index.repository.js';
@@ -104,6 +105,10 @@ describe('the package index of the real archives', () => {
     expect(installed.length).toBeGreaterThan(50);
     expect(installed.filter((name) => !closure.has(name)).length).toBeLessThanOrEqual(installed.length * 0.03);
   }
+
+  it.each(bases.map(({ id }) => [id] as const))('has the version of PostgreSQL on %s that its settings are written for', async (id) => {
+    expect((await index.closure(id, ['postgresql'])).names).toContain(`postgresql-${postgresqlVersions[id]}`);
+  });
 
   it('knows virtual packages, versions and near names', async () => {
     expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([{ name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) }]);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ArtifactStore } from '#libs/artifacts';
 import { AppError, EventBus, invalidArguments, type Caller } from '#libs/platform';
-import { RecipeReader, type PreparedRecipe } from '#libs/recipes';
+import { RecipeReader } from '#libs/recipes';
 import { BuildIntake } from './build-intake.service.js';
 import { isFinal, retryableStatuses } from './build.js';
 import { BuildRepository } from './build.repository.js';
@@ -22,13 +22,12 @@ export class BuildService {
 
   /**
    * Stores a build and its job; a worker does the rest.
-   * @throws AppError `invalid_arguments`, `invalid_recipe`, `not_effective_yet`, `recipe_not_found`, `build_quota`, `build_minutes_quota`, `disk_quota`, `idempotency_key_reused`
+   * @throws AppError `invalid_arguments`, `invalid_recipe`, `recipe_not_found`, `build_quota`, `build_minutes_quota`, `disk_quota`, `idempotency_key_reused`
    */
   async create(caller: Caller, { recipe, recipe_id, idempotency_key }: CreateBuildInput): Promise<CreatedBuild> {
     if ((recipe ?? undefined) === undefined ? !recipe_id : recipe_id) throw invalidArguments([{ path: '/recipe', code: 'one_of', message: 'give either recipe or recipe_id' }]);
     const found = recipe_id ? await this.recipes.get(caller, recipe_id) : undefined;
     const prepared = await this.recipes.prepare(caller, found?.document ?? recipe);
-    refuseNotEffective(prepared);
     const { document, validation } = prepared;
     const build = { name: String(document.name), recipe: document, recipeId: found?.id ?? null, retryOf: null };
     const body = found ? { recipe_id } : { recipe: document };
@@ -77,19 +76,6 @@ export class BuildService {
     // After the commit: files without a build are swept, a build without its files would be a lie.
     await this.store.deleteGroup(deleted);
   }
-}
-
-/** What this version would leave out is refused, so that nobody takes an image for what it is not. */
-function refuseNotEffective({ validation }: PreparedRecipe): void {
-  const fields = validation.warnings.filter(({ code }) => code === 'not_effective_yet');
-  if (!fields.length) return;
-  throw new AppError({
-    kind: 'invalid',
-    reason: 'not_effective_yet',
-    message: `This version does not build ${fields.map(({ path }) => path.slice(1).replaceAll('/', '.')).join(', ')}.`,
-    hint: 'Remove these fields from the recipe and build it without them.',
-    violations: fields,
-  });
 }
 
 function wrongState(reason: string, message: string, hint: string): AppError {

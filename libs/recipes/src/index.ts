@@ -14,6 +14,7 @@ export { PackageIndexRefreshService } from './packages/package-index-refresh.ser
 export { AptPackageSource, withoutCredentials } from './packages/apt/apt-package-source.js';
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';
 export { openPorts, portsOfService, type ListeningPort } from './services/service-ports.js';
+export { isServiceId, serviceConfigs, type ServiceConfig, type ServiceId } from './services/service-configs.js';
 export { RecipeDto } from './schema/recipe.dto.js';
 export { outlineOf } from './schema/recipe-schema.js';
 export type { RecipeFile, RecipeStartupScript } from './schema/files.dto.js';

@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { Flag, OneOf, Parts, Port, Text, Texts, Whole } from '../schema/field.decorators.js';
-import { absolutePath, hostOrAddress, httpsUrl, ipAddress, oneLine } from '../schema/text-rules.js';
-import { byteSize, databaseName, serverName, workerCount } from './service-rules.js';
+import { absolutePath, cidrAddress, hostOrAddress, httpsUrl, ipAddress, oneLine } from '../schema/text-rules.js';
+import { byteSize, collectorName, databaseName, scramVerifier, serverName, sha256Hex, workerCount } from './service-rules.js';
 
 export class DockerServiceConfig {
   @Texts(httpsUrl, 'Mirrors of the registry.', { maxItems: 10, default: [] }) registry_mirrors: string[] = [];
@@ -31,12 +31,20 @@ export class NginxServiceConfig {
   @Parts(() => NginxServiceSite, 'Sites; the default page of the distribution without any.', { maxItems: 100, default: [] }) sites: NginxServiceSite[] = [];
 }
 
+export class PostgresqlServiceUser {
+  @Text(databaseName, 'Name of the role. A local account of the same name logs in without a password.', { required: true }) name: string;
+  @Text(scramVerifier, 'SCRAM-SHA-256 verifier of the password, as PostgreSQL keeps it; no password login without it.') password_verifier?: string;
+  @Texts(databaseName, 'Databases that the role owns; they are among `databases`.', { maxItems: 50, default: [] }) databases: string[] = [];
+}
+
 export class PostgresqlServiceConfig {
   @Port('Port to listen on.', { default: 5432 }) port: number = 5432;
   @Texts(hostOrAddress, 'Addresses to listen on.', { maxItems: 20, default: ['localhost'] }) listen_addresses: string[] = ['localhost'];
   @Whole(1, 10_000, 'Most connections.', { default: 100 }) max_connections: number = 100;
   @Whole(1, 1_048_576, 'Shared buffers in MiB.', { default: 128 }) shared_buffers_mb: number = 128;
+  @Texts(cidrAddress, 'Networks whose clients may log in by password (SCRAM), to every database.', { maxItems: 50, default: [] }) allow: string[] = [];
   @Texts(databaseName, 'Databases made at the first boot.', { maxItems: 50, default: [] }) databases: string[] = [];
+  @Parts(() => PostgresqlServiceUser, 'Roles made at the first boot.', { maxItems: 50, default: [] }) users: PostgresqlServiceUser[] = [];
 }
 
 export class RedisServiceConfig {
@@ -45,10 +53,11 @@ export class RedisServiceConfig {
   @Text(byteSize, 'Most memory, such as "256mb"; no limit without it.') maxmemory?: string;
   @OneOf(['noeviction', 'allkeys-lru', 'allkeys-lfu', 'volatile-lru', 'volatile-lfu', 'volatile-ttl'], 'What happens when the memory is full.', { default: 'noeviction' }) maxmemory_policy: string = 'noeviction';
   @Flag('Write every change to disk.', false) appendonly: boolean = false;
+  @Text(sha256Hex, 'SHA-256 of the password of the default user; without it Redis answers this host only.') password_sha256?: string;
 }
 
 export class MonitoringServiceConfig {
   @Port('Port of the node exporter.', { default: 9100 }) port: number = 9100;
   @Text(ipAddress, 'Address to listen on; every one without it.') listen_address?: string;
-  @Texts(oneLine, 'Further collectors to switch on, such as "processes".', { maxItems: 50, default: [] }) collectors: string[] = [];
+  @Texts(collectorName, 'Further collectors to switch on, such as "processes".', { maxItems: 50, default: [] }) collectors: string[] = [];
 }

@@ -1,6 +1,6 @@
 import { Flag, OneOf, Parts, Port, Text, Texts, Whole } from '../schema/field.decorators.js';
-import { absolutePath, addressOrCidr, cidrAddress, domainName, hostOrAddress, ipAddress, ipv4Address, oneLine } from '../schema/text-rules.js';
-import { endpoint, wireguardKey } from './service-rules.js';
+import { addressOrCidr, cidrAddress, domainName, hostOrAddress, interfaceName, ipAddress, ipv4Address } from '../schema/text-rules.js';
+import { endpoint, wireguardKey, wireguardKeyFile } from './service-rules.js';
 
 export class SshServiceConfig {
   @Port('Port to listen on.', { default: 22 }) port: number = 22;
@@ -32,9 +32,9 @@ export class NtpServiceConfig {
 
 export class DnsServiceConfig {
   @Texts(ipAddress, 'Servers that queries are forwarded to; resolves by itself without any.', { maxItems: 20, default: [] }) forwarders: string[] = [];
-  @Text(domainName, 'Domain that this server answers for.') local_domain?: string;
+  @Text(domainName, 'Domain that this server answers for: its own name, and the names of networking.hosts.') local_domain?: string;
   @Whole(1, 10_000, 'Largest cache in MiB.', { default: 90 }) cache_size: number = 90;
-  @Texts(cidrAddress, 'Networks that may ask.', { maxItems: 50, default: [] }) allow_query: string[] = [];
+  @Texts(cidrAddress, 'Networks that may ask; those that this host is in without any.', { maxItems: 50, default: [] }) allow_query: string[] = [];
 }
 
 export class DhcpServiceConfig {
@@ -43,7 +43,7 @@ export class DhcpServiceConfig {
   @Text(ipv4Address, 'Last address given.', { required: true }) range_end: string;
   @Text(ipv4Address, 'Gateway told to clients.') gateway?: string;
   @Texts(ipv4Address, 'Name servers told to clients.', { maxItems: 10, default: [] }) dns: string[] = [];
-  @Text(oneLine, 'Interface to serve; every one in the subnet without it.', { maxLength: 15 }) interface?: string;
+  @Text(interfaceName, 'Interface to serve; every one in the subnet without it.') interface?: string;
   @Whole(60, 31_536_000, 'Seconds that an address is given for.', { default: 86_400 }) lease_seconds: number = 86_400;
 }
 
@@ -58,6 +58,6 @@ export class VpnServiceConfig {
   @OneOf(['wireguard'], 'Kind of VPN.', { default: 'wireguard' }) type: string = 'wireguard';
   @Port('UDP port to listen on.', { default: 51_820 }) listen_port: number = 51_820;
   @Texts(cidrAddress, 'Addresses of this host inside the VPN.', { maxItems: 10, default: [] }) addresses: string[] = [];
-  @Text(absolutePath, 'Where the private key is kept in the image; made at the first boot if it is missing.', { default: '/etc/wireguard/private.key' }) private_key_file: string = '/etc/wireguard/private.key';
+  @Text(wireguardKeyFile, 'Where the machine keeps its private key; made at the first boot if no file of the recipe is there.', { default: '/etc/wireguard/private.key' }) private_key_file: string = '/etc/wireguard/private.key';
   @Parts(() => VpnServicePeer, 'Peers.', { maxItems: 200, default: [] }) peers: VpnServicePeer[] = [];
 }

@@ -18,4 +18,5 @@ export const serviceConfigs = {
 } satisfies Record<string, DtoClass>;
 
 export type ServiceId = keyof typeof serviceConfigs;
+export type ServiceConfig<Id extends ServiceId> = InstanceType<(typeof serviceConfigs)[Id]>;
 export const isServiceId = (id: string): id is ServiceId => Object.hasOwn(serviceConfigs, id);

@@ -45,3 +45,35 @@ export const databaseName: TextRule = {
   test: (text) => /^[a-z_][a-z0-9_]{0,62}$/.test(text) && !text.startsWith('pg_'),
   schema: { pattern: '^[a-z_][a-z0-9_]{0,62}$' },
 };
+
+/** What PostgreSQL keeps of a password (pg_authid.rolpassword): iterations, salt, stored key and server key. */
+export const scramVerifier: TextRule = {
+  code: 'scramVerifier',
+  must: 'be a verifier such as "SCRAM-SHA-256$4096:salt$stored key:server key", never a password',
+  test: (text) => text.length <= 256 && /^SCRAM-SHA-256\$[1-9]\d{3,6}:[A-Za-z0-9+/]{16,64}={0,2}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/.test(text),
+  schema: { maxLength: 256, pattern: '^SCRAM-SHA-256\\$' },
+};
+
+export const sha256Hex: TextRule = {
+  code: 'sha256',
+  must: 'be a SHA-256 sum, 64 digits and letters a to f',
+  test: (text) => /^[0-9a-f]{64}$/.test(text),
+  schema: { pattern: '^[0-9a-f]{64}$' },
+};
+
+/** wireguard-tools keeps the directory; units and programs take the path as it is, without quoting. */
+export const wireguardKeyFile: TextRule = {
+  code: 'wireguardKeyFile',
+  must: 'be a file in /etc/wireguard, its name of letters, digits, dots, dashes and underscores',
+  test: (text) => text.length <= 128 && /^\/etc\/wireguard\/[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(text),
+  schema: { maxLength: 128, pattern: '^/etc/wireguard/[A-Za-z0-9_-][A-Za-z0-9._-]*$' },
+};
+
+/** Collectors of the node exporter that its package has on every base and that Linux has; another name keeps it from starting. */
+const collectors = 'arp bcache bonding btrfs buddyinfo cgroups conntrack cpu cpufreq diskstats dmi drbd drm edac entropy ethtool fibrechannel filefd filesystem hwmon infiniband interrupts ipvs ksmd lnstat loadavg logind mdadm meminfo meminfo_numa mountstats netclass netdev netstat network_route nfs nfsd ntp nvme os perf powersupplyclass pressure processes qdisc rapl runit schedstat selinux slabinfo sockstat softnet stat supervisord sysctl systemd tapestats tcpstat textfile thermal_zone time timex udp_queues uname vmstat wifi xfs zfs zoneinfo'.split(' ');
+export const collectorName: TextRule = {
+  code: 'collectorName',
+  must: `be a collector of the node exporter: ${collectors.join(', ')}`,
+  test: (text) => collectors.includes(text),
+  schema: { enum: collectors },
+};

@@ -149,6 +149,15 @@ describe('checks across fields', () => {
     ['a trusted repository', { extra_repos: ['deb [trusted=yes] https://repo.example.org/debian stable main'] }, '/extra_repos/0/trusted unknown_field'],
     ['a repository without a key', { extra_repos: ['deb https://repo.example.org/debian stable main'] }, '/extra_repos/0/signed_by text'],
     ['an http git address', { custom_packages: [{ name: 'ab', git_url: 'http://example.org/x.git' }] }, '/custom_packages/0/git_url https_url'],
+    ['repositories', { extra_repos: [{ uri: 'https://repo.example.org/debian', suite: 'stable', components: ['main'], signed_by: 'x' }] }, '/extra_repos/0 not_effective_yet'],
+    ['packages from git', { custom_packages: [{ name: 'ab', git_url: 'https://example.org/x.git' }] }, '/custom_packages/0 not_effective_yet'],
+    ['settings of a desktop', { desktop: {} }, '/desktop not_effective_yet'],
+    ['a signed boot chain', { security: { secure_boot: true } }, '/security/secure_boot not_effective_yet'],
+    ['other formats', { output: { formats: ['iso', 'qcow2'] } }, '/output/formats/1 not_effective_yet'],
+    ['a collector that keeps the exporter from starting', { services: [{ name: 'monitoring', config: { collectors: ['systemd', 'proceses'] } }] }, '/services/0/config/collectors/1 collectorName'],
+    ['a database that nobody makes', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'app', databases: ['ap'] }] } }] }, '/services/0/config/users/0/databases/0 unknown_database'],
+    ['two owners of a database', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'a', databases: ['app'] }, { name: 'b', databases: ['app'] }] } }] }, '/services/0/config/users/1/databases/0 database_owned_twice'],
+    ['a VPN key that networkd cannot read', { services: [{ name: 'vpn', config: {} }], files: [{ path: '/etc/wireguard/private.key', content: 'x' }] }, '/files/0 key_unreadable'],
     ['a parameter of another assertion', { tests: [{ description: 'd', assertions: [{ type: 'boot', params: { prot: 1 } }] }] }, '/tests/0/assertions/0/params/prot unknown_parameter'],
   ])('find %s', async (_what, more, expected) => expect(await errorsOf(more)).toContain(expected));
 
@@ -157,10 +166,7 @@ describe('checks across fields', () => {
     ['sudo that has no password to ask for', { features: ['ssh'], users: [{ username: 'ada', sudo: true, ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/sudo sudo_without_password'],
     ['the group sudo without a password', { users: [{ username: 'ada', groups: ['sudo'], password_hash: '!', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/groups sudo_without_password'],
     ['keys without SSH', { users: [{ username: 'ada', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users no_login'],
-    ['repositories', { extra_repos: ['deb https://repo.example.org/debian stable main'] }, '/extra_repos not_effective_yet'],
-    ['a desktop', { desktop: {} }, '/desktop not_effective_yet'],
-    ['automatic updates', { security: { automatic_updates: true } }, '/security/automatic_updates not_effective_yet'],
-    ['other formats', { output: { formats: ['iso', 'qcow2'] } }, '/output/formats/1 not_effective_yet'],
+    ['a Redis that answers nobody', { services: [{ name: 'redis', config: { bind: ['127.0.0.1', '0.0.0.0'] } }] }, '/services/0/config/bind/1 redis_protected'],
     ['an owner from nowhere', { files: [{ path: '/etc/a', content: '', owner: 'nobody-knows' }] }, '/files/0/owner unknown_owner'],
   ])('warn of %s', async (_what, more, expected) => expect(await warningsOf(more)).toContain(expected));
 

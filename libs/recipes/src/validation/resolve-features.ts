@@ -52,10 +52,10 @@ function impliedFeatures(draft: Draft, services: readonly ResolvedService[], cat
   const wanted: Wanted[] = services.map(({ name, at }) => ({ id: catalogue.findService(name)?.feature ?? name, path: `/services/${at}`, because: `the service ${name} needs it` }));
   if (Object.keys(part(part(draft, 'networking'), 'firewall')).length) wanted.push({ id: 'firewall', path: '/networking/firewall', because: 'networking.firewall needs it' });
   if (security.audit_logging === true) wanted.push({ id: 'auditd', path: '/security/audit_logging', because: 'security.audit_logging needs it' });
+  if (security.automatic_updates === true) wanted.push({ id: 'unattended-upgrades', path: '/security/automatic_updates', because: 'security.automatic_updates needs it' });
   if (security.hardening_level === 'strict') {
     wanted.push(...['security-hardening', 'auditd'].map((id) => ({ id, path: '/security/hardening_level', because: 'hardening_level strict (CIS level 2) needs it' })));
   }
-  if (Object.hasOwn(draft, 'desktop')) wanted.push({ id: 'desktop-xfce', path: '/desktop', because: 'desktop needs it' });
   return wanted;
 }
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseInput } from '#libs/platform';
 import { RecipeDto, type Resolution } from '#libs/recipes';
-import { notEffectiveYet } from './effective-fields.js';
 import type { PlannedFile } from './image-plan.js';
 import { planImage } from './plan-image.js';
 import { controlsOf } from './security.renderer.js';
@@ -127,13 +126,5 @@ describe('planImage', () => {
     const writes = steps.filter((step): step is PlannedFile => 'path' in step);
     expect(writes.findLast(({ path }) => path === '/etc/hostname')).toMatchObject({ content: 'mine\n', mode: '0600' });
     expect(writes.find(({ path }) => path === '/opt/x')?.content).toEqual(Buffer.from([0, 1]));
-  });
-});
-
-describe('notEffectiveYet', () => {
-  it('names everything this version cannot carry out', () => {
-    const said = notEffectiveYet(recipe({ security: { automatic_updates: true, secure_boot: true }, output: { formats: ['iso', 'qcow2'] }, services: [{ name: 'redis', config: {} }] }), resolution({ services: [service('redis', {})] }));
-    for (const part of ['security.automatic_updates', 'security.secure_boot', 'qcow2', 'services: redis']) expect(said).toContain(part);
-    expect(notEffectiveYet(recipe(), resolution())).toBeUndefined();
   });
 });

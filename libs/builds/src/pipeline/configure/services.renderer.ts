@@ -1,21 +1,33 @@
-import type { RecipeDto, Resolution } from '#libs/recipes';
+import type { RecipeDto, Resolution, ServiceId } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
+import { renderDhcp } from './services/dhcp.renderer.js';
+import { renderDns } from './services/dns.renderer.js';
+import { renderPostgresql } from './services/postgresql.renderer.js';
+import { renderRedis } from './services/redis.renderer.js';
+import type { ServiceRenderer } from './services/service-renderer.js';
+import { renderVpn } from './services/vpn.renderer.js';
 
 type Config = Record<string, unknown>;
 
-/** The services that this version configures; the rest are refused before (effective-fields.ts) if the recipe asks for options of theirs. */
-export function renderServices(plan: ImagePlan, recipe: RecipeDto, { services }: Resolution): void {
-  const configOf = (name: string) => services.find((service) => service.name === name)?.config;
-  const ssh = configOf('ssh');
-  if (ssh) renderSsh(plan, recipe, ssh);
-  const docker = configOf('docker');
-  if (docker) renderDocker(plan, docker);
-  const nginx = configOf('nginx');
-  if (nginx) renderNginx(plan, nginx);
-  const monitoring = configOf('monitoring');
-  if (monitoring) renderMonitoring(plan, monitoring);
-  const ntp = configOf('ntp');
-  if (ntp) renderNtp(plan, ntp);
+/** One for every service of the schema. The firewall's is not here: an image with the feature has it without options too (firewall.renderer.ts). */
+const renderers: { readonly [Id in Exclude<ServiceId, 'firewall'>]: ServiceRenderer<Id> } = {
+  ssh: (plan, config, { recipe }) => renderSsh(plan, recipe, { ...config }),
+  docker: (plan, config) => renderDocker(plan, { ...config }),
+  nginx: (plan, config) => renderNginx(plan, { ...config }),
+  monitoring: (plan, config) => renderMonitoring(plan, { ...config }),
+  ntp: (plan, config) => renderNtp(plan, { ...config }),
+  postgresql: renderPostgresql,
+  redis: renderRedis,
+  dns: renderDns,
+  dhcp: renderDhcp,
+  vpn: renderVpn,
+};
+
+export function renderServices(plan: ImagePlan, recipe: RecipeDto, resolution: Resolution): void {
+  for (const { name, config } of resolution.services) {
+    // The resolution holds each config as its class wrote it; the pair of name and config is lost to the compiler.
+    if (name !== 'firewall') (renderers[name] as ServiceRenderer<ServiceId>)(plan, config as never, { recipe, resolution });
+  }
 }
 
 /** chrony.conf(5): with servers of its own an image asks nobody else. */
@@ -53,7 +65,8 @@ function renderDocker(plan: ImagePlan, config: Config): void {
 
 function renderMonitoring(plan: ImagePlan, config: Config): void {
   const collectors = (config.collectors as string[]).map((name) => ` --collector.${name}`).join('');
-  plan.file({ path: '/etc/default/prometheus-node-exporter', content: `ARGS="--web.listen-address=${typeof config.listen_address === 'string' ? config.listen_address : ''}:${Number(config.port)}${collectors}"\n` });
+  const address = typeof config.listen_address === 'string' ? config.listen_address : '';
+  plan.file({ path: '/etc/default/prometheus-node-exporter', content: `ARGS="--web.listen-address=${address.includes(':') ? `[${address}]` : address}:${Number(config.port)}${collectors}"\n` });
 }
 
 interface NginxSite {

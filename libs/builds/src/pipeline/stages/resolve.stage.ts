@@ -8,7 +8,6 @@ import { fileSha256 } from '../file-hash.js';
 import type { LockedPackage, PackageLock } from '../package-lock.js';
 import type { StageCache } from '../stage-cache.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
-import { notEffectiveYet } from '../configure/effective-fields.js';
 
 const resolveWithinMs = 120_000;
 const listsWithinMs = 10 * 60_000;
@@ -39,8 +38,6 @@ export class ResolveStage extends BuildStage {
   }
 
   async make({ recipe, resolution }: PipelineState, outDir: string, context: StageContext): Promise<void> {
-    const refused = notEffectiveYet(recipe, resolution);
-    if (refused) throw callerFailure('field_not_effective', refused, 'Remove it from the recipe.');
     const base = resolution.base as AvailableBase;
     const root = await this.source.root(base);
     await this.ensureLists(root, context);

@@ -1,16 +1,27 @@
-import { part, texts } from '../draft.js';
+import { objects, part, texts, type Draft } from '../draft.js';
 import type { Rule } from './rule.js';
 
+interface NotBuilt {
+  what: string;
+  why: string;
+  /** JSON Pointers of what the recipe says of it. */
+  given: (draft: Draft) => string[];
+}
+
+const paths = (placed: { path: string }[]) => placed.map(({ path }) => path);
+
 /**
- * Fields that this version checks and does not yet build. They are named, so that nobody takes an image for something that it is
- * not; whoever builds a recipe refuses or drops them.
+ * What the schema knows and this version does not build: an error, since a valid recipe can be built and no field of one is ignored.
+ * Every other field has an effect; plan-fields.spec.ts of libs/builds holds the whole schema against this list.
  */
+export const notBuilt: readonly NotBuilt[] = [
+  { what: 'extra_repos', why: 'Packages come from the archive of the base only.', given: (draft) => paths(objects(draft, 'extra_repos')) },
+  { what: 'custom_packages', why: 'Packages are not built from git.', given: (draft) => paths(objects(draft, 'custom_packages')) },
+  { what: 'desktop', why: 'A desktop comes with its features (desktop-xfce, firefox, …) as the distribution sets it up.', given: (draft) => (Object.hasOwn(draft, 'desktop') ? ['/desktop'] : []) },
+  { what: 'security.secure_boot', why: 'The boot chain is not signed.', given: (draft) => (part(draft, 'security').secure_boot === true ? ['/security/secure_boot'] : []) },
+  { what: 'The output format', why: 'Images are written as iso only.', given: (draft) => paths(texts(part(draft, 'output'), 'formats', '/output').filter(({ value }) => value !== 'iso')) },
+];
+
 export const notEffectiveYet: Rule = ({ draft, findings }) => {
-  const warn = (path: string, what: string) => findings.warn(path, 'not_effective_yet', `${what} is checked, but this version does not build it yet.`);
-  if (Array.isArray(draft.extra_repos) && draft.extra_repos.length) warn('/extra_repos', 'extra_repos');
-  if (Array.isArray(draft.custom_packages) && draft.custom_packages.length) warn('/custom_packages', 'custom_packages');
-  if (Object.hasOwn(draft, 'desktop')) warn('/desktop', 'desktop');
-  const security = part(draft, 'security');
-  for (const key of ['automatic_updates', 'secure_boot']) if (security[key] === true) warn(`/security/${key}`, `security.${key}`);
-  for (const { value, path } of texts(part(draft, 'output'), 'formats', '/output')) if (value !== 'iso') warn(path, `The output format ${value}`);
+  for (const { what, why, given } of notBuilt) for (const path of given(draft)) findings.error(path, 'not_effective_yet', `${what} cannot be built by this version. ${why} Leave it out.`);
 };

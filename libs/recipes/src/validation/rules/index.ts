@@ -4,7 +4,7 @@ import { fileRules, scriptRules } from './file-rules.js';
 import { interfaceRules } from './network-rules.js';
 import { packageRules, repositoryRules } from './package-rules.js';
 import type { Rule } from './rule.js';
-import { collectorNames, portConflicts, rootLogin, serviceDetails } from './service-rules.js';
+import { portConflicts, rootLogin, serviceDetails } from './service-rules.js';
 import { assertionRules } from './test-rules.js';
 
 /** Every check across fields, in the order of the report. */
@@ -14,7 +14,6 @@ export const rules: readonly Rule[] = [
   rootLogin,
   portConflicts,
   serviceDetails,
-  collectorNames,
   uniqueAccounts,
   userRules,
   sudoWithoutPassword,

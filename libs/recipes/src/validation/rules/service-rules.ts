@@ -1,10 +1,10 @@
 import ipaddr from 'ipaddr.js';
-import { isObject } from '../../normalise/json-values.js';
-import { objects, part, text, whole } from '../draft.js';
+import { nearestName } from '#libs/platform';
+import { objects, part, text, texts, whole, type Draft } from '../draft.js';
 import type { Findings } from '../findings.js';
 import type { ResolvedService } from '../resolution.js';
 import { inNetwork } from './network-rules.js';
-import type { Rule } from './rule.js';
+import { reportDuplicates, type Rule } from './rule.js';
 
 export const rootLogin: Rule = ({ draft, findings, resolution }) => {
   const ssh = resolution?.services.find(({ name }) => name === 'ssh');
@@ -32,11 +32,14 @@ function tcpPorts({ name, config }: ResolvedService): { port: number; field: str
   return port === undefined ? [] : [{ port, field: 'port' }];
 }
 
-export const serviceDetails: Rule = ({ findings, resolution }) => {
+export const serviceDetails: Rule = ({ draft, findings, resolution }) => {
   for (const { name, config, at } of resolution?.services ?? []) {
     const path = `/services/${at}/config`;
     if (name === 'dhcp') dhcpRules(config, path, findings);
     if (name === 'nginx') nginxRules(config, path, findings);
+    if (name === 'postgresql') postgresqlRules(config, path, findings);
+    if (name === 'vpn') vpnRules(config, draft, findings);
+    if (name === 'redis') redisRules(config, path, findings);
   }
 };
 
@@ -65,11 +68,31 @@ function nginxRules(config: Record<string, unknown>, path: string, findings: Fin
   }
 }
 
-export const collectorNames: Rule = ({ findings, resolution }) => {
-  const monitoring = resolution?.services.find(({ name }) => name === 'monitoring');
-  const collectors = isObject(monitoring?.config) ? monitoring.config.collectors : undefined;
-  if (!monitoring || !Array.isArray(collectors)) return;
-  collectors.forEach((collector, at) => {
-    if (typeof collector === 'string' && !/^[a-z][a-z0-9_]{0,63}$/.test(collector)) findings.error(`/services/${monitoring.at}/config/collectors/${at}`, 'collector_name', 'must be the name of a collector, such as "processes"');
-  });
-};
+function postgresqlRules(config: Record<string, unknown>, path: string, findings: Findings): void {
+  const databases = new Set(texts(config, 'databases').map(({ value }) => value));
+  const users = objects(config, 'users', path);
+  reportDuplicates(users.map(({ value, path: user }) => ({ key: text(value, 'name'), path: `${user}/name` })), (user, name) => findings.error(user, 'duplicate_user', `The role ${name} is made twice.`));
+  const owners = new Map<string, string>();
+  for (const { value, path: user } of users) {
+    for (const database of texts(value, 'databases', user)) {
+      const owner = owners.get(database.value);
+      if (!databases.has(database.value)) findings.error(database.path, 'unknown_database', `databases does not name ${database.value}.`, nearestName(database.value, [...databases]));
+      else if (owner !== undefined) findings.error(database.path, 'database_owned_twice', `${owner} owns ${database.value} already.`);
+      owners.set(database.value, text(value, 'name') ?? '');
+    }
+  }
+}
+
+/** redis.conf, protected-mode: without a password only this host gets an answer. */
+function redisRules(config: Record<string, unknown>, path: string, findings: Findings): void {
+  const outside = texts(config, 'bind', path).find(({ value }) => !isLoopback(value));
+  if (outside && text(config, 'password_sha256') === undefined) findings.warn(outside.path, 'redis_protected', `Redis listens on ${outside.value} and, without password_sha256, refuses everybody but this host.`);
+}
+
+const isLoopback = (address: string) => ipaddr.isValid(address) && ipaddr.parse(address).range() === 'loopback';
+
+/** networkd reads the key as the account systemd-network. */
+function vpnRules(config: Record<string, unknown>, draft: Draft, findings: Findings): void {
+  const file = objects(draft, 'files').find(({ value }) => text(value, 'path') === text(config, 'private_key_file'));
+  if (file && text(file.value, 'group') !== 'systemd-network') findings.error(file.path, 'key_unreadable', 'The VPN reads its private key as the group systemd-network: give the file that group and the mode 0640.');
+}
