@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import { usualGuestSize } from '#libs/hypervisor';
+import { actionLimits, usualGuestSize } from '#libs/hypervisor';
 import { Doc, Out, schemaRef } from '#libs/platform';
 import { vmNamePattern, vmNameRule } from './vm-name.js';
 import { vmReasons, vmStates, type VmReason, type VmState } from './vm.js';
@@ -62,7 +62,7 @@ export class InteractVmInput {
   @IsString() @MaxLength(1_000) @Doc(nameDoc) vm_name: string;
   @IsArray()
   @IsObject({ each: true })
-  @Doc('Actions, performed one after the other: an array or its JSON text, at most 100.', { items: actionSchema })
+  @Doc('Actions, performed one after the other: an array or its JSON text, at most 100.', { items: actionSchema, maxItems: actionLimits.actions })
   actions: Record<string, unknown>[];
   @IsOptional() @IsBoolean() @Doc('Ends with a screenshot.', { default: true }) screenshot_after: boolean = true;
 }

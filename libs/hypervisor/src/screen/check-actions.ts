@@ -3,12 +3,15 @@ import type { ScreenSize } from '../hypervisor.port.js';
 import { fieldsOf, type Problem } from './action-fields.js';
 import { actionLimits, type ScreenAction, type ScreenActionType } from './screen-action.js';
 
+/** Of one action; more are not told. */
+const mostUnknown = 20;
+
 /**
  * All of a list before any of it is performed. Absent fields get their defaults; null counts as absent.
  * @throws AppError `invalid_actions` that names every wrong path at once
  */
 export function checkActions(given: readonly object[], screen: ScreenSize): ScreenAction[] {
-  if (given.length > actionLimits.actions) throw invalidActions([{ path: '/actions', code: 'arrayMaxSize', message: `must hold at most ${actionLimits.actions} actions, not ${given.length}` }]);
+  if (given.length > actionLimits.actions) throw invalidActions([{ path: '/actions', code: 'arrayMaxSize', message: `must hold at most ${actionLimits.actions} actions` }]);
   const checked = given.map((action, index) => checkAction(action, pointer('/actions', index), screen));
   const actions = checked.flatMap(({ action }) => action ?? []);
   const violations = [...checked.flatMap((one) => one.violations), ...excesses(actions)];
@@ -25,7 +28,7 @@ function checkAction(given: unknown, path: string, screen: ScreenSize): { action
     return { violations: [{ path: pointer(path, 'type'), code: 'isIn', message: `must be one of ${types.join(', ')}`, ...(suggestion && { suggestion }) }] };
   }
   const fields = fieldsOf[type as ScreenActionType];
-  const unknown = Object.keys(values).filter((name) => !Object.hasOwn(fields, name));
+  const unknown = Object.keys(values).filter((name) => !Object.hasOwn(fields, name)).slice(0, mostUnknown);
   const violations: Violation[] = unknown.map((name) => at(pointer(path, name), { code: 'whitelistValidation', message: `unknown field "${clip(name)}" of ${type}`, suggestion: nearestName(name, Object.keys(fields)) }));
   const read: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {

@@ -26,6 +26,9 @@ export interface Violation {
   suggestion?: string;
 }
 
+/** An answer lists no more; whoever collects mistakes should stop long before. */
+const mostViolations = 500;
+
 export interface AppErrorOptions {
   kind: ErrorKind;
   /** Stable snake_case word that programs may compare; never reused for another meaning. */
@@ -58,7 +61,7 @@ export class AppError extends Error {
     this.hint = options.hint;
     this.retryable = options.retryable ?? (options.kind === 'unavailable' || options.kind === 'quota');
     this.retryAfterSeconds = options.retryAfterSeconds;
-    this.violations = options.violations;
+    this.violations = options.violations?.slice(0, mostViolations);
   }
 
   get fault(): Fault {

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
 import { AppError } from '../errors/app-error.js';
-import { checkInput, nearestName, parseInput, pointer } from './input.js';
+import { checkInput, parseInput } from './input.js';
 import { Doc, schemaOf } from './json-schema.js';
+import { nearestName } from './nearest-name.js';
+import { pointer } from './structure.js';
 
 class SpecStep {
   @Doc('What to run.') @IsString() @MaxLength(10) run: string;

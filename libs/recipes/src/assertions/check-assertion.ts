@@ -2,6 +2,8 @@ import { nearestName, pointer, type JsonSchema, type Violation } from '#libs/pla
 import { assertionTypes, commonParameters, type AssertionType, type AssertionTypeName, type ParameterSpec } from './assertion-types.js';
 
 const maxText = 8_192;
+/** Mistakes of one assertion. */
+const mostTold = 20;
 
 /** Checks the params of one assertion. @param path JSON Pointer of `params` */
 export function checkAssertion(typeName: AssertionTypeName, params: Record<string, unknown>, path: string): Violation[] {
@@ -9,6 +11,7 @@ export function checkAssertion(typeName: AssertionTypeName, params: Record<strin
   const known: Record<string, ParameterSpec> = { ...type.params, ...commonParameters };
   const violations: Violation[] = [];
   for (const [name, value] of Object.entries(params)) {
+    if (violations.length >= mostTold) break;
     const spec = Object.hasOwn(known, name) ? known[name] : undefined;
     if (!spec) {
       const suggestion = nearestName(name, Object.keys(known));

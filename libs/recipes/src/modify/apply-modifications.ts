@@ -6,6 +6,11 @@ import { RecipeDto } from '../schema/recipe.dto.js';
 import { changeList, listChanges } from './list-changes.js';
 import { mergePatch } from './merge-patch.js';
 
+/** The modifications are refused with the first mistake, so what comes after these is not looked at. */
+const mostTold = 200;
+/** More than any list of a recipe may hold, so that it is refused as such. */
+const mostEntries = 2_500;
+
 /**
  * Applies modifications to a recipe: fields of the recipe as a JSON merge patch, then the changes of lists. The result is not
  * checked yet; what is returned as violations is wrong with the modifications themselves, by their own paths.
@@ -15,11 +20,12 @@ export function applyModifications(recipe: JsonObject, modifications: JsonObject
   const patch: JsonObject = {};
   const changes: { key: string; entries: unknown[] }[] = [];
   for (const [key, value] of Object.entries(modifications)) {
+    if (violations.length >= mostTold) break;
     const path = pointer('/modifications', key);
     if (Object.hasOwn(listChanges, key)) {
       const entries = readJsonText(value);
       if (entries === null) continue;
-      if (Array.isArray(entries)) changes.push({ key, entries });
+      if (Array.isArray(entries)) changes.push({ key, entries: entries.slice(0, mostEntries) });
       else violations.push({ path, code: 'is_array', message: 'must be a list' });
     } else if (recipeKeys.has(key)) patch[key] = value;
     else {
@@ -33,7 +39,7 @@ export function applyModifications(recipe: JsonObject, modifications: JsonObject
     if (!change) continue;
     const { list, absent } = changeList(changed, change, entries);
     changed[change.list] = list;
-    for (const entry of absent) violations.push({ path: pointer(pointer('/modifications', key), entries.indexOf(entry)), code: 'nothing_to_remove', message: `is not in ${change.list} of the template` });
+    for (const at of absent.slice(0, mostTold)) violations.push({ path: pointer(pointer('/modifications', key), at), code: 'nothing_to_remove', message: `is not in ${change.list} of the template` });
   }
   return { recipe: changed, violations };
 }

@@ -37,12 +37,12 @@ export const listChanges: Record<string, ListChange> = {
   add_tests: add('tests', field('description'), 'Tests to add.'),
 };
 
-/** @returns the changed list, and the entries that were to be removed and are not there */
-export function changeList(recipe: JsonObject, { list, act, nameOf }: ListChange, entries: unknown[]): { list: unknown[]; absent: unknown[] } {
+/** @returns the changed list, and the places of the entries that were to be removed and are not there */
+export function changeList(recipe: JsonObject, { list, act, nameOf }: ListChange, entries: unknown[]): { list: unknown[]; absent: number[] } {
   const before = Array.isArray(recipe[list]) ? (recipe[list] as unknown[]) : [];
   const names = new Set(entries.map(nameOf));
   const kept = before.filter((entry) => !names.has(nameOf(entry)));
   if (act === 'add') return { list: [...kept, ...entries], absent: [] };
   const there = new Set(before.map(nameOf));
-  return { list: kept, absent: entries.filter((entry) => !there.has(nameOf(entry))) };
+  return { list: kept, absent: entries.flatMap((entry, at) => (there.has(nameOf(entry)) ? [] : [at])) };
 }

@@ -1,11 +1,13 @@
-import { canonicalJson, pointer, schemaOf, type JsonSchema, type Violation } from '#libs/platform';
+import { canonicalJson, checkStructure, pointer, schemaOf, type JsonSchema, type Violation } from '#libs/platform';
 import { RecipeDto } from '../schema/recipe.dto.js';
 import { aliasWrappers, fieldAliases } from './aliases.js';
+import { cutToFit } from './cut-to-fit.js';
 import { isObject, readJsonText, type JsonObject } from './json-values.js';
 import { readRepositoryLine } from './repository-line.js';
 
 /** Deeper values are left alone: the check of the structure refuses them, and recursion must end somewhere. */
 const maxDepth = 32;
+const aliases = fieldAliases.map(({ from }) => from[0] ?? '');
 
 export interface NormalisedRecipe {
   /** The recipe in its canonical spelling; not checked yet. Anything that is no object stays as it came. */
@@ -21,7 +23,9 @@ export interface NormalisedRecipe {
 export function normaliseRecipe(input: unknown, { keepNulls = false } = {}): NormalisedRecipe {
   const read = readJsonText(input);
   if (!isObject(read)) return { recipe: read, violations: [] };
-  const opened = readKnownJson(schemaOf(RecipeDto), openWrappers(read), 0);
+  // Its own violation is told by the check of the schema.
+  if (checkStructure(read)) return { recipe: read, violations: [] };
+  const opened = readKnownJson(schemaOf(RecipeDto), openWrappers(cutToFit(schemaOf(RecipeDto), read, { more: aliases }) as JsonObject), 0);
   const recipe = (keepNulls ? opened : withoutNulls(opened, 0)) as JsonObject;
   const violations = moveAliases(recipe);
   // What an alias brought may be JSON text as well.

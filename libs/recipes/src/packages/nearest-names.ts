@@ -2,32 +2,77 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { distance } from 'fastest-levenshtein';
 
 export const mostNamesCompared = 20;
+/** For all names of one call together; a comparison of long names takes about a microsecond. */
+export const mostComparisons = 40_000;
+const comparisonsPerTurn = 5_000;
+const mostExtensions = 50;
+
+type Compare = (one: string, other: string) => number;
+
+/** The known names by length, and within one length by their first character: those that a slip is most likely to have come from are compared first. */
+export class NameShelves {
+  readonly sorted: readonly string[];
+  readonly #byLength = new Map<number, Map<string, string[]>>();
+
+  constructor(names: readonly string[]) {
+    this.sorted = [...names].sort();
+    for (const name of this.sorted) {
+      const shelf = this.#byLength.get(name.length) ?? new Map<string, string[]>();
+      this.#byLength.set(name.length, shelf);
+      const first = name[0] ?? '';
+      const book = shelf.get(first);
+      if (book) book.push(name);
+      else shelf.set(first, [name]);
+    }
+  }
+
+  /** Names whose length differs by no more than `furthest`: first those that begin alike, the nearest lengths before others. */
+  *around(name: string, furthest: number): Generator<readonly string[]> {
+    const first = name[0] ?? '';
+    const shelves = Array.from({ length: furthest + 1 }, (_, away) => (away ? [name.length - away, name.length + away] : [name.length])).flat().flatMap((length) => this.#byLength.get(length) ?? []);
+    for (const shelf of shelves) yield shelf.get(first) ?? [];
+    for (const shelf of shelves) for (const [letter, names] of shelf) if (letter !== first) yield names;
+  }
+
+  /** Names that begin with it. */
+  beginningWith(start: string): string[] {
+    let from = 0;
+    for (let until = this.sorted.length; from < until; ) {
+      const middle = (from + until) >>> 1;
+      if ((this.sorted[middle] ?? '') < start) from = middle + 1;
+      else until = middle;
+    }
+    const found: string[] = [];
+    for (let at = from; found.length < mostExtensions && this.sorted[at]?.startsWith(start); at++) found.push(this.sorted[at] ?? '');
+    return found;
+  }
+}
 
 /**
- * The known names nearest to each of a few names. A base has 60,000 of them, so the event loop gets a turn after every few thousand
- * comparisons.
+ * The known names nearest to each of a few names. A base has 60,000 of them: the names share one budget of comparisons, which one alone may use whole, and
+ * the event loop gets a turn after every few thousand.
  */
-export async function nearestNames(known: readonly string[], names: readonly string[], limit = 3): Promise<Map<string, string[]>> {
+export async function nearestNames(shelves: NameShelves, names: readonly string[], { limit = 3, compare = distance }: { limit?: number; compare?: Compare } = {}): Promise<Map<string, string[]>> {
+  const asked = names.slice(0, mostNamesCompared);
   const nearest = new Map<string, string[]>();
-  for (const name of names.slice(0, mostNamesCompared)) nearest.set(name, await nearestTo(known, name.slice(0, 64), limit));
+  for (const name of asked) nearest.set(name, await nearestTo(shelves, name.slice(0, 64), { limit, compare, budget: Math.floor(mostComparisons / asked.length) }));
   return nearest;
 }
 
-const comparisonsPerTurn = 5_000;
-
-async function nearestTo(known: readonly string[], name: string, limit: number): Promise<string[]> {
+async function nearestTo(shelves: NameShelves, name: string, { limit, compare, budget }: { limit: number; compare: Compare; budget: number }): Promise<string[]> {
   const furthest = Math.max(2, Math.floor(name.length / 3));
   const candidates: { name: string; away: number }[] = [];
   let compared = 0;
-  for (const other of known) {
-    if (Math.abs(other.length - name.length) <= furthest) {
-      const away = distance(name, other);
+  for (const others of shelves.around(name, furthest)) {
+    if (compared >= budget) break;
+    for (const other of others.slice(0, budget - compared)) {
+      const away = compare(name, other);
       if (away <= furthest) candidates.push({ name: other, away });
       if (++compared % comparisonsPerTurn === 0) await turn();
     }
   }
   // Spelling slips come first; then names that begin with what was asked for ("postgres" means "postgresql").
-  const extended = candidates.length < limit ? known.filter((other) => other.startsWith(name)).slice(0, 50) : [];
+  const extended = candidates.length < limit ? shelves.beginningWith(name) : [];
   const ranked = [...candidates, ...extended.map((other) => ({ name: other, away: furthest + other.length - name.length }))];
   ranked.sort((a, b) => a.away - b.away || Math.abs(a.name.length - name.length) - Math.abs(b.name.length - name.length) || (a.name < b.name ? -1 : 1));
   return [...new Set(ranked.map((candidate) => candidate.name))].slice(0, limit);

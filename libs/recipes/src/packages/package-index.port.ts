@@ -33,7 +33,7 @@ export abstract class PackageIndex {
   abstract state(base: string): Promise<PackageIndexState>;
   /** Names without a version. Unknown bases hold nothing. */
   abstract lookup(base: string, names: readonly string[]): Promise<PackageLookup>;
-  /** Up to `limit` names nearest to each of at most 20 names; others get none. Bounded in time. */
+  /** Up to `limit` names nearest to each of at most 20 names; others get none. Bounded in comparisons. */
   abstract nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>>;
   /** Names that the archive does not have are left out. */
   abstract closure(base: string, names: readonly string[]): Promise<PackageClosure>;

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { EventBus } from '#libs/platform';
-import { nearestNames } from './nearest-names.js';
+import { NameShelves, nearestNames } from './nearest-names.js';
 import { PackageIndexStateEntity } from './package-index.entity.js';
 import { PackageIndex, type IndexedPackage, type PackageClosure, type PackageIndexState, type PackageLookup } from './package-index.port.js';
 import type { FetchedIndex, PackageRecord } from './package-source.port.js';
@@ -15,7 +15,7 @@ const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 /** The package index in PostgreSQL. Only the names of a base are kept in memory, for the search of near ones. */
 @Injectable()
 export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
-  private readonly names = new Map<string, Promise<string[]>>();
+  private readonly names = new Map<string, Promise<NameShelves>>();
 
   constructor(
     private readonly database: DataSource,
@@ -43,7 +43,7 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
   }
 
   async nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>> {
-    return await nearestNames(await this.allNames(base), names, limit);
+    return await nearestNames(await this.allNames(base), names, { limit });
   }
 
   async closure(base: string, names: readonly string[]): Promise<PackageClosure> {
@@ -84,12 +84,12 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
     );
   }
 
-  private allNames(base: string): Promise<string[]> {
+  private allNames(base: string): Promise<NameShelves> {
     const cached = this.names.get(base);
     if (cached) return cached;
     const reading = this.database
-      .query<{ name: string }[]>('SELECT name FROM package_index WHERE base = $1 ORDER BY name', [base])
-      .then((rows) => rows.map(({ name }) => name));
+      .query<{ name: string }[]>('SELECT name FROM package_index WHERE base = $1', [base])
+      .then((rows) => new NameShelves(rows.map(({ name }) => name)));
     this.names.set(base, reading);
     // A failed read must not be remembered.
     reading.catch(() => this.names.delete(base));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakePackageIndex } from '../testing/fake-package-index.js';
-import { nearestNames } from './nearest-names.js';
+import { mostComparisons, NameShelves, nearestNames } from './nearest-names.js';
 import { packageIndexContract } from '../testing/package-index.contract.js';
 
 describe('FakePackageIndex', () => packageIndexContract((packages) => Promise.resolve(new FakePackageIndex({ one: packages }))));
@@ -8,22 +8,27 @@ describe('FakePackageIndex', () => packageIndexContract((packages) => Promise.re
 describe('nearestNames', () => {
   // The longest names of an archive have some 60 characters, and long ones are slow to compare.
   const known = Array.from({ length: 65_000 }, (_, at) => `a-package-with-a-long-name-for-a-library-${at.toString(36)}-${(at * 7919).toString(36)}`);
+  const shelves = new NameShelves([...known, 'postgresql', 'postgresql-15', 'postfix', 'openssh-server']);
 
-  it('gives others a turn while it compares with a whole archive', async () => {
-    let longestTurnMs = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      longestTurnMs = Math.max(longestTurnMs, performance.now() - last);
-      last = performance.now();
-    }, 1);
-    await nearestNames(known, Array.from({ length: 20 }, (_, at) => `a-library-with-a-long-name-for-a-package-${at}-nothing`));
+  it('shares one budget of comparisons among the names, and gives others their turns', async () => {
+    let comparisons = 0;
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    await nearestNames(shelves, Array.from({ length: 20 }, (_, at) => `a-library-with-a-long-name-for-a-package-${at}-nothing`), { compare: () => ++comparisons });
+    expect(comparisons).toBeLessThanOrEqual(mostComparisons);
+    comparisons = 0;
+    await nearestNames(shelves, ['a-library-with-a-long-name-for-a-package-1-nothing'], { compare: () => ++comparisons });
     clearInterval(timer);
-    expect(longestTurnMs).toBeGreaterThan(0);
-    // Without turns it would be all of some five seconds.
-    expect(longestTurnMs).toBeLessThan(1_500);
-  }, 30_000);
+    expect(comparisons).toBe(mostComparisons);
+    expect(turns).toBeGreaterThan(0);
+  });
 
   it('finds what begins with the name', async () => {
-    expect((await nearestNames(['postgresql', 'postgresql-15', 'postfix'], ['postgres'])).get('postgres')?.[0]).toBe('postgresql');
+    expect((await nearestNames(shelves, ['postgres'])).get('postgres')?.[0]).toBe('postgresql');
+  });
+
+  it.each(['openssh-servr', 'opensh-server', 'penssh-server', 'openshs-server'])('finds the slip in %s, though it is one of twenty', async (slip) => {
+    const names = [slip, ...known.slice(0, 19).map((name) => `${name}-nothing`)];
+    expect((await nearestNames(shelves, names)).get(slip)?.[0]).toBe('openssh-server');
   });
 });

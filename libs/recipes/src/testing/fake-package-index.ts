@@ -1,4 +1,4 @@
-import { nearestNames } from '../packages/nearest-names.js';
+import { NameShelves, nearestNames } from '../packages/nearest-names.js';
 import { PackageIndex, type PackageClosure, type PackageIndexState, type PackageLookup } from '../packages/package-index.port.js';
 import type { PackageRecord } from '../packages/package-source.port.js';
 
@@ -37,7 +37,7 @@ export class FakePackageIndex extends PackageIndex {
   }
 
   async nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>> {
-    return await nearestNames([...this.of(base).keys()].sort(), names, limit);
+    return await nearestNames(new NameShelves([...this.of(base).keys()]), names, { limit });
   }
 
   closure(base: string, names: readonly string[]): Promise<PackageClosure> {

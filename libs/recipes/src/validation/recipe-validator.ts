@@ -4,6 +4,7 @@ import { coerceParams } from '../assertions/check-assertion.js';
 import { Catalogue } from '../catalogue/catalogue.js';
 import type { BaseImageDto } from '../catalogue/catalogue.dto.js';
 import { isObject } from '../normalise/json-values.js';
+import { cutToFit } from '../normalise/cut-to-fit.js';
 import { normaliseRecipe } from '../normalise/normalise-recipe.js';
 import { PackageIndex } from '../packages/package-index.port.js';
 import { RecipeDto } from '../schema/recipe.dto.js';
@@ -16,7 +17,7 @@ import { resolveFeatures } from './resolve-features.js';
 import { packagesOfFeatures, resolvePackages, unitsOf } from './resolve-packages.js';
 import { resolveServices } from './resolve-services.js';
 import { rules } from './rules/index.js';
-import { checkSchema, cutLists } from './schema-check.js';
+import { checkSchema } from './schema-check.js';
 
 export interface RecipeValidation {
   valid: boolean;
@@ -63,7 +64,7 @@ export class RecipeValidator {
       return { validation: report(findings, null) };
     }
     // The rules walk every list, so they see no more of an endless one than it takes to refuse it.
-    const draft = cutLists(schemaOf(RecipeDto), recipe) as Draft;
+    const draft = cutToFit(schemaOf(RecipeDto), recipe) as Draft;
     const { instance, violations: wrong, unreadable } = checkSchema(RecipeDto, draft);
     [...violations, ...wrong].forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
     if (unreadable) return { validation: report(findings, null) };
@@ -98,7 +99,7 @@ export class RecipeValidator {
     if (name === undefined) return undefined;
     const base = this.catalogue.findBase(name);
     const available = this.catalogue.availableBases.map(({ id }) => id);
-    if (!base) findings.error('/base_image', 'unknown_base_image', `There is no such base image; there are ${available.join(', ')}.`, nearestName(name, this.catalogue.baseNames));
+    if (!base) findings.error('/base_image', 'unknown_base_image', `There is no such base image; there are ${available.join(', ')}.`, () => nearestName(name, this.catalogue.baseNames));
     else if (!base.available) findings.error('/base_image', 'base_image_unavailable', `${base.title} cannot be used: ${base.unavailable_reason ?? ''} Available are ${available.join(', ')}.`, base.nearest);
     return base;
   }

@@ -36,7 +36,7 @@ function namedFeatures(draft: Draft, catalogue: Catalogue, findings: Findings): 
   return texts(draft, 'features').flatMap(({ value, path }) => {
     const feature = catalogue.findFeature(value);
     if (!feature) {
-      findings.error(path, 'unknown_feature', 'There is no such feature.', nearestName(value, catalogue.featureNames));
+      findings.error(path, 'unknown_feature', 'There is no such feature.', () => nearestName(value, catalogue.featureNames));
       return [];
     }
     const earlier = seen.get(feature.id);

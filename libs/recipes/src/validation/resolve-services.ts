@@ -15,7 +15,7 @@ export function resolveServices(draft: Draft, findings: Findings): ResolvedServi
     if (name === undefined) return;
     const at = Number(path.slice('/services/'.length));
     if (!isServiceId(name)) {
-      findings.error(`${path}/name`, 'unknown_service', `There is no service of this name that can be configured; there are ${Object.keys(serviceConfigs).join(', ')}.`, nearestName(name, Object.keys(serviceConfigs)));
+      findings.error(`${path}/name`, 'unknown_service', `There is no service of this name that can be configured; there are ${Object.keys(serviceConfigs).join(', ')}.`, () => nearestName(name, Object.keys(serviceConfigs)));
       return;
     }
     if (resolved.some((other) => other.name === name)) return findings.error(`${path}/name`, 'duplicate_service', `The service ${name} is configured twice.`);

@@ -1,18 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
 import { schemaOf } from '#libs/platform';
 import { RecipeDto } from '../schema/recipe.dto.js';
-import { checkSchema, cutLists } from './schema-check.js';
+import { cutToFit } from '../normalise/cut-to-fit.js';
+import { checkSchema } from './schema-check.js';
 
 const schema = schemaOf(RecipeDto);
 const users = (count: number, more = {}) => Array.from({ length: count }, (_, at) => ({ username: `u${at}`, ...more }));
 
-describe('cutLists', () => {
+describe('cutToFit', () => {
   it('leaves one entry more than is allowed, at every depth', () => {
-    const cut = cutLists(schema, { users: users(20_000), tests: [{ description: 'd', assertions: users(5_000) }], packages: ['ab'], nonsense: users(300) }) as Record<string, { assertions: unknown[] }[]>;
+    const cut = cutToFit(schema, { users: users(20_000), tests: [{ description: 'd', assertions: users(5_000) }], packages: ['ab'], nonsense: users(300) }) as Record<string, { assertions: unknown[] }[]>;
     expect(cut.users).toHaveLength(101);
     expect(cut.tests?.[0]?.assertions).toHaveLength(201);
     expect(cut.packages).toEqual(['ab']);
     expect(cut.nonsense).toHaveLength(300);
+  });
+
+  it('leaves what the schema knows, and as many other fields as are told', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`k${at}`, at]));
+    const cut = cutToFit(schema, { ...unknown, name: 'a', system: { ...unknown, locale: 'C' } }) as Record<string, object>;
+    expect([Object.keys(cut).length, Object.keys(cut.system ?? {}).length]).toEqual([203, 202]);
+    expect(cut).toMatchObject({ name: 'a', system: { locale: 'C' } });
   });
 });
 

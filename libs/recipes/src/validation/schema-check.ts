@@ -1,5 +1,6 @@
-import { checkInput, pointer, schemaOf, type DtoClass, type JsonSchema, type Violation } from '#libs/platform';
-import { isObject, type JsonObject } from '../normalise/json-values.js';
+import { checkInput, pointer, schemaOf, type DtoClass, type Violation } from '#libs/platform';
+import { cutToFit } from '../normalise/cut-to-fit.js';
+import type { JsonObject } from '../normalise/json-values.js';
 import { itemRules } from '../schema/field.decorators.js';
 
 const wrongType = new Set(['isArray', 'isObject', 'isString', 'isIn', 'isInt', 'isBoolean']);
@@ -13,24 +14,10 @@ export interface SchemaCheck<T> {
 
 /** Checks against a DTO and tells every wrong item of a list by its own path. @param at JSON Pointer of the value */
 export function checkSchema<T extends object>(dto: DtoClass<T>, value: JsonObject, at = ''): SchemaCheck<T> {
-  const { instance, violations } = checkInput(dto, cutLists(schemaOf(dto), value));
+  const { instance, violations } = checkInput(dto, cutToFit(schemaOf(dto), value));
   const unreadable = violations.some(({ path, code }) => code === 'tooDeep' || code === 'tooLarge' || code === 'malformed' || /(^|\/)(__proto__|constructor|prototype)$/.test(path));
   const told = unreadable ? violations : withoutEchoes(violations).flatMap((violation) => eachItem(violation, value));
   return { ...(instance && { instance }), violations: told.map((violation) => ({ ...violation, path: at + violation.path })), unreadable };
-}
-
-/**
- * A list that is too long is still checked item by item by class-validator; one item beyond the limit is enough to be refused.
- */
-export function cutLists(schema: JsonSchema | undefined, value: unknown, depth = 0): unknown {
-  if (!schema || depth > 32) return value;
-  if (Array.isArray(value)) {
-    const most = typeof schema.maxItems === 'number' ? schema.maxItems : Infinity;
-    return (value.length > most ? value.slice(0, most + 1) : value).map((item) => cutLists(schema.items, item, depth + 1));
-  }
-  const { properties } = schema;
-  if (!isObject(value) || !properties) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, Object.hasOwn(properties, key) ? cutLists(properties[key], child, depth + 1) : child]));
 }
 
 /** Where the type is wrong, the other rules of the field, and of what would be inside it, say nothing more. */

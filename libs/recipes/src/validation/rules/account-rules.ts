@@ -37,9 +37,10 @@ export const sudoWithoutPassword: Rule = ({ draft, findings }) => {
 export const knownGroups: Rule = ({ draft, findings, resolution }) => {
   if (!resolution?.base.archive) return;
   const known = knownAccounts({ draft, resolution });
+  const names = [...known];
   for (const { value, path } of objects(draft, 'users')) {
     for (const group of texts(value, 'groups', path)) {
-      if (!known.has(group.value)) findings.error(group.path, 'unknown_group', `No group ${group.value} comes with the base or a feature, and \`groups\` does not make it.`, nearestName(group.value, [...known]));
+      if (!known.has(group.value)) findings.error(group.path, 'unknown_group', `No group ${group.value} comes with the base or a feature, and \`groups\` does not make it.`, () => nearestName(group.value, names));
     }
   }
 };
