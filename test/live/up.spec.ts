@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,6 +61,8 @@ describe('openfactory up', () => {
     const client = await connect(await start().ready());
     expect((await client.listTools()).tools.length).toBeGreaterThan(0);
     await client.close();
+    const { mode, uid, gid } = await stat(path.join(data.dir, 'builds'));
+    expect([mode & 0o777, uid, gid]).toEqual(account ? [0o710, 0, account.gid] : [0o700, process.getuid?.(), process.getgid?.()]);
     const left = async () => (await Promise.all(['builds/cache/configure', 'builds/work', 'vms/machines', 'vms/templates', 'vms/snapshots'].map((name) => readdir(path.join(data.dir, name))))).flat();
     for (const patience = Date.now() + 20_000; (await left()).length && Date.now() < patience; ) await sleep(50);
     expect(await left()).toEqual([]);

@@ -8,7 +8,7 @@ import { copyCluster } from './cluster-copy.js';
 import { manifestName, newManifest, refusal } from './manifest.js';
 
 /** Not saved: the cluster has its own way; programs, indices and sockets are made again, and a stale socket lock would stop the next start. */
-const remade = ['database', 'postgresql', 'package-index', 'run', 'builds'];
+const remade = ['database', 'postgresql', 'package-index', 'run', 'builds', 'boot-checks'];
 /** Half-made files; and of VMs what is made again: saved states, and what a guest holds only while it runs. */
 const leftOut = ['*.partial', 'vms/snapshots/*', 'vms/templates/*', 'vms/machines/*/guest-*'].map((pattern) => `--exclude=${pattern}`);
 

@@ -22,6 +22,8 @@ export interface PipelineParts {
   disk: DiskGuard;
   /** Scratch directories of running builds. */
   workDir: string;
+  /** Where images are booted; what is there belongs to a boot that runs. */
+  bootDir?: string;
   /** Called when no build runs any more. */
   tidy: () => Promise<void>;
 }
@@ -55,8 +57,9 @@ export class LayeredBuildPipeline extends BuildPipeline {
 
   /** What is half-made or in a scratch place while no build runs is of no use to anybody: to be asked before the first one. */
   async leftOvers(): Promise<string[]> {
-    const scratch = await readdir(this.parts.workDir).catch(() => []);
-    return [...(await this.parts.cache.partials()), ...scratch.map((name) => path.join(this.parts.workDir, name))];
+    const { workDir, bootDir, cache } = this.parts;
+    const scratch = await Promise.all([workDir, ...(bootDir ? [bootDir] : [])].map(async (dir) => (await readdir(dir).catch(() => [])).map((name) => path.join(dir, name))));
+    return [...(await cache.partials()), ...scratch.flat()];
   }
 
   /** What could not be removed before is tried again; artifacts wait for whoever takes them over. */

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBoot, usualGuestSize, type BootOffers, type Hypervisor } from '#libs/hypervisor';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { voicesOf } from '../configure/guest-helper.renderer.js';
 import { persistenceLabelOf } from '../iso/iso-identity.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
-import { makeOwnedDir, removeTree } from '../tree/owned-dir.js';
+import { discardTree, makeOwnedDir } from '../tree/owned-dir.js';
 
 /** Under emulation a minimal image takes 25 to 90 s; a loaded host several times that. */
 const withinMs = 15 * 60_000;
@@ -19,6 +19,8 @@ export class BootStage extends BuildStage {
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly offers: BootOffers,
+    /** Where guests have their directories: where layers are, nobody's account may enter but the build's. */
+    private readonly bootDir: string,
   ) {
     super();
   }
@@ -27,11 +29,20 @@ export class BootStage extends BuildStage {
     return { image: image?.sha256, services: servicesOf(resolution.units), voices: voicesOf(resolution) };
   }
 
-  async make({ input, image, resolution }: PipelineState, outDir: string, { signal, progress, log }: StageContext): Promise<void> {
-    if (!image) throw new Error('boot needs an image');
+  async make(state: PipelineState, outDir: string, context: StageContext): Promise<void> {
     await makeOwnedDir(outDir);
-    const guestDir = path.join(outDir, 'guest');
-    await makeOwnedDir(guestDir);
+    await mkdir(this.bootDir, { recursive: true, mode: 0o711 });
+    const guestDir = await mkdtemp(path.join(this.bootDir, 'boot-'));
+    try {
+      await chmod(guestDir, 0o711);
+      await this.check(state, { outDir, guestDir }, context);
+    } finally {
+      await discardTree(guestDir);
+    }
+  }
+
+  private async check({ input, image, resolution }: PipelineState, { outDir, guestDir }: { outDir: string; guestDir: string }, { signal, progress, log }: StageContext): Promise<void> {
+    if (!image) throw new Error('boot needs an image');
     const kept = await this.offers.offer({ ownerId: input.ownerId, imageSha256: image.sha256, persistenceLabel: persistenceLabelOf(image.id), ...usualGuestSize });
     const check = { isoPath: image.path, firmware: 'bios' as const, ...usualGuestSize, voices: voicesOf(resolution), services: servicesOf(resolution.units), deadlineMs: withinMs, workDir: guestDir, ...(kept && { kept }) };
     const report = await checkBoot(this.hypervisor, check, signal, progress).finally(() => kept?.close());
@@ -48,7 +59,6 @@ export class BootStage extends BuildStage {
     await writeFile(path.join(outDir, 'boot.json'), `${JSON.stringify(facts, null, 2)}\n`);
     await writeFile(path.join(outDir, 'serial.log'), serialTail);
     if (screenshot) await writeFile(path.join(outDir, 'screenshot.png'), screenshot);
-    await removeTree(guestDir);
   }
 
   take(state: PipelineState, outDir: string): Promise<void> {

@@ -31,7 +31,7 @@ while (@words) {
 /** The recipe's layer: files, users, settings, units. Written from inside the tree, so that no link in it leads a write out of it. */
 export class ConfigureStage extends BuildStage {
   readonly name = 'configure';
-  readonly version = 2;
+  readonly version = 3;
 
   inputs({ layers, recipe, resolution, aptSources }: PipelineState): unknown {
     return { below: layers.map(({ key }) => key), plan: planImage(recipe, resolution, aptSources).steps.map((step) => ('path' in step ? { ...step, content: step.content.toString('base64') } : step)) };

@@ -36,7 +36,7 @@ const install = [
  */
 export class PackagesStage extends BuildStage {
   readonly name = 'packages';
-  readonly version = 1;
+  readonly version = 2;
 
   constructor(private readonly limits: InstallLimits = usualLimits) {
     super();

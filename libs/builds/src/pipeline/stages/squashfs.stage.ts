@@ -19,7 +19,7 @@ export const squashfsBlockBytes = 262_144;
  */
 export class SquashfsStage extends BuildStage {
   readonly name = 'squashfs';
-  readonly version = 4;
+  readonly version = 5;
 
   constructor(private readonly cache: StageCache) {
     super();

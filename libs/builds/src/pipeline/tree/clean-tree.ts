@@ -1,3 +1,4 @@
+import { requireShortPaths } from './path-length.js';
 import { runInTree, runOnTree } from './tree-sandbox.js';
 
 /** What must not be in an image: identities, secrets, caches, logs, and whatever differs between two installations of the same packages. */
@@ -26,9 +27,11 @@ export interface CleanOptions {
   signal: AbortSignal;
 }
 
+/** @throws AppError `path_too_long` */
 export async function cleanTree(tree: string, { lowers, epochSeconds, signal }: CleanOptions): Promise<void> {
   const args = ['-c', script, 'sh', String(Math.floor(epochSeconds / 86_400)), ...unwanted];
   if (lowers.length) {
+    await requireShortPaths(tree, signal);
     await runInTree('/bin/sh', args, { lowers, upper: tree, deadlineMs: 120_000, signal });
     return;
   }

@@ -4,18 +4,25 @@ import { runOnTree } from './tree-sandbox.js';
  * overlayfs in a user namespace marks a directory that hides the one below with the attribute `user.overlay.opaque`, which the live system's
  * overlayfs does not read. Whiteouts (character devices 0:0) for everything that it hides say the same and are read everywhere
  * (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"). The attributes are then taken away: they hold inode
- * numbers, and no two builds would be equal. The program is constant; directories are its arguments.
+ * numbers, and no two builds would be equal. The program is constant; directories are its arguments, the layer and those below it, the lowest first.
+ *
+ * A recipe's own links are in these trees, so no name is looked up through one: what is below a directory is looked for only where each directory
+ * above was seen to be one itself, and, as overlayfs does it, no deeper than the first layer where it is something else.
  */
 const program = String.raw`
 use strict; use warnings;
+no warnings 'recursion';
 my ($upper, @below) = @ARGV;
-sub names { my ($dir) = @_; opendir(my $handle, $dir) or return (); return grep { $_ ne '.' && $_ ne '..' } readdir $handle; }
+sub names { my ($dir) = @_; opendir(my $handle, $dir) or die "$dir: $!"; return grep { $_ ne '.' && $_ ne '..' } readdir $handle; }
+sub directories {
+  my @found;
+  for (@_) { my $dir = $_; lstat $dir or next; -d _ or last; push @found, $dir; }
+  return @found;
+}
 sub settle {
-  my ($path, $hidden) = @_;
-  my $here = $upper . $path;
-  my $opaque = !$hidden && opaque($here);
-  my @lower = grep { -d $_ && !-l $_ } map { $_ . $path } @below;
-  if ($hidden || $opaque) {
+  my ($here, $hidden, @lower) = @_;
+  my $opaque = $hidden || opaque($here);
+  if ($opaque) {
     my %mine = map { $_ => 1 } names($here);
     for my $dir (@lower) {
       for my $name (names($dir)) {
@@ -25,8 +32,8 @@ sub settle {
     }
   }
   for my $name (names($here)) {
-    my $child = "$here/$name";
-    settle("$path/$name", $hidden || $opaque) if -d $child && !-l $child;
+    lstat "$here/$name" or die "$here/$name: $!";
+    settle("$here/$name", $opaque, directories(map { "$_/$name" } @lower)) if -d _;
   }
 }
 my %opaque;
@@ -34,7 +41,7 @@ sub opaque { return $opaque{$_[0]}; }
 open(my $found, '-|', 'getfattr', '-R', '-h', '-P', '--absolute-names', '-m', '^user\.overlay\.opaque$', '--', $upper) or die "getfattr: $!";
 while (<$found>) { chomp; if (/^# file: (.*)$/s) { my $name = $1; $name =~ s/\\([0-7]{3})/chr oct $1/ge; $opaque{$name} = 1; } }
 close $found;
-settle('', 0);
+settle($upper, 0, reverse @below);
 for my $attribute (qw(opaque origin impure nlink redirect metacopy uuid upper protattr)) {
   open(my $list, '-|', 'getfattr', '-R', '-h', '-P', '--absolute-names', '-m', "^user\\.overlay\\.$attribute\$", '--', $upper) or die "getfattr: $!";
   while (<$list>) { chomp; if (/^# file: (.*)$/s) { my $name = $1; $name =~ s/\\([0-7]{3})/chr oct $1/ge; system('setfattr', '-h', '-x', "user.overlay.$attribute", '--', $name) == 0 or die "setfattr: $?"; } }

@@ -1,4 +1,4 @@
-import { chown, mkdir } from 'node:fs/promises';
+import { chmod, chown, mkdir } from 'node:fs/promises';
 import { buildAccount, discardTree as discardAnyTree, diskUsage, removeTree as removeAnyTree } from '#libs/platform';
 
 /** A directory that the build account may write to. */
@@ -6,6 +6,17 @@ export async function makeOwnedDir(dir: string): Promise<void> {
   const account = await buildAccount();
   await mkdir(dir, { recursive: true, mode: 0o755 });
   if (account) await chown(dir, account.uid, account.gid);
+}
+
+/**
+ * A directory that nobody enters but the factory and the build account: in the trees below it are set-uid programs, which would run as the ids of the
+ * account for whoever reached them.
+ */
+export async function makeEnclosedDir(dir: string): Promise<void> {
+  const account = await buildAccount();
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  if (account) await chown(dir, 0, account.gid);
+  await chmod(dir, account ? 0o710 : 0o700);
 }
 
 /** Removes a directory whose files may belong to the build account's subordinate ids. @throws AppError `tree_not_removed` */
