@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { root, setup } from './setup.mjs';
 import { SetupProblem, runScript } from './setup/problem.mjs';
-import { pinnedNodeEnvironment } from './setup/programs.mjs';
+import { pinnedNode, pinnedNodeEnvironment } from './setup/pinned-node.mjs';
 import { supervise } from './supervise.mjs';
 
 const suffix = '.bench.mjs';
@@ -17,5 +17,5 @@ await runScript(async ([name, ...args]) => {
   }
   await setup();
   const file = path.join(benchDir, `${name}${suffix}`);
-  return supervise(path.join(root, 'node_modules/.bin/node'), ['--expose-gc', file, ...args], { env: pinnedNodeEnvironment(root) });
+  return supervise(pinnedNode(root), ['--expose-gc', file, ...args], { env: pinnedNodeEnvironment(root) });
 });

@@ -3,13 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { productContext, root, setup } from './setup.mjs';
+import { pinnedNode, pinnedNodeEnvironment, systemNodeEnvironment } from './setup/pinned-node.mjs';
 import { SetupProblem, runScript } from './setup/problem.mjs';
-import { pinnedNodeEnvironment, run } from './setup/programs.mjs';
+import { run } from './setup/programs.mjs';
 import { jestRows } from './test/jest-report.mjs';
 import { select, staticChecks } from './test/selection.mjs';
 import { summarise } from './test/summary.mjs';
-
-const environment = pinnedNodeEnvironment(root);
 
 async function timed(work) {
   const began = performance.now();
@@ -19,7 +18,7 @@ async function timed(work) {
 
 async function staticCheck(name) {
   console.log(`\n== ${name}`);
-  const { code, seconds } = await timed(() => run('npm', ['run', '--silent', ...staticChecks[name]], { cwd: root, env: environment, inherit: true, tied: true }));
+  const { code, seconds } = await timed(() => run('npm', ['run', '--silent', ...staticChecks[name]], { cwd: root, env: systemNodeEnvironment(), inherit: true, tied: true }));
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], seconds };
 }
 
@@ -28,9 +27,8 @@ async function jest(args) {
   const dir = mkdtempSync(path.join(tmpdir(), 'openfactory-jest-'));
   const reportFile = path.join(dir, 'report.json');
   try {
-    const node = path.join(root, 'node_modules/.bin/node');
     const options = ['--experimental-vm-modules', '--no-warnings', path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--ci', '--json', `--outputFile=${reportFile}`];
-    const { code } = await run(node, [...options, ...args], { cwd: root, env: environment, inherit: true, tied: true });
+    const { code } = await run(pinnedNode(root), [...options, ...args], { cwd: root, env: pinnedNodeEnvironment(root), inherit: true, tied: true });
     return jestRows(readReport(reportFile), code, root);
   } finally {
     rmSync(dir, { recursive: true, force: true });

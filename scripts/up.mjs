@@ -2,11 +2,10 @@
 import path from 'node:path';
 import { root, setup } from './setup.mjs';
 import { runScript } from './setup/problem.mjs';
-import { pinnedNodeEnvironment } from './setup/programs.mjs';
+import { pinnedNode, pinnedNodeEnvironment } from './setup/pinned-node.mjs';
 import { supervise } from './supervise.mjs';
 
 await runScript(async (args) => {
   await setup();
-  const node = path.join(root, 'node_modules/.bin/node');
-  return supervise(node, [path.join(root, 'bin/openfactory'), 'up', ...args], { env: pinnedNodeEnvironment(root) });
+  return supervise(pinnedNode(root), [path.join(root, 'bin/openfactory'), 'up', ...args], { env: pinnedNodeEnvironment(root) });
 });

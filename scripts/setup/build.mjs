@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pinnedNode, pinnedNodeEnvironment } from './pinned-node.mjs';
 import { SetupProblem } from './problem.mjs';
-import { lastLines, pinnedNodeEnvironment, run } from './programs.mjs';
+import { lastLines, run } from './programs.mjs';
 
 const sources = ['apps', 'libs', 'migrations', 'web', 'package.json', 'tsconfig.json', '.swcrc', 'nest-cli.json'];
 const stampFile = (root) => path.join(root, 'dist/.openfactory-build');
@@ -44,7 +45,7 @@ export const buildStep = {
     rmSync(stampFile(root), { force: true });
     // The server first: it empties dist.
     for (const command of [['node_modules/@nestjs/cli/bin/nest.js', 'build', 'api'], ['node_modules/vite/bin/vite.js', 'build', 'web']]) {
-      const { code, output } = await run(path.join(root, 'node_modules/.bin/node'), command, { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
+      const { code, output } = await run(pinnedNode(root), command, { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
       if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
     }
     writeFileSync(stampFile(root), hash);

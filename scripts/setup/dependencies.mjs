@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pinnedNode, systemNodeEnvironment } from './pinned-node.mjs';
 import { SetupProblem } from './problem.mjs';
-import { find, lastLines, run, systemNodeEnvironment } from './programs.mjs';
+import { find, lastLines, run } from './programs.mjs';
 
 /** node_modules is about 0.7 GB; npm unpacks beside its cache. */
 const neededBytes = 2e9;
@@ -24,7 +25,7 @@ const sha256 = (text) => createHash('sha256').update(text).digest('hex');
  */
 export function isInstalled(root) {
   const lock = read(lockFile(root));
-  if (lock === undefined || !existsSync(path.join(root, 'node_modules/.bin/node'))) return false;
+  if (lock === undefined || !existsSync(pinnedNode(root))) return false;
   return read(stampFile(root)) === sha256(lock) || agreesWithLock(lock, read(path.join(root, 'node_modules/.package-lock.json')));
 }
 
@@ -54,7 +55,7 @@ export const dependenciesStep = {
     // Included by name, because NODE_ENV=production or an .npmrc would leave out the build tools, or Node 24 and PostgreSQL.
     const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'], { cwd: root, env: environment, tied: true });
     if (code !== 0) throw new SetupProblem(npmProblem(output));
-    if (!existsSync(path.join(root, 'node_modules/.bin/node'))) throw new SetupProblem('npm did not install the pinned Node.js for this machine: remove "omit=optional" from the npm configuration and start again.');
+    if (!existsSync(pinnedNode(root))) throw new SetupProblem('npm did not install the pinned Node.js for this machine: remove "omit=optional" from the npm configuration and start again.');
     writeFileSync(stampFile(root), sha256(readFileSync(lockFile(root), 'utf8')));
   },
 };

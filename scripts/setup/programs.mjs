@@ -34,14 +34,3 @@ export function find(program, searchPath = process.env.PATH ?? '') {
 export function lastLines(output, count = 3) {
   return output.trim().split('\n').map((line) => line.trim()).filter(Boolean).slice(-count).join(' | ');
 }
-
-/** The environment in which `node` is the pinned Node 24, as in `npm run`. */
-export function pinnedNodeEnvironment(root) {
-  return { ...process.env, PATH: [path.join(root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(path.delimiter) };
-}
-
-/** npm must not run on the Node below node_modules that it is about to replace. */
-export function systemNodeEnvironment() {
-  const dirs = (process.env.PATH ?? '').split(path.delimiter).filter((dir) => !dir.endsWith('node_modules/.bin'));
-  return { ...process.env, PATH: dirs.join(path.delimiter) };
-}

@@ -118,7 +118,7 @@ describe('the npm packages', () => {
 
   it('are redone without a stamp or npm’s own record, and for another lock', async () => {
     await write('package-lock.json', lock);
-    await write('node_modules/.bin/node', '');
+    await write(`node_modules/node-linux-${process.arch}/bin/node`, '');
     expect(dependencies.isInstalled(dir)).toBe(false); // npm ci was killed before it ended
     await write('node_modules/.package-lock.json', tree('1.0.0'));
     expect(dependencies.isInstalled(dir)).toBe(true); // somebody ran npm ci by hand
