@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { loadClientSettings } from '#libs/platform';
+import { endpointOf } from './stdio/factory-endpoint.js';
 import { StdioBridge } from './stdio/stdio-bridge.js';
 
 export function registerMcpCommand(program: Command): void {
@@ -11,7 +12,7 @@ export function registerMcpCommand(program: Command): void {
     .action(async ({ toolsets, readonly }: { toolsets?: string; readonly?: boolean }) => {
       const { url, apiKey } = loadClientSettings();
       const bridge = new StdioBridge({
-        endpoint: `${url.href.replace(/\/$/, '')}/api/mcp`,
+        ...endpointOf(url),
         headers: {
           ...(apiKey && { authorization: `Bearer ${apiKey}` }),
           ...(toolsets && { 'x-mcp-toolsets': toolsets }),
@@ -19,7 +20,10 @@ export function registerMcpCommand(program: Command): void {
         },
         input: process.stdin,
         write: (line) => process.stdout.write(`${line}\n`),
+        note: (text) => process.stderr.write(`${text}\n`),
       });
+      // The client is gone, and with it everybody who could be told.
+      process.stdout.on('error', () => process.exit(0));
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void bridge.close().then(() => process.exit(0)));
       await bridge.run();
       process.exit(0);
