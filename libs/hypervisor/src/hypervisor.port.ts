@@ -123,6 +123,12 @@ export abstract class GuestHelper {
   abstract sync(): Promise<void>;
 }
 
+/** A way to whoever is in a guest that was closed because the guest flooded it, and the sentence that says so. */
+export interface ClosedPort {
+  port: 'agent' | 'helper';
+  why: string;
+}
+
 /** A running machine. What it says is a stranger's word: bounded in size and time, and fit for no decision about anything but itself. */
 export abstract class Guest {
   /** Everything it printed on its first serial port, up to a cap. */
@@ -130,6 +136,8 @@ export abstract class Guest {
   /** Settles once the guest is gone and nothing of it runs any more; never rejects. */
   abstract readonly ended: Promise<GuestEnd>;
   abstract readonly helper: GuestHelper;
+  /** Tells of each port that is closed, or was before; it stays so as long as the guest runs, and calls that need it throw `guest_flooded`. */
+  abstract onPortClosed(listener: (closed: ClosedPort) => void): void;
   /** The end of what it printed on its first serial port. */
   abstract serialText(): string;
   /** @throws AppError `guest_ended`, or the signal's reason */

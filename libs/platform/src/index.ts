@@ -5,6 +5,8 @@ export { CallerResolver, anonymousCaller, ownGrant, type Caller, type CallerEvid
 export { CallerService, credentialsRequired, invalidApiKey } from './caller/caller.service.js';
 export type { AuditEdge, AuditEvent, RefusedCredentials } from './audit/audit-entry.js';
 export { AuditLog } from './audit/audit-log.js';
+export { PacedReader, type ReadingPace } from './flow/paced-reader.js';
+export { TokenBucket } from './flow/token-bucket.js';
 export { objectIdIn } from './audit/object-id.js';
 export { AnonymousDisk, type DiskMeasure } from './limits/anonymous-disk.service.js';
 export { CallLimits, widerLimits } from './limits/call-limits.js';

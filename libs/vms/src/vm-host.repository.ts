@@ -47,6 +47,14 @@ export class VmHostRepository {
     return true;
   }
 
+  /** Something that does not work in a VM that runs on. */
+  async noteFault(id: string, reason: VmReason, error: VmError): Promise<void> {
+    await this.database.transaction(async (manager) => {
+      const [, changed] = await manager.query<[unknown[], number]>("UPDATE vm SET reason = $2, error = $3, updated_at = now() WHERE id = $1 AND state = 'running'", [id, reason, JSON.stringify(error)]);
+      if (changed) await this.tell(manager, vmChanged, id);
+    });
+  }
+
   async delete(id: string): Promise<void> {
     await this.database.transaction(async (manager) => {
       await manager.delete(VmEntity, { id });

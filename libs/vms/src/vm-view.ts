@@ -42,6 +42,7 @@ export function nextStepOf({ state, reason, startedAt, name }: Vm, expectedSecon
     case 'restoring':
       return `Ask list_vms in about ${seconds} seconds; it is running then.`;
     case 'running':
+      if (reason === 'port_closed') return 'A port of it was closed, as its error says; screenshot_vm and interact_vm work on, and stop_vm and start_vm open the port again.';
       return reason === 'power_ignored' ? `It did not obey its power button within a minute and runs on; call stop_vm with force to end ${name} at once.` : 'Call screenshot_vm to see its screen, and interact_vm to use it.';
     case 'stopping':
       return 'It shuts down; ask list_vms in some seconds, or call stop_vm with force to end it at once.';

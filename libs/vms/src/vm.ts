@@ -26,10 +26,10 @@ export const isLive = (state: VmState): boolean => liveStates.includes(state);
 export const startableStates = statesBefore('creating').filter((state) => !isLive(state));
 
 /** Why a VM is in its state, where the state does not say it all. */
-export const vmReasons = ['stopped_by_caller', 'forced_off', 'powered_off', 'factory_stopped', 'factory_died', 'idle', 'guest_died', 'start_failed', 'power_ignored', 'host_lost'] as const;
+export const vmReasons = ['stopped_by_caller', 'forced_off', 'powered_off', 'factory_stopped', 'factory_died', 'idle', 'guest_died', 'start_failed', 'power_ignored', 'port_closed', 'host_lost'] as const;
 export type VmReason = (typeof vmReasons)[number];
 
-/** Why a VM failed, as the caller is told. */
+/** Why a VM failed, or what does not work in one that runs, as the caller is told. */
 export interface VmError {
   reason: string;
   message: string;

@@ -83,7 +83,7 @@ export class VmDetails {
   @Out('The build whose image it runs.', text) build_id: string;
   @Out('creating (its system boots), restoring (made from a snapshot), running, stopping, stopped, failed, or lost (its host is not heard of).', { type: 'string', enum: [...vmStates] }) state: VmState;
   @Out('Why it is in this state, where that says more.', { type: ['string', 'null'], enum: [...vmReasons, null] }) reason: VmReason | null;
-  @Out('Why it failed.', { anyOf: [schemaRef('VmFault'), { type: 'null' }] }) error: VmFault | null;
+  @Out('Why it failed, or what does not work in one that runs.', { anyOf: [schemaRef('VmFault'), { type: 'null' }] }) error: VmFault | null;
   @Out('Memory in MiB.', integer) memory_mb: number;
   @Out('Virtual processors.', integer) vcpus: number;
   @Out('none or egress.', { type: 'string', enum: ['none', 'egress'] }) network: 'none' | 'egress';

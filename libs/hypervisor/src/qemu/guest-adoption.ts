@@ -2,10 +2,9 @@ import { openSync } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { discardTree } from '#libs/platform';
-import { GuestAgentClient } from './guest-agent-client.js';
-import { GuestHelperClient } from './guest-helper-client.js';
-import { connectQmp } from './guest-launch.js';
+import { connectQmp, memoryIn } from './guest-launch.js';
 import { GuestPlace, ownName, placePrefix } from './guest-place.js';
+import { GuestPorts } from './guest-ports.js';
 import { readRecord, removeRecord, type GuestRecord } from './guest-record.js';
 import { processorsOf, type HostProcessors } from './host-processors.js';
 import { pluggedByOthers } from './network-cable.js';
@@ -26,7 +25,8 @@ export async function adoptGuest(workDir: string, host: HostProcessors): Promise
   return guest;
 }
 
-async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord, host: HostProcessors): Promise<QemuGuest | undefined> {
+async function takeOver(record: GuestRecord, host: HostProcessors): Promise<QemuGuest | undefined> {
+  const { spec, processes, place: name, serialLog } = record;
   if (!isAlive(processes.qemu)) return undefined;
   const place = await GuestPlace.open(path.join(spec.workDir, name));
   let qmp: QmpClient | undefined;
@@ -37,11 +37,10 @@ async function takeOver({ spec, processes, place: name, serialLog }: GuestRecord
     // One that stands still was being started, restored or saved by a factory that did not come to the end of it.
     if (named.name !== name || status.running !== true) throw new Error('it is not the guest that was recorded, or does not run');
     const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
-    const agent = new GuestAgentClient(await place.connect(socketNames.agent));
-    const helper = new GuestHelperClient(await place.connect(socketNames.helper));
+    const ports = await GuestPorts.open(place, memoryIn(record));
     const share = host.note(processorsOf(processes.qemu.pid));
     void process.closed.then(() => share.release());
-    return new QemuGuest({ process, qmp, agent, helper, serial, place, cable: pluggedByOthers, spec });
+    return new QemuGuest({ process, qmp, ports, serial, place, cable: pluggedByOthers, spec });
   } catch (error) {
     qmp?.close();
     await place.close();

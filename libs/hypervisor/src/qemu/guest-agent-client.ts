@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterHostTime, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { ExecuteOptions, ExecuteResult } from '../hypervisor.port.js';
-import { LineSocket, parseObject } from './line-socket.js';
+import { LineSocket, parseObject, type UnaskedBudget } from './line-socket.js';
 
 const mark = 0xff;
+/** Answers that come too late are dropped; there are never many. */
+const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 4 << 20, bytesPerSecond: 64 << 10 };
 const firstPollMs = 20;
 const slowestPollMs = 500;
 
@@ -16,7 +18,8 @@ const slowestPollMs = 500;
  */
 export class GuestAgentClient {
   readonly #line: LineSocket;
-  #waiting: ((message: Record<string, unknown>, isMarked: boolean) => void) | undefined;
+  /** Tells whether that is what was waited for. */
+  #waiting: ((message: Record<string, unknown>, isMarked: boolean) => boolean) | undefined;
   #fail: ((error: Error) => void) | undefined;
   #closedBy: Error | undefined;
   #inStep = false;
@@ -26,8 +29,9 @@ export class GuestAgentClient {
   constructor(
     socket: Socket,
     private readonly callDeadlineMs = 20_000,
+    private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
-    this.#line = new LineSocket(socket, { peer: 'guest agent', onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, { peer: 'guest agent', budget: lateBudget, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
   }
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
@@ -64,8 +68,8 @@ export class GuestAgentClient {
     }
   }
 
-  close(): void {
-    this.#line.close(guestError('guest_peer_failed', 'The connection to the guest agent was closed.'));
+  close(why: Error = guestError('guest_peer_failed', 'The connection to the guest agent was closed.')): void {
+    this.#line.close(why);
   }
 
   #call(command: string, args: Record<string, unknown>, endsAt: number): Promise<unknown> {
@@ -114,26 +118,28 @@ export class GuestAgentClient {
       const stopClock = afterHostTime(deadlineMs, () => this.#fail?.(failed(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting = (message, isMarked) => {
-        if (!wanted(message, isMarked)) return;
+        if (!wanted(message, isMarked)) return false;
         stop();
         resolve(message);
+        return true;
       };
       if (signal?.aborted) return onAbort();
       this.#line.write(request);
     });
   }
 
-  #receive(line: Buffer): void {
+  #receive(line: Buffer): boolean {
     const markAt = line.lastIndexOf(mark);
     const text = line.subarray(markAt + 1);
     // Out of step, half an old line may come before the mark: what cannot be read is dropped until the mark is seen.
-    if (markAt === -1 && !this.#inStep) return;
-    if (text.length > 0) this.#waiting?.(parseObject(text), markAt !== -1);
+    if (!this.#waiting || text.length === 0 || (markAt === -1 && !this.#inStep)) return false;
+    return this.#waiting(parseObject(text), markAt !== -1);
   }
 
   #end(error: Error): void {
     this.#closedBy = error;
     this.#fail?.(error);
+    this.onClosed(error);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { afterHostTime, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
-import { LineSocket } from './line-socket.js';
+import { LineSocket, type UnaskedBudget } from './line-socket.js';
 
 /** Of the protocol (guest/openfactory-helper), both ways. */
 const lineBytes = 64 << 10;
@@ -11,6 +11,8 @@ const lineBytes = 64 << 10;
 export const helperProtocol = '2';
 const replyForm = /^(\d{1,15}) (ok|error)((?: (?:=|[A-Za-z0-9+/]+={0,2}))*)\r?$/;
 const typeBytes = 4_096;
+/** Answers that come too late are dropped; there are never many. */
+const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 1 << 20, bytesPerSecond: 64 << 10 };
 /** How far behind a clone's clock may be, and how often that is tried for. */
 const clockMs = 500;
 const clockTries = 20;
@@ -31,8 +33,9 @@ export class GuestHelperClient {
   constructor(
     socket: Socket,
     private readonly callDeadlineMs = 20_000,
+    private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
-    this.#line = new LineSocket(socket, { peer: 'guest helper', maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, { peer: 'guest helper', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
   }
 
   /** Asks again and again until the helper answers one of the questions: before it runs, nobody reads the port. @throws the signal's reason; AppError */
@@ -82,8 +85,8 @@ export class GuestHelperClient {
     await this.#call('sync', [], this.callDeadlineMs);
   }
 
-  close(): void {
-    this.#line.close(guestError('guest_peer_failed', 'The connection to the guest helper was closed.'));
+  close(why: Error = guestError('guest_peer_failed', 'The connection to the guest helper was closed.')): void {
+    this.#line.close(why);
   }
 
   #call(verb: string, values: (Buffer | string)[], deadlineMs: number, signal?: AbortSignal): Promise<Buffer[]> {
@@ -107,18 +110,20 @@ export class GuestHelperClient {
     });
   }
 
-  #receive(line: Buffer): void {
+  #receive(line: Buffer): boolean {
     const [, id, outcome, rest = ''] = replyForm.exec(line.toString('latin1')) ?? [];
     const call = this.#waiting.get(Number(id));
-    if (!call) return;
+    if (!call) return false;
     const values = rest.split(' ').slice(1).map((value) => Buffer.from(value, 'base64'));
     if (outcome === 'ok') call.resolve(values);
     else call.reject(failed(`refused: ${clip(values[0]?.toString() ?? '', 200) || 'no reason'}`));
+    return true;
   }
 
   #end(error: Error): void {
     this.#closedBy = error;
     for (const { reject } of [...this.#waiting.values()]) reject(error);
+    this.onClosed(error);
   }
 }
 

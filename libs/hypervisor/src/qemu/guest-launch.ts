@@ -6,11 +6,10 @@ import { AppError, type Account } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { Acceleration, GuestShape, GuestSpec } from '../hypervisor.port.js';
 import { infoDescriptor, spawnConfined } from './confinement.js';
-import { GuestAgentClient } from './guest-agent-client.js';
-import { GuestHelperClient } from './guest-helper-client.js';
 import { guestAccount } from './guest-account.js';
 import { diskPlaces, fillPlace, GuestPlace } from './guest-place.js';
-import { removeRecord, writeRecord } from './guest-record.js';
+import { GuestPorts, type PortsMemory } from './guest-ports.js';
+import { removeRecord, writeRecord, type GuestRecord } from './guest-record.js';
 import type { HostProcessors } from './host-processors.js';
 import { plugCable, type NetworkCable } from './network-cable.js';
 import { addressBytes, guestArguments, processCount, qemuProgram, seen, socketNames, type GuestPlan } from './qemu-command.js';
@@ -66,17 +65,17 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     qemu = started.qemu;
     const serialLog = `serial-${place.name.slice('guest-'.length)}.log`;
     const processes = await findProcesses(qemu, started.info);
-    if (spec.survives) await writeRecord({ spec, processes, place: place.name, serialLog });
+    const record: GuestRecord = { spec, processes, place: place.name, serialLog, closedPorts: [] };
+    if (spec.survives) await writeRecord(record);
     const qmp = await connectQmp(await place.connectFirst(socketNames.qmp, qemu, signal), qemu);
     const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog));
-    const agent = new GuestAgentClient(await place.connect(socketNames.agent));
-    const helper = new GuestHelperClient(await place.connect(socketNames.helper));
+    const ports = await GuestPorts.open(place, memoryIn(record));
     await place.seal(account);
     await cable.plugged();
     await begin(qmp);
     signal.throwIfAborted();
     void qemu.closed.then(() => share.release());
-    return new QemuGuest({ process: qemu, qmp, agent, helper, serial, place, cable, spec });
+    return new QemuGuest({ process: qemu, qmp, ports, serial, place, cable, spec });
   } catch (error) {
     await qemu?.kill();
     for (const step of undo.reverse()) await step();
@@ -87,9 +86,15 @@ export async function launch(order: Launch): Promise<QemuGuest> {
   }
 }
 
-/** To a QEMU whose guest may end by itself, which its events tell. */
+/** Of a guest that another factory may take over. */
+export function memoryIn(record: GuestRecord): PortsMemory {
+  return { closed: record.closedPorts, remember: async (closedPorts) => void (record.spec.survives && (await writeRecord({ ...record, closedPorts }))) };
+}
+
+/** To a QEMU whose guest may end by itself, which its events tell. One that floods us with them is ended: nobody could lead it any more. */
 export async function connectQmp(socket: Parameters<typeof QmpClient.connect>[0], qemu: QemuProcess): Promise<QmpClient> {
-  return await QmpClient.connect(socket, { onEvent: ({ name, data }) => void (name === 'SHUTDOWN' && data.guest === true && qemu.noteShutdown()), deadlineMs: callMs });
+  const onFlood = ({ message }: Error) => void qemu.endFor(message);
+  return await QmpClient.connect(socket, { onFlood, onEvent: ({ name, data }) => void (name === 'SHUTDOWN' && data.guest === true && qemu.noteShutdown()), deadlineMs: callMs });
 }
 
 interface Surroundings {

@@ -12,6 +12,7 @@ const record = (): GuestRecord => ({
   processes: { launcher: { pid: 100, startedAt: 5 }, qemu: { pid: 101, startedAt: 6 } },
   place: 'guest-abc',
   serialLog: 'serial-abc.log',
+  closedPorts: [{ port: 'helper', why: 'It flooded.' }],
 });
 
 describe('the record of a guest', () => {

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
-import type { GuestSpec } from '../hypervisor.port.js';
+import type { ClosedPort, GuestSpec } from '../hypervisor.port.js';
 import type { ProcessIdentity } from './process-identity.js';
 import type { GuestProcesses } from './qemu-process.js';
 
@@ -15,6 +15,7 @@ export interface GuestRecord {
   /** Of the directory below `spec.workDir`, and of the guest in QMP. */
   place: string;
   serialLog: string;
+  closedPorts: readonly ClosedPort[];
 }
 
 /** Whole or not at all: a factory may be killed at any moment. */
@@ -26,10 +27,11 @@ export async function writeRecord(record: GuestRecord): Promise<void> {
 export async function readRecord(workDir: string): Promise<GuestRecord | undefined> {
   try {
     const found = JSON.parse(await readFile(path.join(workDir, fileName), 'utf8')) as GuestRecord & { version: number };
-    const { place, serialLog, spec, processes } = found;
-    const isSound = found.version === version && isName(place) && isName(serialLog) && isIdentity(processes.launcher) && isIdentity(processes.qemu);
+    // Records of factories before this one name none.
+    const { place, serialLog, spec, processes, closedPorts = [] } = found;
+    const isSound = found.version === version && isName(place) && isName(serialLog) && isIdentity(processes.launcher) && isIdentity(processes.qemu) && closedPorts.every(isClosedPort);
     // The directory may have been moved with all that is in it.
-    return isSound ? { place, serialLog, processes, spec: { ...spec, workDir } } : undefined;
+    return isSound ? { place, serialLog, processes, closedPorts, spec: { ...spec, workDir } } : undefined;
   } catch {
     return undefined;
   }
@@ -40,4 +42,5 @@ export async function removeRecord(workDir: string): Promise<void> {
 }
 
 const isName = (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value);
+const isClosedPort = ({ port, why }: ClosedPort) => ['agent', 'helper'].includes(port) && typeof why === 'string';
 const isIdentity = (value: ProcessIdentity) => Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.startedAt);

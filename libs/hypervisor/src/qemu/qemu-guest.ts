@@ -4,10 +4,9 @@ import { open, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Guest, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
-import type { GuestAgentClient } from './guest-agent-client.js';
-import type { GuestHelperClient } from './guest-helper-client.js';
+import { Guest, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
 import type { GuestPlace } from './guest-place.js';
+import type { GuestPorts } from './guest-ports.js';
 import { removeRecord } from './guest-record.js';
 import { toQmpEvents } from './input-events.js';
 import type { NetworkCable } from './network-cable.js';
@@ -25,8 +24,7 @@ const lastOutputMs = 1_000;
 export interface QemuGuestParts {
   process: QemuProcess;
   qmp: QmpClient;
-  agent: GuestAgentClient;
-  helper: GuestHelperClient;
+  ports: GuestPorts;
   serial: SerialLog;
   place: GuestPlace;
   cable: NetworkCable;
@@ -36,10 +34,10 @@ export interface QemuGuestParts {
 export class QemuGuest extends Guest {
   readonly ended: Promise<GuestEnd>;
   readonly helper: GuestHelper = {
-    waitUntilReady: (signal) => this.#whileItLives(this.parts.helper.waitUntilReady(signal)),
-    restore: (duties, deadlineMs) => this.#whileItLives(this.parts.helper.restore(duties, deadlineMs)),
-    type: (text) => this.#whileItLives(this.parts.helper.type(text)),
-    sync: () => this.#whileItLives(this.parts.helper.sync()),
+    waitUntilReady: (signal) => this.#whileItLives(this.parts.ports.helper.waitUntilReady(signal)),
+    restore: (duties, deadlineMs) => this.#whileItLives(this.parts.ports.helper.restore(duties, deadlineMs)),
+    type: (text) => this.#whileItLives(this.parts.ports.helper.type(text)),
+    sync: () => this.#whileItLives(this.parts.ports.helper.sync()),
   };
   #end: GuestEnd | undefined;
   #quitting: Promise<void> | undefined;
@@ -67,20 +65,24 @@ export class QemuGuest extends Guest {
     return this.parts.serial.path;
   }
 
+  onPortClosed(listener: (closed: ClosedPort) => void): void {
+    this.parts.ports.onClosed(listener);
+  }
+
   serialText(): string {
     return this.parts.serial.text();
   }
 
   async waitForAgent(signal: AbortSignal): Promise<void> {
-    await this.#whileItLives(this.parts.agent.waitUntilReady(signal));
+    await this.#whileItLives(this.parts.ports.agent.waitUntilReady(signal));
   }
 
   async agentVersion(): Promise<string> {
-    return await this.#whileItLives(this.parts.agent.version());
+    return await this.#whileItLives(this.parts.ports.agent.version());
   }
 
   async execute(program: string, args: readonly string[], options: ExecuteOptions): Promise<ExecuteResult> {
-    return await this.#whileItLives(this.parts.agent.execute(program, args, options));
+    return await this.#whileItLives(this.parts.ports.agent.execute(program, args, options));
   }
 
   async screenshot(): Promise<Buffer> {
@@ -148,10 +150,9 @@ export class QemuGuest extends Guest {
   }
 
   async #cleanUp(): Promise<GuestEnd> {
-    const { process, qmp, agent, helper, serial, place, cable, spec } = this.parts;
+    const { process, qmp, ports, serial, place, cable, spec } = this.parts;
     qmp.close();
-    agent.close();
-    helper.close();
+    ports.close();
     for (const screen of this.#screens) screen.destroy();
     await Promise.race([serial.done, new Promise((resolve) => setTimeout(resolve, lastOutputMs).unref())]);
     await cable.unplug().catch(() => undefined);

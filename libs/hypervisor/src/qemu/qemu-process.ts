@@ -22,6 +22,7 @@ export class QemuProcess {
   #exit = '';
   #endedWell = false;
   #lastWords: string | undefined;
+  #wasEndedFor = false;
 
   /** @param logFile where QEMU's standard error goes, open for reading, and closed with it */
   private constructor(
@@ -80,12 +81,19 @@ export class QemuProcess {
 
   /** Switched itself off, or was told to go. */
   get endedWell(): boolean {
-    return this.#endedWell;
+    return this.#endedWell && !this.#wasEndedFor;
   }
 
   /** QEMU itself said that the guest switched off. */
   noteShutdown(): void {
     this.#endedWell = true;
+  }
+
+  /** Ends it, and that is why. */
+  async endFor(why: string): Promise<void> {
+    this.#lastWords ??= clip(why, 300);
+    this.#wasEndedFor = true;
+    await this.kill();
   }
 
   lastWords(): string {

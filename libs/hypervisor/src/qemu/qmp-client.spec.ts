@@ -78,11 +78,16 @@ describe('QmpClient', () => {
     await pending;
   });
 
-  it('is not kept from its deadline by a flood of events', async () => {
-    const { peer, client } = await connected();
+  it('is not kept from its deadline by events, and cuts off a server that floods them', async () => {
+    const told: Error[] = [];
+    const { peer, client } = await connected({ onFlood: (error: Error) => told.push(error) });
     peer.answer(() => undefined);
-    const flood = setInterval(() => peer.say('{"event": "X", "data": {}}\n'.repeat(2_000)), 1);
+    const some = setInterval(() => peer.say('{"event": "X", "data": {}}\n'.repeat(20)), 10);
     await expect(client.call('query-x', {}, 200)).rejects.toThrow('was not answered');
-    clearInterval(flood);
+    clearInterval(some);
+    const pending = expect(client.call('query-x')).rejects.toMatchObject({ reason: 'guest_flooded' });
+    for (let time = 0; time < 15; time++) peer.say('{"event": "X", "data": {}}\n'.repeat(2_000));
+    await pending;
+    expect(told).toEqual([expect.objectContaining({ reason: 'guest_flooded' })]);
   });
 });

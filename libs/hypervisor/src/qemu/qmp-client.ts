@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { afterHostTime, clip } from '#libs/platform';
+import { afterHostTime, AppError, clip } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { LineSocket, parseObject } from './line-socket.js';
+import { LineSocket, parseObject, type UnaskedBudget } from './line-socket.js';
 
 interface Pending {
   command: string;
@@ -14,6 +14,16 @@ export interface QmpEvent {
   name: string;
   data: Record<string, unknown>;
 }
+
+export interface QmpOptions {
+  onEvent?: (event: QmpEvent) => void;
+  /** It was cut off, and nobody can lead this QEMU any more. */
+  onFlood?: (error: AppError) => void;
+  deadlineMs?: number;
+}
+
+/** Events that a guest can bring about in a loop, such as resets, an open tray, errors of a full disk: far more than an honest one ever does. */
+const eventBudget: UnaskedBudget = { lines: 20_000, linesPerSecond: 1_000, bytes: 8 << 20, bytesPerSecond: 512 << 10 };
 
 /** QEMU Machine Protocol (docs/interop/qmp-spec of QEMU): one JSON object a line, a greeting first. */
 export class QmpClient {
@@ -30,15 +40,16 @@ export class QmpClient {
 
   private constructor(
     socket: Socket,
-    private readonly onEvent: (event: QmpEvent) => void,
+    private readonly options: QmpOptions,
   ) {
     this.#greeting.catch(() => undefined);
-    this.#line = new LineSocket(socket, { peer: 'QMP server', onLine: (line) => this.#receive(parseObject(line)), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, { peer: 'QMP server', budget: eventBudget, onLine: (line) => this.#receive(parseObject(line)), onClosed: (error) => this.#end(error) });
   }
 
   /** @throws AppError `guest_peer_failed` */
-  static async connect(socket: Socket, { onEvent = () => undefined, deadlineMs = 20_000 }: { onEvent?: (event: QmpEvent) => void; deadlineMs?: number } = {}): Promise<QmpClient> {
-    const client = new QmpClient(socket, onEvent);
+  static async connect(socket: Socket, options: QmpOptions = {}): Promise<QmpClient> {
+    const { deadlineMs = 20_000 } = options;
+    const client = new QmpClient(socket, options);
     const stopClock = afterHostTime(deadlineMs, () => client.#line.close(guestError('guest_peer_failed', `The QMP server did not greet within ${deadlineMs} ms.`)));
     try {
       await client.#greeting;
@@ -64,13 +75,14 @@ export class QmpClient {
     this.#line.close(guestError('guest_peer_failed', 'The connection to QMP was closed.'));
   }
 
-  #receive(message: Record<string, unknown>): void {
-    if ('QMP' in message) return this.#greeted();
-    if (typeof message.event === 'string') return this.onEvent({ name: message.event, data: (message.data ?? {}) as Record<string, unknown> });
-    if (typeof message.id !== 'number') return;
-    const pending = this.#settle(message.id);
-    if ('error' in message) pending?.reject(guestError('guest_peer_failed', `QMP ${pending.command} was refused: ${clip(describe(message.error), 200)}`));
-    else pending?.resolve(message.return);
+  #receive(message: Record<string, unknown>): boolean {
+    if ('QMP' in message) this.#greeted();
+    else if (typeof message.event === 'string') this.options.onEvent?.({ name: message.event, data: (message.data ?? {}) as Record<string, unknown> });
+    const pending = typeof message.id === 'number' ? this.#settle(message.id) : undefined;
+    if (!pending) return false;
+    if ('error' in message) pending.reject(guestError('guest_peer_failed', `QMP ${pending.command} was refused: ${clip(describe(message.error), 200)}`));
+    else pending.resolve(message.return);
+    return true;
   }
 
   #settle(id: number): Pending | undefined {
@@ -83,6 +95,7 @@ export class QmpClient {
   #end(error: Error): void {
     this.#closedBy = error;
     this.#refused(error);
+    if (error instanceof AppError && error.reason === 'guest_flooded') this.options.onFlood?.(error);
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
   }
 }

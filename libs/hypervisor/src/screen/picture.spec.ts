@@ -39,6 +39,8 @@ describe('takePicture', () => {
     ['a PNG of no size', () => claiming(0, 10)],
     ['a PNG wider than any screen', () => claiming(8193, 10)],
     ['a PNG higher than any screen', () => claiming(10, 4_000_000_000)],
+    ['a PNG of more pixels than any screen', () => claiming(8000, 8000)],
+    ['noise that no palette makes small', async () => await picture(3000, 2000, randomFillSync(Buffer.alloc(3000 * 2000 * 3)))],
     ['a PNG that lies about its size', () => claiming(4000, 4000)],
   ])('refuses %s', async (_what, make) => {
     await expect(takePicture(guestShowing(await make()))).rejects.toMatchObject({ reason: 'screenshot_failed' });

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import path from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { guestError } from '../guest-error.js';
-import { Guest, GuestDisks, Hypervisor, type Acceleration, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
+import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
@@ -115,6 +115,8 @@ export class FakeGuest extends Guest {
   #states: string[] | undefined;
   isLinkUp = true;
   isClone = false;
+  readonly closedPorts: ClosedPort[] = [];
+  readonly #listeners: ((closed: ClosedPort) => void)[] = [];
   #finish!: (end: GuestEnd) => void;
 
   constructor(
@@ -126,6 +128,17 @@ export class FakeGuest extends Guest {
     this.#states = script.systemStates;
     this.ended = new Promise((resolve) => (this.#finish = resolve));
     if (script.powersOffAfterMs !== undefined) setTimeout(() => this.die({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
+  }
+
+  onPortClosed(listener: (closed: ClosedPort) => void): void {
+    this.#listeners.push(listener);
+    for (const closed of this.closedPorts) listener(closed);
+  }
+
+  /** As if it had flooded one. */
+  closePort(closed: ClosedPort): void {
+    this.closedPorts.push(closed);
+    for (const listener of this.#listeners) listener(closed);
   }
 
   serialText(): string {

@@ -35,6 +35,26 @@ describe('the factory', () => {
     expect(await factory.until(ada, 'kept', 'running')).toMatchObject({ restored_from_snapshot: false });
   });
 
+  it('says of a VM that runs which port of it was closed, also after a restart, until it starts again', async () => {
+    await factory.create(ada, await factory.built(ada), { name: 'loud' });
+    expect(await factory.get(ada, 'loud')).toMatchObject({ state: 'running', reason: null, error: null });
+    const [guest] = factory.running();
+    guest!.closePort({ port: 'helper', why: 'The guest helper sent more than 1000 lines that nobody asked for, and was cut off.' });
+    const told = { state: 'running', reason: 'port_closed', error: { reason: 'guest_flooded', message: expect.stringContaining('1000 lines'), hint: expect.stringContaining('Screen, keyboard and mouse work on') }, next_step: expect.stringContaining('stop_vm and start_vm') };
+    for (let tries = 0; tries < 500 && (await factory.get(ada, 'loud')).reason === null; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await factory.get(ada, 'loud')).toMatchObject(told);
+    const first = factory.app;
+    factory.app = await factory.start();
+    try {
+      expect(await factory.until(ada, 'loud', 'running')).toMatchObject(told);
+      await factory.app.get(VmService).stop(ada, 'loud', true);
+      await factory.app.get(VmService).start(ada, 'loud');
+      expect(await factory.until(ada, 'loud', 'running')).toMatchObject({ reason: null, error: null });
+    } finally {
+      await first.close();
+    }
+  });
+
   it('that was killed finds its VMs again, ends what it does not know, and goes on with what it had begun', async () => {
     const build = await factory.built(ada);
     const alive = await factory.create(ada, build, { name: 'alive' });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import type { Guest, GuestEnd } from '#libs/hypervisor';
+import type { ClosedPort, Guest, GuestEnd } from '#libs/hypervisor';
 import { AppError, errorMessage } from '#libs/platform';
 import { VmHostRepository } from '../vm-host.repository.js';
 import { VmPace } from '../vm-pace.js';
@@ -134,11 +134,18 @@ export class VmHost {
   }
 
   private watch(machine: LiveMachine, guest: Guest): void {
+    guest.onPortClosed((closed) => void this.noteClosedPort(machine.vmId, closed));
     void guest.ended.then(async (end) => {
       // Who is told that it ended should find it ended; a database that hangs must not keep them.
       await this.wait(this.finish(machine, end), endingMs);
       machine.gone.abort(new AppError({ kind: 'unavailable', reason: 'guest_ended', message: `The VM is not running any more: ${end.detail}.`, hint: 'list_vms tells why; start_vm starts it again.' }));
     });
+  }
+
+  private async noteClosedPort(vmId: string, { port, why }: ClosedPort): Promise<void> {
+    this.log.warn(`The ${port} port of the VM ${vmId} was closed: ${why}`);
+    const error = { reason: 'guest_flooded', message: why, hint: `Screen, keyboard and mouse work on; what needs the guest's ${port} does not until the VM was stopped and started again. Something in it writes to /dev/virtio-ports.` };
+    await this.vms.noteFault(vmId, 'port_closed', error).catch((failure: unknown) => this.log.error(`That a port of the VM ${vmId} was closed could not be written down: ${errorMessage(failure)}`));
   }
 
   /** Writes down how it ended; on the way out, in every case, it leaves the list. */
