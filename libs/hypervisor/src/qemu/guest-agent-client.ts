@@ -7,7 +7,9 @@ import { LineSocket, parseObject, type UnaskedBudget } from './line-socket.js';
 
 const mark = 0xff;
 /** Answers that come too late are dropped; there are never many. */
-const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 4 << 20, bytesPerSecond: 64 << 10 };
+const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 8 << 20, bytesPerSecond: 64 << 10 };
+/** Of what a program printed, as base64; what is parsed at once takes some milliseconds. */
+const lineBytes = 4 << 20;
 const firstPollMs = 20;
 const slowestPollMs = 500;
 
@@ -31,7 +33,7 @@ export class GuestAgentClient {
     private readonly callDeadlineMs = 20_000,
     private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
-    this.#line = new LineSocket(socket, { peer: 'guest agent', budget: lateBudget, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, { peer: 'guest agent', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
   }
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
