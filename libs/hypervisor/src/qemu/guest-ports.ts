@@ -7,8 +7,6 @@ import { GuestHelperClient } from './guest-helper-client.js';
 import type { GuestPlace } from './guest-place.js';
 import { socketNames } from './qemu-command.js';
 
-const names = ['agent', 'helper'] as const;
-
 export interface PortsMemory {
   /** By this factory or an earlier one: they are not opened. */
   closed: readonly ClosedPort[];
@@ -34,9 +32,8 @@ export class GuestPorts {
   }
 
   static async open(place: GuestPlace, memory: PortsMemory): Promise<GuestPorts> {
-    const isClosed = (name: string) => memory.closed.some(({ port }) => port === name);
-    const [agent, helper] = await Promise.all(names.map((name) => (isClosed(name) ? new Socket() : place.connect(socketNames[name]))));
-    return new GuestPorts({ agent: agent as Socket, helper: helper as Socket }, memory);
+    const open = async (name: ClosedPort['port']) => (memory.closed.some(({ port }) => port === name) ? new Socket() : await place.connect(socketNames[name]));
+    return new GuestPorts({ agent: await open('agent'), helper: await open('helper') }, memory);
   }
 
   onClosed(listener: (closed: ClosedPort) => void): void {
