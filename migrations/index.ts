@@ -6,6 +6,7 @@ import { Revocations1793000004000 } from './1793000004000-revocations.js';
 import { Identity1793000005000 } from './1793000005000-identity.js';
 import { McpKeys1793000006000 } from './1793000006000-mcp-keys.js';
 import { LimitsAndAudit1793000007000 } from './1793000007000-limits-and-audit.js';
+import { PackageConflicts1793000009000 } from './1793000009000-package-conflicts.js';
 import { SpentBuildTime1793000008000 } from './1793000008000-spent-build-time.js';
 
 /** Every migration, oldest first. Append only: a merged one is never edited. */
@@ -19,4 +20,5 @@ export const migrations = [
   McpKeys1793000006000,
   LimitsAndAudit1793000007000,
   SpentBuildTime1793000008000,
+  PackageConflicts1793000009000,
 ];

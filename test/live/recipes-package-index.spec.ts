@@ -110,6 +110,12 @@ describe('the package index of the real archives', () => {
     expect((await index.closure(id, ['postgresql'])).names).toContain(`postgresql-${postgresqlVersions[id]}`);
   });
 
+  it.each(bases.map(({ id }) => [id] as const))('knows what cannot be together on %s, and finds nothing of the kind in a base', async (id) => {
+    const pairs = [['exim4', 'postfix'], ['sendmail', 'exim4-daemon-heavy'], ['chrony', 'systemd-timesyncd'], ['chrony', 'ntpsec']] as const;
+    for (const [one, other] of pairs) expect([one, other, (await index.conflicts(id, [one, other])).map(({ names }) => [...names].sort())]).toEqual([one, other, [[one, other].sort()]]);
+    expect(await index.conflicts(id, ['nginx', 'apache2', 'bind9', 'dnsmasq', 'postfix', 'mariadb-server', 'postgresql'])).toEqual([]);
+  });
+
   it('knows virtual packages, versions and near names', async () => {
     expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([{ name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) }]);
     expect((await index.nearest('debian-bookworm', ['ngnix', 'postgres', 'pyton3'])).get('ngnix')).toContain('nginx');

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { checkInput, type DtoClass, type Violation } from '#libs/platform';
 import { checkAssertion } from '../assertions/check-assertion.js';
 import { serviceConfigs } from '../services/service-configs.js';
-import { BaseImageFile, RecipeCategoryFile, RecipeFeatureDto, RecipeServiceFile, RecipeTemplateDto } from './catalogue.dto.js';
+import { BaseImageFile, RecipeCategoryFile, RecipeDaemonFile, RecipeFeatureDto, RecipeServiceFile, RecipeTemplateDto } from './catalogue.dto.js';
 import { Catalogue } from './catalogue.js';
 import { dataDirectory } from './data-directory.js';
 
@@ -33,6 +33,7 @@ export function loadCatalogue(dir = dataDirectory()): Catalogue {
     features,
     services: read(RecipeServiceFile, 'services.yaml')?.services ?? [],
     categories: read(RecipeCategoryFile, 'categories.yaml')?.categories ?? [],
+    daemons: read(RecipeDaemonFile, 'daemons.yaml')?.daemons ?? [],
     templates: readAll(RecipeTemplateDto, 'templates'),
   });
   problems.push(...brokenReferences(catalogue));

@@ -76,6 +76,16 @@ export class RecipeFeatureDto {
   @Parts(() => RecipeAssertion, 'What must hold in the image.', { default: [] }) assertions: RecipeAssertion[] = [];
 }
 
+export class RecipeDaemonDto {
+  @Text(packageName, 'Package.', { required: true }) package: string;
+  @Parts(() => RecipeFeaturePort, 'What it listens on, as it is installed.', { required: true }) ports: RecipeFeaturePort[];
+  @Flag('It binds its port on every address at once.', false) takes_every_address: boolean = false;
+}
+
+export class RecipeDaemonFile {
+  @Parts(() => RecipeDaemonDto, 'Daemons.', { required: true }) daemons: RecipeDaemonDto[];
+}
+
 export class RecipeServiceDto {
   @Text(catalogueId, 'Id, as recipes name it.', id) id: string;
   @Text(oneLine, 'Name for people.', title) title: string;

@@ -1,4 +1,4 @@
-import type { BaseImageDto, BaseImageArchive, RecipeCategoryDto, RecipeFeatureDto, RecipeServiceDto, RecipeTemplateDto } from './catalogue.dto.js';
+import type { BaseImageDto, BaseImageArchive, RecipeCategoryDto, RecipeDaemonDto, RecipeFeatureDto, RecipeServiceDto, RecipeTemplateDto } from './catalogue.dto.js';
 
 export type AvailableBase = BaseImageDto & { archive: BaseImageArchive };
 
@@ -7,6 +7,7 @@ interface Entries {
   features: RecipeFeatureDto[];
   services: RecipeServiceDto[];
   categories: RecipeCategoryDto[];
+  daemons: RecipeDaemonDto[];
   templates: RecipeTemplateDto[];
 }
 
@@ -16,6 +17,7 @@ export class Catalogue {
   readonly features: readonly RecipeFeatureDto[];
   readonly services: readonly RecipeServiceDto[];
   readonly categories: readonly RecipeCategoryDto[];
+  readonly daemons: readonly RecipeDaemonDto[];
   readonly templates: readonly RecipeTemplateDto[];
   private readonly basesByName: Map<string, BaseImageDto>;
   private readonly featuresByName: Map<string, RecipeFeatureDto>;
@@ -25,6 +27,7 @@ export class Catalogue {
     this.features = entries.features;
     this.services = entries.services;
     this.categories = entries.categories;
+    this.daemons = entries.daemons;
     this.templates = entries.templates;
     this.basesByName = byName(entries.bases);
     this.featuresByName = byName(entries.features);

@@ -8,6 +8,8 @@ export class PackageIndexEntity {
   @Column('text', { array: true }) versions: string[];
   @Column('text', { array: true }) depends: string[];
   @Column('text', { array: true }) provides: string[];
+  @Column('text', { array: true }) requires: string[];
+  @Column('text', { array: true }) conflicts: string[];
   @Column('boolean') essential: boolean;
   @Column('bigint', { name: 'download_bytes' }) downloadBytes: string;
   @Column('bigint', { name: 'installed_bytes' }) installedBytes: string;

@@ -20,6 +20,13 @@ export interface PackageClosure {
   installedBytes: number;
 }
 
+export interface PackageConflict {
+  /** Two of the names that were asked about. */
+  names: [string, string];
+  /** The packages that cannot be together: the two themselves, or what they cannot do without. */
+  packages: [string, string];
+}
+
 export interface PackageIndexState {
   loaded: boolean;
   refreshedAt: Date | null;
@@ -35,6 +42,8 @@ export abstract class PackageIndex {
   abstract lookup(base: string, names: readonly string[]): Promise<PackageLookup>;
   /** Up to `limit` names nearest to each of at most 20 names; others get none. Bounded in comparisons. */
   abstract nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>>;
+  /** Pairs of the names that apt must refuse to install together; at most 20. Conflicts with certain versions only are not among them. */
+  abstract conflicts(base: string, names: readonly string[]): Promise<PackageConflict[]>;
   /** Names that the archive does not have are left out. */
   abstract closure(base: string, names: readonly string[]): Promise<PackageClosure>;
 }

@@ -3,7 +3,8 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { EventBus } from '#libs/platform';
 import { NameShelves, nearestNames } from './nearest-names.js';
 import { PackageIndexStateEntity } from './package-index.entity.js';
-import { PackageIndex, type IndexedPackage, type PackageClosure, type PackageIndexState, type PackageLookup } from './package-index.port.js';
+import { findConflicts, type RelatedPackage } from './package-conflicts.js';
+import { PackageIndex, type IndexedPackage, type PackageClosure, type PackageConflict, type PackageIndexState, type PackageLookup } from './package-index.port.js';
 import type { FetchedIndex, PackageRecord } from './package-source.port.js';
 
 export const indexRefreshed = 'package-index.refreshed';
@@ -44,6 +45,19 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
 
   async nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>> {
     return await nearestNames(await this.allNames(base), names, { limit });
+  }
+
+  async conflicts(base: string, names: readonly string[]): Promise<PackageConflict[]> {
+    const related = await this.database.query<RelatedPackage[]>(
+      `WITH RECURSIVE wanted(name) AS (
+         SELECT name FROM package_index WHERE base = $1 AND name = ANY($2)
+         UNION
+         SELECT requirement FROM wanted JOIN package_index p ON p.base = $1 AND p.name = wanted.name CROSS JOIN LATERAL unnest(p.requires) AS requirement
+       )
+       SELECT name, requires, provides, conflicts FROM package_index WHERE base = $1 AND name = ANY(ARRAY(SELECT name FROM wanted)) ORDER BY name`,
+      [base, names],
+    );
+    return findConflicts(names, related);
   }
 
   async closure(base: string, names: readonly string[]): Promise<PackageClosure> {
@@ -101,9 +115,9 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
 async function insert(manager: EntityManager, base: string, packages: PackageRecord[]): Promise<void> {
   const rows = packages.map(({ downloadBytes, installedBytes, ...row }) => ({ ...row, download_bytes: downloadBytes, installed_bytes: installedBytes }));
   await manager.query(
-    `INSERT INTO package_index (base, name, version, versions, depends, provides, essential, download_bytes, installed_bytes)
+    `INSERT INTO package_index (base, name, version, versions, depends, provides, requires, conflicts, essential, download_bytes, installed_bytes)
      SELECT $1, r.* FROM json_to_recordset($2::json)
-       AS r(name text, version text, versions text[], depends text[], provides text[], essential boolean, download_bytes bigint, installed_bytes bigint)`,
+       AS r(name text, version text, versions text[], depends text[], provides text[], requires text[], conflicts text[], essential boolean, download_bytes bigint, installed_bytes bigint)`,
     [base, JSON.stringify(rows)],
   );
 }

@@ -7,6 +7,10 @@ export interface PackageRecord {
   versions: string[];
   depends: string[];
   provides: string[];
+  /** Real packages that it cannot do without: dependencies that nothing else meets. */
+  requires: string[];
+  /** Names, of packages or of what packages provide, that it cannot be with in any version. */
+  conflicts: string[];
   /** Part of every system: Essential: yes or Priority: required. */
   essential: boolean;
   downloadBytes: number;

@@ -1,11 +1,12 @@
 import { NameShelves, nearestNames } from '../packages/nearest-names.js';
-import { PackageIndex, type PackageClosure, type PackageIndexState, type PackageLookup } from '../packages/package-index.port.js';
+import { findConflicts } from '../packages/package-conflicts.js';
+import { PackageIndex, type PackageClosure, type PackageConflict, type PackageIndexState, type PackageLookup } from '../packages/package-index.port.js';
 import type { PackageRecord } from '../packages/package-source.port.js';
 
 /** A valid record; a test names only what it is about. */
 export function packageRecord(name: string, more: Partial<PackageRecord> = {}): PackageRecord {
   const version = more.version ?? '1.0-1';
-  return { name, version, versions: [version], depends: [], provides: [], essential: false, downloadBytes: 1_000, installedBytes: 4_000, ...more };
+  return { name, version, versions: [version], depends: [], provides: [], requires: more.depends ?? [], conflicts: [], essential: false, downloadBytes: 1_000, installedBytes: 4_000, ...more };
 }
 
 /** A package index in memory, with the packages that a test gives it. */
@@ -38,6 +39,10 @@ export class FakePackageIndex extends PackageIndex {
 
   async nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>> {
     return await nearestNames(new NameShelves([...this.of(base).keys()]), names, { limit });
+  }
+
+  conflicts(base: string, names: readonly string[]): Promise<PackageConflict[]> {
+    return Promise.resolve(findConflicts(names, [...this.of(base).values()]));
   }
 
   closure(base: string, names: readonly string[]): Promise<PackageClosure> {

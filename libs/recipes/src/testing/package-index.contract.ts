@@ -8,15 +8,16 @@ const packages: PackageRecord[] = [
   packageRecord('nginx', { depends: ['libc6', 'nginx-common'], versions: ['1.22-3', '1.22-2'], version: '1.22-3', installedBytes: 1_000, downloadBytes: 100 }),
   packageRecord('nginx-common', { depends: ['nginx'], provides: ['nginx-config'], installedBytes: 200, downloadBytes: 20 }),
   packageRecord('libc6', { installedBytes: 3_000_000_000, downloadBytes: 3 }),
-  packageRecord('postfix', { provides: ['mail-transport-agent'] }),
+  packageRecord('postfix', { provides: ['mail-transport-agent'], conflicts: ['mail-transport-agent'] }),
   packageRecord('exim4', { provides: ['mail-transport-agent', 'smtp'] }),
+  packageRecord('mailer', { depends: ['exim4'] }),
 ];
 
 /** What every PackageIndex must do. `open` gives one with these packages for the base "one" and nothing for "other". */
 export function packageIndexContract(open: (packages: PackageRecord[]) => Promise<PackageIndex>): void {
   it('tells whether it is loaded', async () => {
     const index = await open(packages);
-    expect(await index.state('one')).toEqual({ loaded: true, refreshedAt: expect.any(Date), packageCount: 6, architecture: 'amd64' });
+    expect(await index.state('one')).toEqual({ loaded: true, refreshedAt: expect.any(Date), packageCount: 7, architecture: 'amd64' });
     expect(await index.state('other')).toMatchObject({ loaded: false, refreshedAt: null, packageCount: 0 });
   });
 
@@ -42,6 +43,14 @@ export function packageIndexContract(open: (packages: PackageRecord[]) => Promis
     const near = await index.nearest('one', ['ngnix', 'postfx', 'completely-different'], 1);
     expect([near.get('ngnix'), near.get('postfx'), near.get('completely-different')]).toEqual([['nginx'], ['postfix'], []]);
     expect((await index.nearest('one', Array.from({ length: 50 }, (_, at) => `n${at}`))).size).toBe(20);
+  });
+
+  it('tells what cannot be together, also by what it cannot do without, and nothing of a package and itself', async () => {
+    const index = await open(packages);
+    expect(await index.conflicts('one', ['nginx', 'postfix', 'nothing'])).toEqual([]);
+    expect(await index.conflicts('one', ['exim4', 'postfix'])).toEqual([{ names: ['postfix', 'exim4'], packages: ['postfix', 'exim4'] }]);
+    expect(await index.conflicts('one', ['mailer', 'postfix'])).toEqual([{ names: ['postfix', 'mailer'], packages: ['postfix', 'exim4'] }]);
+    expect(await index.conflicts('other', ['exim4', 'postfix'])).toEqual([]);
   });
 
   it('follows dependencies, also in circles, and counts the essential packages', async () => {

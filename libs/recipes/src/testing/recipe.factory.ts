@@ -20,9 +20,9 @@ export function everyPackage(): PackageRecord[] {
   const recipes = catalogue.templates.flatMap(({ recipe }) => (recipe.packages ?? []) as string[]).map((spec) => splitSpec(spec).name);
   const features = catalogue.features.flatMap((feature) => catalogue.bases.flatMap(({ id }) => featureOn(feature, id).packages));
   const bases = catalogue.availableBases.flatMap(({ archive }) => [...archive.packages, archive.kernels.amd64.generic, archive.kernels.amd64.cloud]);
-  const names = new Set([...recipes, ...features, ...bases, 'neovim', 'nano', 'postfix', 'base-files']);
+  const names = new Set([...recipes, ...features, ...bases, 'neovim', 'nano', 'postfix', 'exim4-daemon-light', 'dnsmasq', 'lighttpd', 'systemd-timesyncd', 'base-files']);
   return [...names].map((name) =>
-    packageRecord(name, { ...(name === 'curl' && { versions: ['7.88.1-10', '7.88.1-9'], version: '7.88.1-10' }), ...(name === 'postfix' && { provides: ['mail-transport-agent'] }), ...(name === 'base-files' && { essential: true }) }),
+    packageRecord(name, { ...(name === 'curl' && { versions: ['7.88.1-10', '7.88.1-9'], version: '7.88.1-10' }), ...(['postfix', 'exim4-daemon-light'].includes(name) && { provides: ['mail-transport-agent'], conflicts: ['mail-transport-agent'] }), ...(['chrony', 'systemd-timesyncd'].includes(name) && { provides: ['time-daemon'], conflicts: ['time-daemon'] }), ...(name === 'base-files' && { essential: true }) }),
   );
 }
 

@@ -101,7 +101,7 @@ describe('packages', () => {
 
   it('are looked up in the archive of the base', async () => {
     expect(await packageErrors(['curll'])).toEqual([{ path: '/packages/0', code: 'unknown_package', message: expect.stringContaining('nearest names are curl'), suggestion: 'curl' }]);
-    expect(await packageErrors(['mail-transport-agent'])).toEqual([expect.objectContaining({ code: 'virtual_package', message: expect.stringContaining('postfix'), suggestion: 'postfix' })]);
+    expect(await packageErrors(['mail-transport-agent'])).toEqual([expect.objectContaining({ code: 'virtual_package', message: expect.stringContaining('postfix'), suggestion: 'exim4-daemon-light' })]);
     expect(await packageErrors(['curl=1.0'])).toEqual([expect.objectContaining({ code: 'unknown_version', message: expect.stringContaining('7.88.1-10, 7.88.1-9'), suggestion: 'curl=7.88.1-10' })]);
     expect(await packageErrors(['curl=7.88.1-9'])).toEqual([]);
   });
@@ -159,6 +159,9 @@ describe('checks across fields', () => {
     ['a database that nobody makes', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'app', databases: ['ap'] }] } }] }, '/services/0/config/users/0/databases/0 unknown_database'],
     ['two owners of a database', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'a', databases: ['app'] }, { name: 'b', databases: ['app'] }] } }] }, '/services/0/config/users/1/databases/0 database_owned_twice'],
     ['a VPN key that networkd cannot read', { services: [{ name: 'vpn', config: {} }], files: [{ path: '/etc/wireguard/private.key', content: 'x' }] }, '/files/0 key_unreadable'],
+    ['two mail servers', { packages: ['exim4-daemon-light', 'postfix'] }, '/packages/1 package_conflict'],
+    ['a package that a feature cannot be with', { packages: ['systemd-timesyncd'], features: ['ntp'] }, '/packages/0 package_conflict'],
+    ['two web servers', { features: ['nginx', 'apache'] }, '/features feature_conflict'],
     ['a parameter of another assertion', { tests: [{ description: 'd', assertions: [{ type: 'boot', params: { prot: 1 } }] }] }, '/tests/0/assertions/0/params/prot unknown_parameter'],
   ])('find %s', async (_what, more, expected) => expect(await errorsOf(more)).toContain(expected));
 
@@ -167,9 +170,19 @@ describe('checks across fields', () => {
     ['sudo that has no password to ask for', { features: ['ssh'], users: [{ username: 'ada', sudo: true, ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/sudo sudo_without_password'],
     ['the group sudo without a password', { users: [{ username: 'ada', groups: ['sudo'], password_hash: '!', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users/0/groups sudo_without_password'],
     ['keys without SSH', { users: [{ username: 'ada', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`] }] }, '/users no_login'],
+    ['two name servers, both as packages', { packages: ['bind9', 'dnsmasq'] }, '/packages/1 port_conflict'],
+    ['a name server beside a service', { packages: ['dnsmasq'], services: [{ name: 'dns', config: {} }] }, '/packages/0 port_conflict'],
+    ['a name server beside systemd-resolved', { packages: ['dnsmasq'] }, '/packages/0 port_conflict'],
+    ['a web server beside a feature', { packages: ['lighttpd'], features: ['nginx'] }, '/packages/0 port_conflict'],
+    ['a web server beside another on its port', { features: ['apache'], services: [{ name: 'monitoring', config: { port: 80 } }] }, '/features/0 port_conflict'],
     ['a Redis that answers nobody', { services: [{ name: 'redis', config: { bind: ['127.0.0.1', '0.0.0.0'] } }] }, '/services/0/config/bind/1 redis_protected'],
     ['an owner from nowhere', { files: [{ path: '/etc/a', content: '', owner: 'nobody-knows' }] }, '/files/0/owner unknown_owner'],
   ])('warn of %s', async (_what, more, expected) => expect(await warningsOf(more)).toContain(expected));
+
+  it('are quiet about a name server that keeps away from the resolver, and about a package that its own feature names too', async () => {
+    expect(await warningsOf({ packages: ['bind9', 'nginx'], features: ['dns', 'nginx'] })).toEqual([]);
+    expect(await warningsOf({ packages: ['dnsmasq'], package_overrides: [{ name: 'systemd-resolved', action: 'remove' }] })).toEqual([]);
+  });
 
   it('are quiet about a login by key with SSH', async () => {
     expect(await warningsOf({ features: ['ssh'], users: [{ username: 'ada', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)} ada@example.org`] }] })).toEqual([]);

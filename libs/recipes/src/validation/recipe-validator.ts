@@ -8,6 +8,7 @@ import { cutToFit } from '../normalise/cut-to-fit.js';
 import { normaliseRecipe } from '../normalise/normalise-recipe.js';
 import { PackageIndex } from '../packages/package-index.port.js';
 import { RecipeDto } from '../schema/recipe.dto.js';
+import { checkConflicts } from './check-conflicts.js';
 import { checkPackages, packagesNamedBy } from './check-packages.js';
 import { text, type Draft } from './draft.js';
 import { estimate } from './estimate.js';
@@ -81,7 +82,9 @@ export class RecipeValidator {
     if (!base) return { resolution: undefined, resolved: null };
     const { packages, removed } = resolvePackages(draft, features, base);
     const resolution: Resolution = { base, features, packages, removedPackages: removed, services, units: unitsOf(features, base) };
-    const checked = await checkPackages(base, [...packagesNamedBy(draft), ...packagesOfFeatures(features, base)], this.index, findings);
+    const named = [...packagesNamedBy(draft), ...packagesOfFeatures(features, base)];
+    const checked = await checkPackages(base, named, this.index, findings);
+    if (checked && base.archive) await checkConflicts({ ...base, archive: base.archive }, resolution, named, { index: this.index, findings });
     const cost = checked && base.archive ? await estimate({ ...base, archive: base.archive }, draft, resolution, this.index) : undefined;
     const resolved = {
       base_image: base.id,

@@ -8,6 +8,7 @@ import { readPackage, recordFields, settleDependencies } from './package-records
 const text = `Package: mta-a
 Version: 1.0
 Priority: extra
+Conflicts: mail-transport-agent, old-mta (<< 2)
 Provides: mail-transport-agent (= 1), smtp
 Description: ümlaut
  Package: not-this
@@ -17,6 +18,7 @@ Installed-Size: 5
 Package: mta-b
 Version: 2.0
 Provides: mail-transport-agent
+Breaks: mail-transport-agent
 Size: 10
 Installed-Size: 1
 
@@ -43,7 +45,7 @@ describe('control data', () => {
   it.each([1, 7, 64, 100_000])('reads the same in chunks of %i bytes', (size) => {
     const stanzas = read(size);
     expect(stanzas.map(({ Package: name }) => name)).toEqual(['mta-a', 'mta-b', 'base-files', 'reader']);
-    expect(stanzas[0]).toEqual({ Package: 'mta-a', Version: '1.0', Priority: 'extra', Provides: 'mail-transport-agent (= 1), smtp', Size: '100', 'Installed-Size': '5' });
+    expect(stanzas[0]).toEqual({ Package: 'mta-a', Version: '1.0', Priority: 'extra', Conflicts: 'mail-transport-agent, old-mta (<< 2)', Provides: 'mail-transport-agent (= 1), smtp', Size: '100', 'Installed-Size': '5' });
   });
 
   it('reads relations', () => expect(readRelations('a (>= 1) | b [amd64], c:any')).toEqual([['a', 'b'], ['c']]));
@@ -54,7 +56,7 @@ describe('settleDependencies', () => {
     const raw = new Map(read(1000).map((stanza) => readPackage(stanza)).flatMap((entry) => (entry ? [[entry.name, entry] as const] : [])));
     const records = await settleDependencies(raw, new Map([['reader', new Set(['3', '2'])]]));
     const reader = records.find(({ name }) => name === 'reader');
-    expect(reader).toEqual({ name: 'reader', version: '3', versions: ['3', '2'], depends: ['base-files', 'mta-a', 'mta-b'], provides: [], essential: false, downloadBytes: 0, installedBytes: 0 });
+    expect(reader).toEqual({ name: 'reader', version: '3', versions: ['3', '2'], depends: ['base-files', 'mta-a', 'mta-b'], provides: [], requires: ['base-files'], conflicts: ['mail-transport-agent'], essential: false, downloadBytes: 0, installedBytes: 0 });
     expect(records.find(({ name }) => name === 'mta-a')).toMatchObject({ downloadBytes: 100, installedBytes: 5_120 });
     expect(records.find(({ name }) => name === 'base-files')?.essential).toBe(true);
   });

@@ -41,6 +41,12 @@ export class StanzaReader {
   }
 }
 
+/** Names of relations that hold for every version: `a, b (<< 2)` as [a]. */
+export function readUnversioned(field: string | undefined): string[] {
+  if (!field) return [];
+  return field.split(',').flatMap((relation) => /^\s*([a-z0-9][a-z0-9+.-]*)(:[a-z]+)?\s*$/.exec(relation)?.[1] ?? []);
+}
+
 /** `a (>= 1) | b, c:any` as [[a, b], [c]]. */
 export function readRelations(field: string | undefined): string[][] {
   if (!field) return [];

@@ -1,14 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PackageRecord } from '../package-source.port.js';
-import { readRelations, type Stanza } from './control-stanzas.js';
+import { readRelations, readUnversioned, type Stanza } from './control-stanzas.js';
 
-export const recordFields = ['Package', 'Version', 'Depends', 'Pre-Depends', 'Provides', 'Essential', 'Priority', 'Size', 'Installed-Size'] as const;
+export const recordFields = ['Package', 'Version', 'Depends', 'Pre-Depends', 'Provides', 'Conflicts', 'Breaks', 'Essential', 'Priority', 'Size', 'Installed-Size'] as const;
 
 interface RawPackage {
   name: string;
   version: string;
   dependencies: string[][];
   provides: string[];
+  conflicts: string[];
   priority: number;
   essential: boolean;
   downloadBytes: number;
@@ -26,6 +27,7 @@ export function readPackage(stanza: Stanza): RawPackage | undefined {
     version,
     dependencies: [...readRelations(stanza['Pre-Depends']), ...readRelations(stanza.Depends)],
     provides: readRelations(stanza.Provides).flat(),
+    conflicts: [...new Set([...readUnversioned(stanza.Conflicts), ...readUnversioned(stanza.Breaks)])],
     priority: rank < 0 ? priorities.length : rank,
     essential: stanza.Essential === 'yes' || rank === 0,
     downloadBytes: Number(stanza.Size ?? 0),
@@ -43,9 +45,28 @@ export async function settleDependencies(packages: ReadonlyMap<string, RawPackag
   const records: PackageRecord[] = [];
   for await (const { dependencies, priority: _priority, ...entry } of inTurns(packages.values())) {
     const depends = dependencies.map(settle).filter((name): name is string => name !== undefined && name !== entry.name);
-    records.push({ ...entry, depends: [...new Set(depends)], versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])] });
+    records.push({ ...entry, depends: [...new Set(depends)], ...necessities(entry, dependencies, { packages, providers }), versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])] });
   }
   return records;
+}
+
+/**
+ * What a package cannot do without and cannot be with, whatever apt chooses: of a dependency that several packages meet, only what all of
+ * them conflict with (exim4 needs one of its daemons, and each is a mail server).
+ */
+function necessities({ name, conflicts }: Pick<RawPackage, 'name' | 'conflicts'>, dependencies: string[][], { packages, providers }: { packages: ReadonlyMap<string, RawPackage>; providers: ReadonlyMap<string, string> }): Pick<PackageRecord, 'requires' | 'conflicts'> {
+  const requires = new Set<string>();
+  const against = new Set(conflicts);
+  for (const group of dependencies) {
+    const real = [...new Set(group)].flatMap((one) => packages.get(one) ?? []);
+    // What is provided may be met by others.
+    if (real.length === 0 || group.some((one) => providers.has(one))) continue;
+    const [first, ...others] = real as [RawPackage, ...RawPackage[]];
+    if (others.length === 0) requires.add(first.name);
+    else for (const one of first.conflicts) if (others.every((other) => other.conflicts.includes(one))) against.add(one);
+  }
+  requires.delete(name);
+  return { requires: [...requires], conflicts: [...against] };
 }
 
 async function providersOf(packages: ReadonlyMap<string, RawPackage>): Promise<Map<string, string>> {

@@ -1,4 +1,5 @@
 import { fileOwners, knownGroups, someLogin, sudoWithoutPassword, uniqueAccounts, userRules } from './account-rules.js';
+import { daemonConflicts } from './daemon-rules.js';
 import { notEffectiveYet } from './effect-rules.js';
 import { fileRules, scriptRules } from './file-rules.js';
 import { interfaceRules } from './network-rules.js';
@@ -13,6 +14,7 @@ export const rules: readonly Rule[] = [
   repositoryRules,
   rootLogin,
   portConflicts,
+  daemonConflicts,
   serviceDetails,
   uniqueAccounts,
   userRules,

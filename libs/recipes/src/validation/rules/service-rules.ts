@@ -76,7 +76,7 @@ function postgresqlRules(config: Record<string, unknown>, path: string, findings
   for (const { value, path: user } of users) {
     for (const database of texts(value, 'databases', user)) {
       const owner = owners.get(database.value);
-      if (!databases.has(database.value)) findings.error(database.path, 'unknown_database', `databases does not name ${database.value}.`, nearestName(database.value, [...databases]));
+      if (!databases.has(database.value)) findings.error(database.path, 'unknown_database', `databases does not name ${database.value}.`, () => nearestName(database.value, [...databases]));
       else if (owner !== undefined) findings.error(database.path, 'database_owned_twice', `${owner} owns ${database.value} already.`);
       owners.set(database.value, text(value, 'name') ?? '');
     }
