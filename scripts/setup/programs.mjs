@@ -12,8 +12,8 @@ export function run(program, args, { cwd, env = process.env, inherit = false, in
     const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', program, ...args] : [program, ...args];
     const child = spawn(first, rest, { cwd, env, stdio, shell: false });
     let output = '';
-    child.stdout?.on('data', (chunk) => (output += chunk));
-    child.stderr?.on('data', (chunk) => (output += chunk));
+    child.stdout?.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+    child.stderr?.setEncoding('utf8').on('data', (chunk) => (output += chunk));
     child.on('error', (error) => resolve({ code: -1, output: error.message }));
     child.on('close', (code) => resolve({ code: code ?? -1, output }));
   });

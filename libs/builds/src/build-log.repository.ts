@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Build } from './build.js';
@@ -42,5 +43,7 @@ export class BuildLogRepository {
 /** What still fits; what does not is cut off, and a last line over the limit says so. */
 function fitting(lines: Buffer, room: number): Buffer {
   if (room <= 0) return Buffer.alloc(0);
-  return lines.length <= room ? lines : Buffer.concat([lines.subarray(0, room), cutLine]);
+  return lines.length <= room ? lines : Buffer.concat([wholeCharacters(lines.subarray(0, room)), cutLine]);
 }
+
+const wholeCharacters = (bytes: Buffer) => Buffer.from(new StringDecoder('utf8').write(bytes));

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterHostTime, clip, hostTooSlow, killGroup } from '#libs/platform';
+import { afterHostTime, asText, clip, hostTooSlow, killGroup } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { Acceleration } from '../hypervisor.port.js';
 import { spawnConfined } from './confinement.js';
@@ -63,7 +63,7 @@ async function runToEnd(kind: Acceleration['kind'], disk: string, deadlineMs: nu
     let isLate = false;
     child.stdin?.on('error', () => undefined).end();
     child.stdout?.resume();
-    child.stderr?.on('data', (chunk: Buffer) => (words = `${words}${chunk.toString()}`.slice(-2_000)));
+    child.stderr?.on('data', asText((text) => (words = `${words}${text}`.slice(-2_000))));
     const stopClock = afterHostTime(deadlineMs, () => {
       isLate = true;
       killGroup(child, 100);

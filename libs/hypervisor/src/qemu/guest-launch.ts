@@ -149,7 +149,7 @@ async function findProcesses(qemu: QemuProcess, info: Readable): Promise<GuestPr
   let words = '';
   info.on('error', () => undefined);
   // To its end: bwrap must not find its pipe broken.
-  for await (const chunk of info) words += String(chunk);
+  for await (const text of info.setEncoding('utf8')) words += text as string;
   const found = qemu.found(Number(/"child-pid": *(\d+)/.exec(words)?.[1]));
   if (found) return found;
   await qemu.closed;

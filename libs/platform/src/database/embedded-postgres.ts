@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { AppError } from '../errors/app-error.js';
 import { hostTimeout } from '../pace/host-time.js';
-import { askProgram, ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
+import { asLines, askProgram, ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
 import { installPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 
 export interface EmbeddedPostgresOptions {
@@ -175,14 +175,14 @@ export class EmbeddedPostgres {
     const args = ['-D', this.clusterDir, ...Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
     const server = spawnProgram(path.join(dir, 'bin/postgres'), args, { account: this.options.account, cwd: this.clusterDir, deathSignal: 'INT' });
     this.server = server;
-    const keep = (chunk: Buffer) => {
-      this.lastLines.push(...chunk.toString('utf8').trimEnd().split('\n'));
+    const keep = (line: string) => {
+      this.lastLines.push(line);
       this.lastLines.splice(0, this.lastLines.length - 30);
     };
     server.stdin?.end();
-    server.stdout?.on('data', keep);
-    server.stderr?.on('data', keep);
-    server.on('error', (error) => keep(Buffer.from(error.message)));
+    server.stdout?.on('data', asLines(keep));
+    server.stderr?.on('data', asLines(keep));
+    server.on('error', (error) => keep(error.message));
     server.on('exit', () => {
       if (this.server === server) this.onUnexpectedExit(this.lastLines.slice(-5).join(' | '));
     });

@@ -3,3 +3,4 @@ export { buildAccount, buildAccountName, findAccount, serviceAccountName, unpriv
 export { runInNamespaces, type NamespaceOptions } from './namespaces.js';
 export { untilAborted } from './until-aborted.js';
 export { diskUsage, discardTree, removeTree, type SubordinateOwner } from './strangers-files.js';
+export { asLines, asText } from './program-output.js';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { AppError } from '../errors/app-error.js';
 import { runInNamespaces } from './namespaces.js';
+import { asText } from './program-output.js';
 import { runProgram, type Account, type RunOptions } from './run-program.js';
 
 const withinMs = 10 * 60_000;
@@ -47,7 +48,7 @@ export async function discardTree(dir: string, owner?: SubordinateOwner): Promis
 /** @returns what rm complained about, the beginning of it: there may be as many complaints as files */
 async function removeOnce(dir: string, owner: SubordinateOwner | undefined): Promise<string> {
   let words = '';
-  const onStdout = (chunk: Buffer) => void (words = (words + chunk.toString('utf8')).slice(0, keptWords));
+  const onStdout = asText((text) => (words = (words + text).slice(0, keptWords)));
   const program = ['sh', '-c', 'exec rm -rf --one-file-system -- "$1" 2>&1', 'sh', dir] as const;
   const [name, ...args] = program;
   const options: RunOptions = { deadlineMs: withinMs, okCodes: [0, 1], onStdout };

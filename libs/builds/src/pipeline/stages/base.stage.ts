@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { asLines } from '#libs/platform';
 import { installedBytes, lockHash } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { runOnTree } from '../tree/tree-sandbox.js';
@@ -29,7 +30,7 @@ export class BaseStage extends BuildStage {
     await makeOwnedDir(outDir);
     const names = lock.base.map(({ name }) => name).join(',');
     let unpacked = 0;
-    const onStdout = lineCounter((line) => {
+    const onStdout = asLines((line) => {
       if (!/^(Unpacking|Setting up) /.test(line)) return;
       progress(++unpacked / (2 * lock.base.length));
       log(line);
@@ -59,13 +60,3 @@ const toolRoot = [
   ...['/etc/apt', '/etc/apt/apt.conf.d', '/etc/apt/trusted.gpg.d', '/etc/dpkg', '/var/lib/dpkg', '/var/lib/apt'].flatMap((dir) => ['--dir', dir]),
   '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--unshare-pid', '--die-with-parent', '--new-session', '--unshare-uts', '--hostname', 'localhost',
 ];
-
-/** Cuts output into lines; what has no newline yet waits, bounded. */
-export function lineCounter(onLine: (line: string) => void): (chunk: Buffer) => void {
-  let rest = '';
-  return (chunk) => {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
-    rest = (lines.pop() ?? '').slice(-10_000);
-    for (const line of lines) onLine(line);
-  };
-}

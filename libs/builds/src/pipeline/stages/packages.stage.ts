@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ProgramError } from '#libs/platform';
+import { asLines, ProgramError } from '#libs/platform';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { installedBytes, lockHash, installable } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
@@ -7,7 +7,6 @@ import { cleanTree } from '../tree/clean-tree.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
 import { runInTree } from '../tree/tree-sandbox.js';
 import { watchSize } from '../tree/size-watch.js';
-import { lineCounter } from './base.stage.js';
 
 export interface InstallLimits {
   withinMs: number;
@@ -61,7 +60,7 @@ export class PackagesStage extends BuildStage {
     let steps = 0;
     let bytes = 0;
     const last: string[] = [];
-    const onStdout = lineCounter((line) => {
+    const onStdout = asLines((line) => {
       bytes += line.length + 1;
       if (bytes > logBytes) throw new Error(`it printed more than ${Math.round(logBytes / 2 ** 20)} MiB`);
       last.push(line);

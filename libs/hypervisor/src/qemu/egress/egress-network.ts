@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, errorMessage, hostTimeout, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
+import { AppError, asText, errorMessage, hostTimeout, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
 import { guestError } from '../../guest-error.js';
 import { findHostNetworks } from './closed-networks.js';
 import { egressRules, tunnel } from './egress-filter.js';
@@ -84,7 +84,7 @@ async function build(parts: Parts, options: EgressOptions, stop: AbortSignal): P
 async function keepNamespaces(account: Account | undefined, stop: AbortSignal): Promise<ChildProcess> {
   const keeper = spawnProgram('unshare', ['--user', '--map-root-user', '--net', '--', 'cat'], { account });
   let words = '';
-  keeper.stderr?.on('data', (chunk: Buffer) => (words = `${words}${chunk.toString()}`.slice(-1_000)));
+  keeper.stderr?.on('data', asText((text) => (words = `${words}${text}`.slice(-1_000))));
   try {
     await new Promise<void>((resolve, reject) => {
       const giveUp = () => reject(stop.reason as Error);
