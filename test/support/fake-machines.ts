@@ -24,4 +24,4 @@ export class FakeMachines extends FakeHypervisor {
 }
 
 /** Waits no longer than a test may. */
-export const quickPace = { answerMs: 2_000, powerOffMs: 300, shutdownMs: 300, dutiesMs: 2_000, up: { lookMs: 5, graceMs: 20, deadlineMs: 20_000 }, beatMs: 3_600_000, tidyMs: 3_600_000 };
+export const quickPace = { answerMs: 2_000, powerOffMs: 300, shutdownMs: 300, dutiesMs: 2_000, up: { lookMs: 5, graceMs: 20, patience: { lookMs: 50, standstillMs: 20_000, cpuMs: 60_000, longestMs: 20_000 } }, beatMs: 3_600_000, tidyMs: 3_600_000 };

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { text as textOf } from 'node:stream/consumers';
+import { ArtifactStore } from '#libs/artifacts';
 import { AppError, type Caller } from '#libs/platform';
 import type { Build, BuildArtifact } from './build.js';
 import { BuildRepository } from './build.repository.js';
+import { isWithoutAgent, type PackageLock } from './pipeline/package-lock.js';
 import { persistenceLabelOf } from './pipeline/iso/iso-identity.js';
 
 /** An image that passed its boot. */
@@ -16,10 +19,15 @@ export interface BootableImage {
   persistenceLabel: string;
 }
 
+const mostLockBytes = 32 << 20;
+
 /** What other rooms may ask of builds. */
 @Injectable()
 export class BuildReader {
-  constructor(private readonly builds: BuildRepository) {}
+  constructor(
+    private readonly builds: BuildRepository,
+    private readonly store: ArtifactStore,
+  ) {}
 
   /** @throws AppError `build_not_found`, in the same words for another's build */
   async get(caller: Caller, id: string): Promise<Build> {
@@ -50,6 +58,14 @@ export class BuildReader {
   async imagesGone(images: readonly { ownerId: string; sha256: string }[]): Promise<{ ownerId: string; sha256: string }[]> {
     const kept = await this.builds.keptImages(images.map(({ sha256 }) => sha256));
     return images.filter(({ ownerId, sha256 }) => !kept.some((other) => other.ownerId === ownerId && other.sha256 === sha256));
+  }
+
+  /** By the lock of its image: nothing inside answers to anybody outside then, and no helper of ours is there. False where the lock is gone. */
+  async isWithoutAgent(id: string): Promise<boolean> {
+    const lock = (await this.builds.artifacts(id)).find(({ name }) => name === 'lock.json');
+    if (!lock || lock.sizeBytes > mostLockBytes) return false;
+    const text = await textOf(await this.store.open(lock.storeKey));
+    return isWithoutAgent(JSON.parse(text) as PackageLock);
   }
 
   private async imageOf(build: Build): Promise<BuildArtifact> {

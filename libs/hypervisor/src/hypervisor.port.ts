@@ -59,7 +59,15 @@ export interface GuestEnd {
   detail: string;
 }
 
+/** What a guest has done so far, as seen from outside. */
+export interface GuestActivity {
+  /** Processor time of all that runs it. */
+  cpuMs: number;
+  serialBytes: number;
+}
+
 export interface ExecuteOptions {
+  /** Of host time. */
   deadlineMs: number;
   /** Text for the program's standard input. */
   input?: string;
@@ -140,6 +148,7 @@ export abstract class Guest {
   abstract onPortClosed(listener: (closed: ClosedPort) => void): void;
   /** The end of what it printed on its first serial port. */
   abstract serialText(): string;
+  abstract activity(): GuestActivity;
   /** @throws AppError `guest_ended`, or the signal's reason */
   abstract waitForAgent(signal: AbortSignal): Promise<void>;
   /** @throws AppError `guest_agent_failed`, `guest_ended` */

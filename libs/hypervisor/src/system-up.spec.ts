@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { waitForSystem } from './system-up.js';
 import { FakeHypervisor, type FakeGuest, type FakeGuestScript } from './testing/fake-hypervisor.js';
 
-const pace = { lookMs: 2, graceMs: 20, deadlineMs: 20_000 };
+const patience = { lookMs: 5, standstillMs: 20_000, cpuMs: 1e9, longestMs: 20_000 };
+const pace = { lookMs: 2, graceMs: 20, patience, host: { slowness: () => 1 } };
+const helperUnit = '/usr/bin/systemctl show --property=LoadState,ActiveState -- openfactory-helper.service';
 const never = new AbortController().signal;
 let workDir: string;
 beforeAll(async () => {
@@ -22,8 +24,17 @@ describe('a system is up', () => {
 
   it('by that of its agent, and waits a little for a helper', async () => {
     const guest = await started({ agentVersion: '7.2' });
-    expect(await waitForSystem(guest, never, pace)).toEqual({});
-    expect(guest.commands).toEqual(['/usr/bin/systemctl is-system-running --wait']);
+    expect(await waitForSystem(guest, never, pace)).toEqual({ isWithoutHelper: false });
+    expect(guest.commands).toEqual(['/usr/bin/systemctl is-system-running --wait', helperUnit, helperUnit]);
+  });
+
+  it.each([
+    ['LoadState=not-found\nActiveState=inactive\n', true],
+    ['LoadState=loaded\nActiveState=failed\n', true],
+    ['LoadState=loaded\nActiveState=active\n', false],
+    ['LoadState=loaded\nActiveState=activating\n', false],
+  ])('and knows by the word of the service manager alone that there is no helper: %j', async (stdout, isWithoutHelper) => {
+    expect(await waitForSystem(await started({ agentVersion: '7.2', answers: { [helperUnit]: { stdout } } }), never, pace)).toEqual({ isWithoutHelper });
   });
 
   it('not by its login prompt, where its helper says that it still starts', async () => {
@@ -43,7 +54,7 @@ describe('a system is up', () => {
   });
 
   it('by its login prompt', async () => {
-    expect(await waitForSystem(await started({ serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ' }), never, pace)).toEqual({});
+    expect(await waitForSystem(await started({ serial: 'Debian GNU/Linux 12 debian ttyS0\n\ndebian login: ' }), never, pace)).toEqual({ isWithoutHelper: false });
   });
 });
 
@@ -52,8 +63,12 @@ describe('a system is not up', () => {
     await expect(waitForSystem(await started({ serial: '[    3.1] Kernel panic - not syncing: VFS: Unable to mount root fs\n' }), never, pace)).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('Kernel panic') });
   });
 
-  it('that says nothing until it is too late', async () => {
-    await expect(waitForSystem(await started({ systemStates: ['starting'] }), never, { ...pace, deadlineMs: 30 })).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('within') });
+  it('that does nothing any more', async () => {
+    await expect(waitForSystem(await started({ activity: () => ({ cpuMs: 7, serialBytes: 0 }) }), never, { ...pace, patience: { ...patience, standstillMs: 30 } })).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('standstill') });
+  });
+
+  it('that is at work until it is too late: then the host was too slow', async () => {
+    await expect(waitForSystem(await started({ systemStates: ['starting'] }), never, { ...pace, patience: { ...patience, longestMs: 30 } })).rejects.toMatchObject({ reason: 'host_too_slow', message: expect.stringContaining('within') });
   });
 
   it('whose guest is gone, or for which nobody waits any more', async () => {

@@ -1,29 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, clip } from '#libs/platform';
+import { AppError, clip, hostTimeout, hostTooSlow, type Pacemaker } from '#libs/platform';
 import { guestError } from './guest-error.js';
+import { endOfPatience, usualPatience, type GuestPatience } from './guest-patience.js';
 import type { Guest, HelperGreeting } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
+import { SystemdVoice } from './systemd-voice.js';
 
 /** Pauses between looks, and how long who is late may still come; tests shorten them. */
 export interface UpPace {
   lookMs: number;
-  /** For a helper that has not spoken yet, after the agent or the login prompt said that the system is up; at least half of what the boot took until then. */
+  /** Host time for a helper that has not spoken yet, after the agent or the login prompt said that the system is up; at least half of what the boot took until then. */
   graceMs: number;
-  /** For all of it: under emulation on a loaded host a desktop takes minutes. */
-  deadlineMs: number;
+  patience: GuestPatience;
+  host?: Pacemaker;
 }
 
-export const usualUpPace: UpPace = { lookMs: 250, graceMs: 20_000, deadlineMs: 15 * 60_000 };
+export const usualUpPace: UpPace = { lookMs: 250, graceMs: 20_000, patience: usualPatience };
 
 /** The system in a guest is up. */
 export interface SystemUp {
-  /** Absent where the image has no helper: then nobody can make a clone of this guest a machine of its own. */
+  /** Absent where it did not speak. */
   helper?: HelperGreeting;
+  /** That it never will: by the word of the guest's own service manager, not because it was late. */
+  isWithoutHelper?: boolean;
 }
 
 /**
  * Waits until the system in a guest has started, by the word of whoever is in it: its helper, else its agent, else the login prompt.
- * @throws AppError `system_not_up` where it says itself that it will not come up, `guest_ended`, or the signal's reason
+ * @throws AppError `system_not_up` where it says itself that it will not come up, or does nothing any more; `host_too_slow`, `guest_ended`, or the signal's reason
  */
 export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpPace = usualUpPace): Promise<SystemUp> {
   const done = new AbortController();
@@ -31,18 +35,20 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpP
   const began = performance.now();
   let isHelped = false;
   const helper = upByHelper(guest, stop, pace, () => (isHelped = true));
-  const others = Promise.any([upByAgent(guest, stop, pace), upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
+  const agent = upByAgent(guest, stop);
+  const others = Promise.any([agent, upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
+    const isWithoutHelper = await askAgent(agent);
     // Where a host is so busy that the boot was slow, so is its end.
-    await sleep(Math.max(pace.graceMs, (performance.now() - began) / 2), undefined, { signal: stop });
+    if (!isWithoutHelper) await graceOf(Math.max(pace.graceMs, (performance.now() - began) / 2), pace, stop);
     // A login prompt comes before the last services: a helper that has spoken has the last word.
-    return isHelped ? await helper : {};
+    return isHelped ? await helper : { isWithoutHelper: isWithoutHelper || (await askAgent(agent)) };
   });
-  const ends = [helper, others, hopeless(guest, stop, pace), tooLate(stop, pace), gone(guest), aborted(signal)];
+  const ends = [helper, others, hopeless(guest, stop, pace), outOfPatience(guest, stop, pace), gone(guest), aborted(signal)];
   try {
     return await Promise.race(ends);
   } finally {
     done.abort();
-    for (const end of ends) end.catch(() => undefined);
+    for (const end of [...ends, agent]) end.catch(() => undefined);
   }
 }
 
@@ -55,9 +61,29 @@ async function upByHelper(guest: Guest, stop: AbortSignal, pace: UpPace, onGreet
   }
 }
 
-async function upByAgent(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<void> {
+async function upByAgent(guest: Guest, stop: AbortSignal): Promise<SystemdVoice> {
   await guest.waitForAgent(stop);
-  await guest.execute('/usr/bin/systemctl', ['is-system-running', '--wait'], { deadlineMs: pace.deadlineMs });
+  const systemd = new SystemdVoice(guest, stop);
+  await systemd.waitUntilUp();
+  return systemd;
+}
+
+/** Whether the agent, where it has spoken by now, says that there is no helper. */
+async function askAgent(agent: Promise<SystemdVoice>): Promise<boolean> {
+  const systemd = await Promise.race([agent, Promise.resolve(undefined)]).catch(() => undefined);
+  return (await systemd?.isWithoutHelper().catch(() => false)) ?? false;
+}
+
+async function graceOf(ms: number, { host }: UpPace, stop: AbortSignal): Promise<void> {
+  const grace = hostTimeout(ms, host && { pace: host });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      grace.signal.addEventListener('abort', () => resolve(), { once: true });
+      stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
+    });
+  } finally {
+    grace.stop();
+  }
 }
 
 async function upByPrompt(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<void> {
@@ -72,9 +98,9 @@ async function hopeless(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<
   }
 }
 
-async function tooLate(stop: AbortSignal, { deadlineMs }: UpPace): Promise<never> {
-  await sleep(deadlineMs, undefined, { signal: stop });
-  throw notUp(`The system did not come up within ${Math.round(deadlineMs / 1000)} s.`);
+async function outOfPatience(guest: Guest, stop: AbortSignal, { patience, host }: UpPace): Promise<never> {
+  const { why, message } = await endOfPatience(guest, stop, patience, host);
+  throw why === 'too_slow' ? hostTooSlow(message) : notUp(message);
 }
 
 const notUp = (message: string) => new AppError({ kind: 'unavailable', reason: 'system_not_up', message });

@@ -69,8 +69,25 @@ describe('a VM', () => {
     expect(factory.running()[0]).toMatchObject({ isClone: false, spec: { diskPath: expect.stringContaining('disk.qcow2') } });
   });
 
+  it('whose helper was late boots by itself, and the next one is asked anew', async () => {
+    factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2', answers: { '*': { stdout: 'LoadState=loaded\nActiveState=active\n' } } };
+    const build = await factory.built(ada);
+    await factory.create(ada, build, { name: 'one' });
+    expect(await factory.until(ada, 'one', 'running')).toMatchObject({ restored_from_snapshot: false });
+    factory.machines.script = { ...factory.machines.script, systemStates: ['running'] };
+    await factory.create(ada, build, { name: 'two' });
+    expect(await factory.until(ada, 'two', 'running')).toMatchObject({ restored_from_snapshot: true });
+  });
+
+  it('without an agent by the lock of its image is no clone of anything, and no boot is spent on finding out', async () => {
+    factory.machines.script = { ...factory.machines.script, systemStates: undefined, serial: 'Debian GNU/Linux 12 web ttyS0\n\nweb login: ' };
+    await factory.create(ada, await factory.built(ada, 'an image without an agent', { base: [{ name: 'perl-base' }], added: [], requested: ['htop'] }), { name: 'closed' });
+    expect(await factory.until(ada, 'closed', 'running')).toMatchObject({ restored_from_snapshot: false });
+    expect(factory.machines.guests).toHaveLength(1);
+  });
+
   it('without a helper in its image boots by itself', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2' };
+    factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2', answers: { '*': { stdout: 'LoadState=not-found\nActiveState=inactive\n' } } };
     expect(await factory.create(ada, await factory.built(ada), { name: 'plain' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
     expect(factory.running()).toHaveLength(1);
     expect((await factory.app.get(SnapshotShelf).list())).toEqual([]);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, clip, errorMessage, untilAborted } from '#libs/platform';
+import { AppError, clip, errorMessage, isLate, untilAborted } from '#libs/platform';
 import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
 import { isDiskFull, type DiskGuard, type DiskNeed, type DiskWatch } from './disk-guard.js';
 import { fileSha256 } from './file-hash.js';
@@ -97,7 +97,13 @@ export class LayeredBuildPipeline extends BuildPipeline {
       },
     };
     try {
-      const fromCache = await this.obtain(stage, state, context, disk);
+      const fromCache = await this.obtain(stage, state, context, disk).catch(async (error: unknown) => {
+        // What a stage itself made a failure of is its word; a program that only was late is asked once more.
+        if (error instanceof BuildFailure || !isLate(error) || context.signal.aborted) throw error;
+        context.log(`The stage ${stage.name} was too slow (${errorMessage(error)}); it is tried once more`);
+        await discardTree(path.join(workDir, stage.name));
+        return await this.obtain(stage, state, context, disk);
+      });
       await listener.onStageFinished(stage.name, { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache });
     } catch (error) {
       signal.throwIfAborted();

@@ -43,6 +43,13 @@ export function installable({ base, added, requested }: Pick<PackageLock, 'base'
   return requested.filter((spec) => !spec.endsWith('-') || known.has(spec.slice(0, -1)));
 }
 
+/** In every base; a recipe that removes it wants nobody outside to reach into its machines, and gets no helper of ours either. */
+export const agentPackage = 'qemu-guest-agent';
+
+export function isWithoutAgent({ base, added, requested }: PackageLock): boolean {
+  return requested.includes(`${agentPackage}-`) || ![...base, ...added].some(({ name }) => name === agentPackage);
+}
+
 export function lockHash(packages: LockedPackage[]): string {
   return createHash('sha256').update(canonicalJson(packages.map(({ name, version, architecture, sha256 }) => [name, version, architecture, sha256]))).digest('hex');
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterHostTime, clip } from '#libs/platform';
+import { afterHostTime, clip, hostTimeout, hostTooSlow } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { ExecuteOptions, ExecuteResult } from '../hypervisor.port.js';
 import { LineSocket, parseObject, type UnaskedBudget } from './line-socket.js';
@@ -12,6 +12,7 @@ const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 8 <
 const lineBytes = 4 << 20;
 const firstPollMs = 20;
 const slowestPollMs = 500;
+const mostPatienceMs = 120_000;
 
 /**
  * The agent inside the guest (docs/interop/qemu-ga-ref of QEMU), over a virtio-serial port. Its answers carry no ids, so one call is made at a
@@ -30,7 +31,7 @@ export class GuestAgentClient {
 
   constructor(
     socket: Socket,
-    private readonly callDeadlineMs = 20_000,
+    private readonly callDeadlineMs = 60_000,
     private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
     this.#line = new LineSocket(socket, { peer: 'guest agent', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
@@ -38,10 +39,11 @@ export class GuestAgentClient {
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
   async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<void> {
-    for (;;) {
+    // An answer to an earlier question is not told from what an earlier owner of the port left: who answers slowly is given more time each time.
+    for (let patienceMs = everyMs; ; patienceMs = Math.min(patienceMs * 1.5, mostPatienceMs)) {
       signal.throwIfAborted();
       try {
-        return await this.#inTurn(() => this.#synchronise(everyMs, signal));
+        return await this.#inTurn(() => this.#synchronise(patienceMs, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (this.#closedBy) throw error;
@@ -51,22 +53,27 @@ export class GuestAgentClient {
 
   /** @throws AppError `guest_agent_failed` */
   async version(): Promise<string> {
-    const answer = await this.#call('guest-info', {}, performance.now() + this.callDeadlineMs);
+    const answer = await this.#call('guest-info', {}, this.callDeadlineMs);
     return isRecord(answer) && typeof answer.version === 'string' ? clip(answer.version, 40) : 'unknown';
   }
 
   /** @throws AppError `guest_agent_failed` */
   async execute(path: string, args: readonly string[], { deadlineMs, input }: ExecuteOptions): Promise<ExecuteResult> {
-    const endsAt = performance.now() + deadlineMs;
+    const callMs = Math.min(this.callDeadlineMs, deadlineMs);
     const command = { path, arg: args, 'capture-output': true, ...(input !== undefined && { 'input-data': Buffer.from(input).toString('base64') }) };
-    const started = await this.#call('guest-exec', command, endsAt);
-    if (!isRecord(started) || !Number.isSafeInteger(started.pid)) throw failed('answered guest-exec without a process id');
-    for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, slowestPollMs)) {
-      const status = await this.#call('guest-exec-status', { pid: started.pid }, endsAt);
-      if (!isRecord(status) || typeof status.exited !== 'boolean') throw failed('answered guest-exec-status without saying whether the program ended');
-      if (status.exited) return resultOf(status);
-      if (performance.now() + pauseMs > endsAt) throw failed(`did not see the end of ${clip(path)} within ${deadlineMs / 1000} s`);
-      await sleep(pauseMs);
+    const patience = hostTimeout(deadlineMs);
+    try {
+      const started = await this.#call('guest-exec', command, callMs);
+      if (!isRecord(started) || !Number.isSafeInteger(started.pid)) throw failed('answered guest-exec without a process id');
+      for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, slowestPollMs)) {
+        const status = await this.#call('guest-exec-status', { pid: started.pid }, callMs);
+        if (!isRecord(status) || typeof status.exited !== 'boolean') throw failed('answered guest-exec-status without saying whether the program ended');
+        if (status.exited) return resultOf(status);
+        if (patience.signal.aborted) throw late(`did not see the end of ${clip(path)} within ${deadlineMs / 1000} s`);
+        await sleep(Math.min(pauseMs, deadlineMs));
+      }
+    } finally {
+      patience.stop();
     }
   }
 
@@ -74,11 +81,10 @@ export class GuestAgentClient {
     this.#line.close(why);
   }
 
-  #call(command: string, args: Record<string, unknown>, endsAt: number): Promise<unknown> {
+  #call(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
     return this.#inTurn(async () => {
-      const leftMs = () => Math.max(1, Math.min(this.callDeadlineMs, endsAt - performance.now()));
-      if (!this.#inStep) await this.#synchronise(leftMs());
-      return await this.#ask(command, args, leftMs());
+      if (!this.#inStep) await this.#synchronise(deadlineMs);
+      return await this.#ask(command, args, deadlineMs);
     });
   }
 
@@ -117,7 +123,7 @@ export class GuestAgentClient {
         reject(error);
       };
       const onAbort = () => this.#fail?.(failed(`was not waited for: ${command} was cancelled`));
-      const stopClock = afterHostTime(deadlineMs, () => this.#fail?.(failed(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)));
+      const stopClock = afterHostTime(deadlineMs, () => this.#fail?.(late(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting = (message, isMarked) => {
         if (!wanted(message, isMarked)) return false;
@@ -146,7 +152,8 @@ export class GuestAgentClient {
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const failed = (what: string) => guestError('guest_agent_failed', `The guest's agent ${what}.`);
+const failed = (what: string, cause?: Error) => guestError('guest_agent_failed', `The guest's agent ${what}.`, { cause });
+const late = (what: string) => failed(what, hostTooSlow(what));
 
 function resultOf(status: Record<string, unknown>): ExecuteResult {
   const text = (value: unknown) => (typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '');

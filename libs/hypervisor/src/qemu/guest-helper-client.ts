@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { afterHostTime, clip } from '#libs/platform';
+import { afterHostTime, clip, hostTooSlow } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
 import { LineSocket, type UnaskedBudget } from './line-socket.js';
@@ -32,7 +32,7 @@ export class GuestHelperClient {
 
   constructor(
     socket: Socket,
-    private readonly callDeadlineMs = 20_000,
+    private readonly callDeadlineMs = 60_000,
     private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
     this.#line = new LineSocket(socket, { peer: 'guest helper', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
@@ -102,7 +102,7 @@ export class GuestHelperClient {
       };
       const fail = (error: Error) => (stop(), reject(error));
       const onAbort = () => fail(failed(`was not waited for: ${verb} was cancelled`));
-      const stopClock = Number.isFinite(deadlineMs) ? afterHostTime(deadlineMs, () => fail(failed(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`))) : undefined;
+      const stopClock = Number.isFinite(deadlineMs) ? afterHostTime(deadlineMs, () => fail(late(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`))) : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
       this.#line.write(`${this.#before}${request}\n`);
@@ -127,7 +127,8 @@ export class GuestHelperClient {
   }
 }
 
-const failed = (what: string) => guestError('guest_helper_failed', `The guest's helper ${what}.`);
+const failed = (what: string, cause?: Error) => guestError('guest_helper_failed', `The guest's helper ${what}.`, { cause });
+const late = (what: string) => failed(what, hostTooSlow(what));
 
 function greetingOf([version, bootId, systemState]: Buffer[]): HelperGreeting {
   const word = (value: Buffer | undefined, form: RegExp, name: string) => {

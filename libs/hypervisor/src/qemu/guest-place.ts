@@ -3,7 +3,7 @@ import { chmod, chown, copyFile, mkdir, mkdtemp, open, stat, type FileHandle } f
 import { createConnection, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { discardTree, type Account } from '#libs/platform';
+import { discardTree, hostTimeout, type Account } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import type { GuestSpec } from '../hypervisor.port.js';
 import { firmware, guestDir, seen, socketDir } from './qemu-command.js';
@@ -76,13 +76,21 @@ export class GuestPlace {
 
   /** Connects to a socket that QEMU makes while it starts. @throws AppError `hypervisor_unavailable` when it ends first, or takes too long */
   async connectFirst(name: string, qemu: { hasEnded: boolean; lastWords: () => string }, signal: AbortSignal, deadlineMs = 20_000): Promise<Socket> {
-    const endsAt = performance.now() + deadlineMs;
+    const patience = hostTimeout(deadlineMs);
+    try {
+      return await this.#untilConnected(name, qemu, { signal, late: patience.signal });
+    } finally {
+      patience.stop();
+    }
+  }
+
+  async #untilConnected(name: string, qemu: { hasEnded: boolean; lastWords: () => string }, { signal, late }: { signal: AbortSignal; late: AbortSignal }): Promise<Socket> {
     for (;;) {
       signal.throwIfAborted();
       if (qemu.hasEnded) throw guestError('hypervisor_unavailable', `QEMU did not start: ${qemu.lastWords()}.`, { hint: 'Run "openfactory doctor".' });
       const socket = await connectOnce(this.socketPath(name));
       if (socket) return socket;
-      if (performance.now() > endsAt) throw guestError('hypervisor_unavailable', `QEMU did not open its ${name} within ${deadlineMs / 1000} s: ${qemu.lastWords()}.`);
+      if (late.aborted) throw guestError('hypervisor_unavailable', `QEMU did not open its ${name} in time: ${qemu.lastWords()}.`, { cause: late.reason });
       await sleep(pollMs);
     }
   }

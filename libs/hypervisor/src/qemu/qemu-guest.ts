@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Guest, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
+import { Guest, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
 import type { GuestPlace } from './guest-place.js';
 import type { GuestPorts } from './guest-ports.js';
 import { removeRecord } from './guest-record.js';
@@ -67,6 +67,10 @@ export class QemuGuest extends Guest {
 
   onPortClosed(listener: (closed: ClosedPort) => void): void {
     this.parts.ports.onClosed(listener);
+  }
+
+  activity(): GuestActivity {
+    return { cpuMs: this.cpuMs, serialBytes: this.parts.serial.bytes };
   }
 
   serialText(): string {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, chown, copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { removeTree, runProgram } from '#libs/platform';
+import { hostTimeout, hostTooSlow, removeTree, runProgram } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { sharedGroup } from './guest-account.js';
 import { callMs, shapeOf, stateDescriptor } from './guest-launch.js';
@@ -74,7 +74,7 @@ async function keepDisk(diskPath: string, dir: string): Promise<void> {
   const sizeBytes = await diskSize(diskPath);
   await rename(diskPath, disk);
   await share(disk, 0o640);
-  await runProgram('qemu-img', ['create', '-q', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', path.basename(seen.base), path.join(dir, snapshotFiles.overlay), String(sizeBytes)], { deadlineMs: 30_000 });
+  await runProgram('qemu-img', ['create', '-q', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', path.basename(seen.base), path.join(dir, snapshotFiles.overlay), String(sizeBytes)], { deadlineMs: 60_000 });
   for (const file of [disk, path.join(dir, snapshotFiles.overlay)]) await flush(file);
 }
 
@@ -107,13 +107,17 @@ export async function goOn(qmp: QmpClient, card: string | undefined): Promise<vo
 }
 
 async function untilStatus(ask: () => Promise<unknown>, { good, bad, deadlineMs }: { good: string[]; bad: string[]; deadlineMs: number }): Promise<void> {
-  const endsAt = performance.now() + deadlineMs;
-  for (;;) {
-    const { status } = (await ask()) as { status?: string };
-    if (status !== undefined && good.includes(status)) return;
-    if (status !== undefined && bad.includes(status)) throw new Error(`QEMU says "${status}"`);
-    if (performance.now() > endsAt) throw new Error(`QEMU did not come to an end within ${deadlineMs / 1000} s`);
-    await sleep(pollMs);
+  const patience = hostTimeout(deadlineMs);
+  try {
+    for (;;) {
+      const { status } = (await ask()) as { status?: string };
+      if (status !== undefined && good.includes(status)) return;
+      if (status !== undefined && bad.includes(status)) throw new Error(`QEMU says "${status}"`);
+      if (patience.signal.aborted) throw hostTooSlow(`QEMU did not come to an end within ${deadlineMs / 1000} s.`);
+      await sleep(pollMs);
+    }
+  } finally {
+    patience.stop();
   }
 }
 

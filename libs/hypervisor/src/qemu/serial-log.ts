@@ -11,6 +11,7 @@ export class SerialLog {
   readonly done: Promise<void>;
   readonly #file: WriteStream;
   #written = 0;
+  #bytes = 0;
   /** A ring: pieces of single characters, which are usual, take no more room than others. */
   readonly #tail: Buffer;
   #tailAt = 0;
@@ -32,6 +33,7 @@ export class SerialLog {
     this.done = new Promise((resolve) => this.#file.on('close', resolve));
     this.#file.on('error', () => undefined); // A full disk costs the log, not the guest.
     const reader = new PacedReader(stream, pace, (piece) => {
+      this.#bytes += piece.length;
       this.#keep(piece);
       if (this.#written >= fileBytes) return;
       // A disk that is slower than the guest makes it wait.
@@ -42,6 +44,11 @@ export class SerialLog {
     for (const event of ['drain', 'close']) this.#file.on(event, () => reader.release());
     stream.on('close', () => this.#file.end());
     stream.on('error', () => undefined);
+  }
+
+  /** That came while it was kept. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   text(): string {

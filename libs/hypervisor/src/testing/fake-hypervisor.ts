@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import path from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { guestError } from '../guest-error.js';
-import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
+import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
@@ -15,6 +15,8 @@ export interface FakeGuestScript {
   systemStates?: string[];
   /** Answers to a command line, its words joined by blanks; `*` for all others. Default: code 0 and no output. */
   answers?: Record<string, Partial<ExecuteResult> | (() => Partial<ExecuteResult> | Promise<Partial<ExecuteResult>>)>;
+  /** What it has done so far; default: it works all the time, on two processors. */
+  activity?: () => GuestActivity;
   /** Ends itself after so long. */
   powersOffAfterMs?: number;
   /** Obeys the power button. Default: yes. */
@@ -139,6 +141,10 @@ export class FakeGuest extends Guest {
   closePort(closed: ClosedPort): void {
     this.closedPorts.push(closed);
     for (const listener of this.#listeners) listener(closed);
+  }
+
+  activity(): GuestActivity {
+    return this.script.activity?.() ?? { cpuMs: 2 * performance.now(), serialBytes: 0 };
   }
 
   serialText(): string {

@@ -17,7 +17,7 @@ export interface StartedGuest {
 }
 
 /** Where a snapshot cannot be made or used, the VM boots by itself. */
-const bootsItself = ['image_not_cloneable', 'snapshot_failed', 'snapshot_damaged'];
+const bootsItself = ['image_not_cloneable', 'helper_late', 'snapshot_failed', 'snapshot_damaged'];
 
 /** Makes the guest of a VM: a clone where it is new, else by a boot from its own disk. */
 @Injectable()
@@ -37,7 +37,7 @@ export class GuestStarter {
   /**
    * Leaves no guest behind where it throws.
    * @param onState told what is going on: creating or restoring
-   * @throws AppError `system_not_up`, `hypervisor_unavailable`, `guest_ended`, `guest_helper_failed`, `disk_failed`, `artifact_not_found`, or the signal's reason
+   * @throws AppError `system_not_up`, `host_too_slow`, `hypervisor_unavailable`, `guest_ended`, `guest_helper_failed`, `disk_failed`, `artifact_not_found`, or the signal's reason
    */
   async start(vm: Vm, signal: AbortSignal, onState: (state: VmState) => Promise<void>): Promise<StartedGuest> {
     const files = this.directories.of(vm.id);

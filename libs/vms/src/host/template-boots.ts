@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BuildReader } from '#libs/builds';
 import { Hypervisor, waitForSystem } from '#libs/hypervisor';
 import { AppError, Settings, untilAborted } from '#libs/platform';
 import { VmPace } from '../vm-pace.js';
@@ -19,13 +20,14 @@ export class TemplateBoots {
   private readonly boots = new Map<string, Boot>();
   /** Boots of others, of which there may be a snapshot in the end. */
   private readonly others = new Map<string, Promise<boolean>>();
-  /** Images without a helper: their clones could never be machines of their own. */
+  /** Images without a helper, by their list of packages or their own service manager, never because it was late: their clones could never be machines of their own. */
   private readonly uncloneable = new Set<string>();
 
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
     private readonly places: TemplatePlaces,
+    private readonly builds: BuildReader,
     private readonly settings: Settings,
     private readonly pace: VmPace,
   ) {}
@@ -36,7 +38,7 @@ export class TemplateBoots {
 
   /**
    * Resolves when there is a snapshot of this key. Ends its boot when the last one who waits for it goes away.
-   * @throws AppError `image_not_cloneable`, `system_not_up`, `snapshot_failed`, `hypervisor_unavailable`, or the signal's reason
+   * @throws AppError `image_not_cloneable`, `helper_late`, `system_not_up`, `host_too_slow`, `snapshot_failed`, `hypervisor_unavailable`, or the signal's reason
    */
   async make(key: string, vm: Vm, signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -91,14 +93,16 @@ export class TemplateBoots {
   }
 
   private async boot(key: string, vm: Vm, signal: AbortSignal): Promise<void> {
+    if (await this.builds.isWithoutAgent(vm.buildId)) throw this.cannotClone(vm);
     const place = await this.places.open({ key, ownerId: vm.ownerId, imageSha256: vm.imageSha256, persistenceLabel: vm.persistenceLabel });
     try {
       await this.directories.prepare(place.files, vm.imageKey, signal);
       const { disk: _disk, ...shape } = shapeOf(vm);
       const guest = await this.hypervisor.start({ ...shape, ...place.spec, isoPath: place.files.isoPath }, signal);
       try {
-        const { helper } = await waitForSystem(guest, signal, this.pace.up);
-        if (!helper) throw this.cannotClone(vm);
+        const { helper, isWithoutHelper } = await waitForSystem(guest, signal, this.pace.up);
+        if (isWithoutHelper) throw this.cannotClone(vm);
+        if (!helper) throw new AppError({ kind: 'unavailable', reason: 'helper_late', message: 'The helper of the image did not speak in time.' });
         signal.throwIfAborted();
         await place.keep(guest);
       } finally {

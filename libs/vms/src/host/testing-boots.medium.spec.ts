@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BootOffers, checkBoot, usualGuestSize, type BootReport } from '#libs/hypervisor';
 import { anonymousCaller } from '#libs/platform';
+import { quickPace } from '../../../../test/support/fake-machines.js';
 import { VmFactory } from '../testing/vm-factory.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 import { VmUpkeep } from './vm-upkeep.service.js';
@@ -12,7 +13,7 @@ import { VmUpkeep } from './vm-upkeep.service.js';
 const ada = anonymousCaller('192.0.2.1');
 const bob = anonymousCaller('192.0.2.2');
 const never = new AbortController().signal;
-const pace = { watchMs: 5, retryMs: 5, graceMs: 20 };
+const pace = { watchMs: 5, retryMs: 5, graceMs: 20, patience: quickPace.up.patience };
 const image = 'an image';
 const imageSha256 = createHash('sha256').update(image).digest('hex');
 const readyWith = (state: string) => ({ systemStates: [state], serial: 'localhost login: ' });
@@ -37,7 +38,7 @@ const offers = () => factory.app.get(BootOffers, { strict: false });
 async function tested(ownerId = ada.ownerId): Promise<BootReport> {
   // The label of the builds that VmFactory makes.
   const kept = await offers().offer({ ownerId, imageSha256, persistenceLabel: `of-${imageSha256.slice(0, 11)}`, ...usualGuestSize });
-  const check = { isoPath: path.join(workDir, 'image.iso'), firmware: 'bios' as const, ...usualGuestSize, voices: { agent: false, helper: true }, services: [], deadlineMs: 5_000, workDir, ...(kept && { kept }) };
+  const check = { isoPath: path.join(workDir, 'image.iso'), firmware: 'bios' as const, ...usualGuestSize, voices: { agent: false, helper: true }, services: [], workDir, ...(kept && { kept }) };
   return await checkBoot(factory.machines, check, never, () => undefined, pace).finally(() => kept?.close());
 }
 const templates = () => readdir(path.join(factory.dataDir, 'vms', 'templates')).catch(() => []);

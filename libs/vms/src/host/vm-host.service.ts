@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ClosedPort, Guest, GuestEnd } from '#libs/hypervisor';
-import { AppError, errorMessage } from '#libs/platform';
+import { AppError, errorMessage, hostTimeout } from '#libs/platform';
 import { VmHostRepository } from '../vm-host.repository.js';
 import { VmPace } from '../vm-pace.js';
 import type { Vm, VmError, VmReason } from '../vm.js';
@@ -110,6 +110,13 @@ export class VmHost {
     enough.abort();
   }
 
+  /** For a verdict: on a busy host a guest needs longer for everything. */
+  private async waitInHostTime(work: Promise<unknown>, withinMs: number): Promise<void> {
+    const enough = hostTimeout(withinMs);
+    await Promise.race([work, new Promise((resolve) => enough.signal.addEventListener('abort', resolve, { once: true }))]);
+    enough.stop();
+  }
+
   private async start(machine: LiveMachine, vm: Vm): Promise<void> {
     const began = performance.now();
     let { state } = vm;
@@ -186,7 +193,7 @@ export class VmHost {
 
   private async waitForPowerOff(machine: LiveMachine): Promise<void> {
     const { ending } = machine;
-    await this.wait(machine.over, this.pace.powerOffMs);
+    await this.waitInHostTime(machine.over, this.pace.powerOffMs);
     // Over, or meanwhile ended in another way.
     if (!this.machines.has(machine.vmId) || machine.ending !== ending || this.stopping) return;
     machine.ending = undefined;

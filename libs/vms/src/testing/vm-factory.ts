@@ -68,7 +68,7 @@ export class VmFactory {
   }
 
   /** A build that is done, as a worker leaves it. @returns its id */
-  async built({ ownerId }: Caller, text: string = randomUUID()): Promise<string> {
+  async built({ ownerId }: Caller, text: string = randomUUID(), lock?: object): Promise<string> {
     const id = randomUUID();
     const made = await this.pipeline.made('image.iso', 'application/x-iso9660-image', text);
     const { key } = await this.app.get(ArtifactStore, { strict: false }).put({ group: id, ...made });
@@ -77,6 +77,11 @@ export class VmFactory {
       [id, ownerId, made.sha256],
     );
     await this.database.query("INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'web.iso', 'application/x-iso9660-image', $2, $3, $4)", [id, made.sizeBytes, made.sha256, key]);
+    if (lock) {
+      const file = await this.pipeline.made('lock.json', 'application/json', JSON.stringify(lock));
+      const stored = await this.app.get(ArtifactStore, { strict: false }).put({ group: id, ...file });
+      await this.database.query("INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'lock.json', 'application/json', $2, $3, $4)", [id, file.sizeBytes, file.sha256, stored.key]);
+    }
     return id;
   }
 

@@ -48,7 +48,8 @@ export class ConfigureStage extends BuildStage {
       const { stdout } = await runInTree('perl', ['-e', runner], { lowers, upper, shown: { '/mnt/plan': planDir }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 5 * 60_000, signal });
       for (const line of stdout.split('\n')) if (line.trim()) log(line);
     } catch (error) {
-      if (signal.aborted) throw error;
+      // That it was late, or was killed, is no fault of the recipe.
+      if (signal.aborted || (error instanceof ProgramError && ['deadline', 'signal', 'missing'].includes(error.why))) throw error;
       const said = error instanceof ProgramError ? (error.result?.stdout ?? '').trim().split('\n').slice(-10) : [];
       throw new BuildFailure('configure', 'caller', { reason: 'configuration_failed', message: `The recipe's settings could not be applied: ${said.at(-1) ?? 'a program failed'}.`, hint: 'Check the users, groups, files and services that the last lines name.', cause: error }, said);
     }

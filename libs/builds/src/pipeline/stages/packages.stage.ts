@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { asLines, ProgramError } from '#libs/platform';
+import { asLines, isLate, ProgramError } from '#libs/platform';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { installedBytes, lockHash, installable } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
@@ -82,7 +82,7 @@ export class PackagesStage extends BuildStage {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new BuildFailure('packages', 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error, withinMs), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error }, last.filter((line) => line.trim()).slice(-15));
+      throw new BuildFailure('packages', isLate(error) ? 'system' : 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error, withinMs), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error, retryable: isLate(error) }, last.filter((line) => line.trim()).slice(-15));
     } finally {
       watch.stop();
     }
@@ -97,7 +97,7 @@ export class PackagesStage extends BuildStage {
 
 function whatFailed(error: unknown, withinMs: number): string {
   if (!(error instanceof ProgramError)) return 'Installing the packages failed.';
-  if (error.why === 'deadline') return `Installing the packages took longer than ${Math.round(withinMs / 60_000)} minutes.`;
+  if (error.why === 'deadline') return `Installing the packages took longer than ${Math.round(withinMs / 60_000)} minutes of a host at rest: a script does not end, or the host was too slow.`;
   if (error.why === 'aborted') return `Installing the packages was stopped: ${error.message.replace(/^.*was stopped: /, '')}.`;
   return 'Installing the packages failed: a maintainer script ended with an error.';
 }
