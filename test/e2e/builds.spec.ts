@@ -3,13 +3,16 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { ArtifactStore } from '#libs/artifacts';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { cloneDatabase } from '../support/database.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
-import { postJson, send } from '../support/raw-client.js';
+import { postJson, RawStream, send } from '../support/raw-client.js';
+import { addPerson, createKey, SessionFixtureModule } from '../support/session-fixture.module.js';
 
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- tests look into it freely
 
@@ -21,6 +24,7 @@ const queuedAtMost = 20;
 const start = (fake: FakeBuildPipeline, more: { environment?: Record<string, string>; database?: TestApp['database'] } = {}) =>
   startTestApp({
     pipelineModule: fake.module,
+    extraModules: [SessionFixtureModule],
     ...more,
     environment: {
       OPENFACTORY_ROLES: 'api,worker',
@@ -130,6 +134,27 @@ describe('a build that succeeds', () => {
     }
     expect(Date.now).toBe(now);
   });
+
+  it('is not downloaded any more once the key is revoked that asked for the URL, and what flows is cut off', async () => {
+    const ada = await addPerson(app.database);
+    const key = await createKey(app.url, ada);
+    const created = await postJson(`${app.url}/api/builds`, { recipe: recipe('of-a-key') }, { headers: key.headers });
+    const { build_id: own } = created.json();
+    const completed = async () => (await send(`${app.url}/api/builds/${own}/status`, { headers: key.headers })).json().status === 'completed';
+    for (let tries = 0; !(await completed()) && tries < 800; tries++) await sleep(30);
+    const { url } = (await postJson(`${app.url}/api/builds/${own}/download-url`, {}, { headers: key.headers })).json();
+    expect(await send(url)).toMatchObject({ status: 200 });
+    const store = app.app.get(ArtifactStore);
+    const endless = jest.spyOn(store, 'open').mockImplementation(() => Promise.resolve(Readable.from((async function* () { yield Buffer.from('first bytes'); await new Promise(() => undefined); })())));
+    const flowing = await RawStream.open(url);
+    expect(flowing.closed).toBe(false);
+
+    expect(await send(`${app.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject({ status: 204 });
+    for (let tries = 0; !flowing.closed && tries < 500; tries++) await sleep(20);
+    endless.mockRestore();
+    expect(flowing.closed).toBe(true);
+    expect((await send(url)).json()).toMatchObject({ status: 403, reason: 'download_link_revoked' });
+  }, 60_000);
 
   it('has a log, whole, from a byte on, and its end', async () => {
     const log = await send(`${app.url}/api/builds/${id}/log`);

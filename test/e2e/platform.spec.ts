@@ -20,7 +20,7 @@ describe('operations', () => {
 
   it('shows metrics to loopback, but not through a proxy', async () => {
     expect((await send(at('/metrics'))).body).toContain('openfactory_mcp_sessions ');
-    expect(await send(at('/metrics'), { headers: { 'x-forwarded-for': '203.0.113.5' } })).toMatchObject({ status: 403 });
+    for (const name of ['x-forwarded-for', 'cf-connecting-ip', 'true-client-ip', 'via']) expect([name, (await send(at('/metrics'), { headers: { [name]: '203.0.113.5' } })).status]).toEqual([name, 403]);
   });
 
   it('describes itself: every route, every schema that a route names', async () => {
@@ -62,6 +62,35 @@ describe('every request', () => {
     expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': 'https://console.example', 'access-control-allow-headers': expect.stringContaining('Mcp-Session-Id') } });
     expect((await send(at('/api/health/live'), { headers: { origin: 'https://console.example' } })).headers).toMatchObject({ 'access-control-allow-origin': 'https://console.example', 'access-control-expose-headers': expect.stringContaining('Mcp-Session-Id'), vary: expect.stringContaining('Origin') });
     expect(await send(at('/api/mcp'), { method: 'OPTIONS', headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' } })).toMatchObject({ status: 403 });
+  });
+
+  describe.each(['cross-site', 'same-site'])('of a page of another site (%s)', (site) => {
+    const image = { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' };
+    const link = { 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-user': '?1' };
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+
+    it('is refused where only programs ask: REST, MCP, metrics, websockets', async () => {
+      for (const path of ['/api/recipes', '/api/mcp', '/api/mcp/sse', '/api/mcp/sse/', '/API/recipes', '/api/health/live', '/metrics']) {
+        for (const headers of [image, link]) expect([path, (await send(at(path), { headers })).status]).toEqual([path, 403]);
+      }
+      expect(await postJson(at('/api/recipes/validate'), {}, { headers: link })).toMatchObject({ status: 403 });
+      expect(await send(at('/api/vms/x/console'), { headers: { ...image, ...upgrade } })).toMatchObject({ status: 403 });
+      expect((await send(at('/api/recipes'), { headers: image })).json()).toMatchObject({ reason: 'foreign_page' });
+    });
+
+    it('may lead a person to a page or a signed download', async () => {
+      expect(await send(at('/console/vm-1'), { headers: link })).toMatchObject({ status: 200 });
+      expect(await send(at('/api/docs'), { headers: link })).toMatchObject({ status: 200 });
+      expect((await send(at('/api/downloads/not-a-token'), { headers: link })).json()).toMatchObject({ reason: 'download_link_invalid' });
+    });
+
+    it('may call from an allowed origin', async () => {
+      expect(await send(at('/api/recipes'), { headers: { ...image, 'sec-fetch-mode': 'cors', origin: 'https://console.example' } })).toMatchObject({ status: 200 });
+    });
+  });
+
+  it('of the factory’s own pages, and of the address bar, is served', async () => {
+    for (const site of ['same-origin', 'none']) expect(await send(at('/api/recipes'), { headers: { 'sec-fetch-site': site } })).toMatchObject({ status: 200 });
   });
 
   it('may name the public host', async () => {

@@ -16,7 +16,7 @@ export { afterHostTime, hostTimeout, hostTooSlow, type Pacemaker } from './pace/
 export { hostPace } from './pace/host-pace.js';
 export { asLines, askProgram, asText, buildAccount, buildAccountName, discardTree, diskUsage, findAccount, isLate, killGroup, ProgramError, removeTree, runInNamespaces, runProgram, serviceAccountName, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
 export { FactorySecret, keepSecret } from './secrets/factory-secret.js';
-export { bytesOfUuid, readClaims, signClaims, uuidBytes, uuidOfBytes } from './secrets/signed-claims.js';
+export { bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from './secrets/signed-claims.js';
 export { EmbeddedPostgres, peerMap } from './database/embedded-postgres.js';
 export { embeddedPostgresVersion } from './database/postgres-binaries.js';
 export { DatabaseModule } from './database/database.module.js';

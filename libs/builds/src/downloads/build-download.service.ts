@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, clip, FactorySecret, notFound, Settings, type Caller } from '#libs/platform';
+import { AppError, CallerService, clip, FactorySecret, notFound, Revocations, Settings, type Caller } from '#libs/platform';
 import { safeName } from './artifact-response.js';
 import type { BuildArtifact } from '../build.js';
 import { BuildRepository, buildNotFound } from '../build.repository.js';
@@ -14,13 +14,15 @@ export class BuildDownloadService {
   constructor(
     private readonly builds: BuildRepository,
     private readonly settings: Settings,
+    private readonly callers: CallerService,
+    private readonly revocations: Revocations,
     secret: FactorySecret,
   ) {
     this.key = secret.derive('artifact-url');
   }
 
   /**
-   * A URL of the image that works without credentials, for a while.
+   * A URL of the image that works without credentials, for a while, and no longer than what its caller came with.
    * @throws AppError `build_not_found`, `build_not_completed`, `image_deleted`
    */
   async isoUrl(caller: Caller, id: string): Promise<IsoDownload> {
@@ -30,7 +32,7 @@ export class BuildDownloadService {
     if (!image) throw new AppError({ kind: 'wrong_state', reason: 'image_deleted', message: 'The image of this build was deleted for its age.', hint: 'Build it again: create_build with the recipe that get_build shows.' });
     // Whole seconds, because the token holds no fractions.
     const expiresAt = new Date(Math.floor(Date.now() / 1000 + this.settings.downloadUrlMinutes * 60) * 1000);
-    const url = `${this.settings.publicUrl}/api/downloads/${signDownload(this.key, { buildId: build.id, artifactId: image.id, expiresAt })}`;
+    const url = `${this.settings.publicUrl}/api/downloads/${signDownload(this.key, { buildId: build.id, artifactId: image.id, expiresAt, principalId: caller.kind === 'anonymous' ? undefined : caller.principalId })}`;
     const fileName = safeName(image.name);
     return { url, expires_at: expiresAt.toISOString(), file_name: fileName, size_bytes: image.sizeBytes, sha256: image.sha256, command: `curl -fL -C - -o ${fileName} '${url}' && echo '${image.sha256}  ${fileName}' | sha256sum -c` };
   }
@@ -43,13 +45,23 @@ export class BuildDownloadService {
     return found;
   }
 
-  /** @throws AppError `download_link_invalid`, `download_link_expired`, `build_not_found` */
-  async artifactFor(token: string): Promise<BuildArtifact> {
-    const { buildId, artifactId } = readDownload(this.key, token, new Date());
-    const found = await this.builds.findArtifact(buildId, artifactId);
-    if (!found) throw buildNotFound(buildId);
-    return found;
+  /**
+   * What a token stands for, and what its maker stands on now.
+   * @throws AppError `download_link_invalid`, `download_link_expired`, `download_link_revoked`, `build_not_found`
+   */
+  async artifactFor(token: string): Promise<{ artifact: BuildArtifact; maker: Pick<Caller, 'standsOn' | 'expiresAt' | 'checkedAt'> | undefined }> {
+    const { buildId, artifactId, principalId } = readDownload(this.key, token, new Date());
+    const checkedAt = this.revocations.count;
+    const grant = principalId === undefined ? undefined : await this.callers.standing(principalId);
+    if (principalId !== undefined && !grant) throw revokedLink();
+    const artifact = await this.builds.findArtifact(buildId, artifactId);
+    if (!artifact) throw buildNotFound(buildId);
+    return { artifact, maker: grant && { ...grant, checkedAt } };
   }
+}
+
+function revokedLink(): AppError {
+  return new AppError({ kind: 'forbidden', reason: 'download_link_revoked', message: 'Whoever asked for this download link may not download any more.', hint: 'Sign in again, or use another key, and ask for a new one.' });
 }
 
 function notCompleted(status: string): AppError {

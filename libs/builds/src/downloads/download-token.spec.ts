@@ -4,11 +4,16 @@ import { readDownload, signDownload } from './download-token.js';
 
 const key = randomBytes(32);
 const now = new Date('2026-01-01T00:00:00Z');
-const grant = { buildId: randomUUID(), artifactId: randomUUID(), expiresAt: new Date(now.getTime() + 60_000) };
+const grant = { buildId: randomUUID(), artifactId: randomUUID(), expiresAt: new Date(now.getTime() + 60_000), principalId: `key:${randomUUID()}` };
 const invalid = expect.objectContaining({ reason: 'download_link_invalid' });
 
 describe('a download token', () => {
   it('gives back what was signed', () => expect(readDownload(key, signDownload(key, grant), now)).toEqual(grant));
+
+  it('names nobody where somebody anonymous asked for it', () => {
+    const anonymous = { ...grant, principalId: undefined };
+    expect(readDownload(key, signDownload(key, anonymous), now)).toEqual(anonymous);
+  });
 
   it('expires', () => {
     expect(() => readDownload(key, signDownload(key, grant), grant.expiresAt)).toThrow(expect.objectContaining({ reason: 'download_link_expired' }));

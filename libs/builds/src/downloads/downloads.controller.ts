@@ -2,7 +2,7 @@ import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { ArtifactStore } from '#libs/artifacts';
-import { PublicRoute } from '#libs/platform';
+import { OpenResponses, PublicRoute } from '#libs/platform';
 import { sendArtifact } from './artifact-response.js';
 import { BuildDownloadService } from './build-download.service.js';
 
@@ -12,6 +12,7 @@ export class DownloadsController {
   constructor(
     private readonly downloads: BuildDownloadService,
     private readonly store: ArtifactStore,
+    private readonly responses: OpenResponses,
   ) {}
 
   /** Public on purpose: the token is the permission. */
@@ -22,9 +23,11 @@ export class DownloadsController {
   @ApiProduces('application/octet-stream')
   @ApiResponse({ status: 200, description: 'The file; Range is understood.', content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } })
   @ApiResponse({ status: 206, description: 'A part of the file.' })
-  @ApiResponse({ status: 403, description: 'The link is forged or has expired.' })
+  @ApiResponse({ status: 403, description: 'The link is forged, has expired, or was revoked with the key that asked for it.' })
   @ApiResponse({ status: 416, description: 'The range lies outside of the file.' })
   async download(@Param('token') token: string, @Req() request: Request, @Res() response: Response): Promise<void> {
-    await sendArtifact(request, response, await this.downloads.artifactFor(token), this.store);
+    const { artifact, maker } = await this.downloads.artifactFor(token);
+    if (maker) this.responses.watch(maker, response);
+    await sendArtifact(request, response, artifact, this.store);
   }
 }

@@ -61,6 +61,11 @@ export class CallerService {
     await this.limits.countFailure(refusal.address);
   }
 
+  /** Whether it was sent on this machine and came through no proxy, or through a trusted one that says so. */
+  isLocal(request: IncomingMessage): boolean {
+    return this.addresses.isLocal(request);
+  }
+
   /** The address a request comes from, for limits and records; of an unknown proxy its own. */
   addressOf(request: IncomingMessage): string {
     return this.addresses.readPeer(request);

@@ -3,8 +3,12 @@ import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 import { AppError, invalid } from '../errors/app-error.js';
 
-/** Headers by which proxies say for whom they forward. Only X-Forwarded-For is read; the others only betray an unconfigured proxy. */
-const forwardingHeaders = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip', 'cf-connecting-ip', 'x-client-ip'] as const;
+/** Headers by which proxies say for whom they forward, or that they do. Only X-Forwarded-For is read; the others only betray an unconfigured proxy. */
+const forwardingHeaders = [
+  ...['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'true-client-ip', 'x-client-ip', 'client-ip', 'x-cluster-client-ip', 'x-original-forwarded-for', 'x-forwarded'],
+  ...['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-server', 'x-forwarded-by', 'x-forwarded-client-cert', 'x-forwarded-prefix', 'x-forwarded-uri', 'x-original-url'],
+  ...['cf-connecting-ip', 'cf-connecting-ipv6', 'cf-ray', 'fastly-client-ip', 'x-envoy-external-address', 'x-azure-clientip', 'x-appengine-user-ip', 'x-proxyuser-ip', 'fly-client-ip'],
+];
 
 /**
  * One spelling per client: IPv4-mapped IPv6 becomes IPv4 (RFC 4291, 2.5.5.2), IPv6 is cut to its /64 because one
@@ -48,6 +52,16 @@ export class ClientAddressReader {
       message: `The request carries "${forwarded}" but comes from ${this.normalise(peer)}, which is not a trusted proxy, so its anonymous sender cannot be told from others.`,
       hint: `Add the proxy's address to OPENFACTORY_TRUST_PROXY and restart, or use an API key.`,
     });
+  }
+
+  /** Whether it was sent on this machine, as far as can be told: what came through a proxy that is not trusted was not. */
+  isLocal(request: IncomingMessage): boolean {
+    try {
+      return /^127\./.test(this.read(request));
+    } catch (error) {
+      if (error instanceof AppError) return false;
+      throw error;
+    }
   }
 
   /** For those who have credentials: behind an unknown proxy it is the proxy's address, and never a reason to refuse. */

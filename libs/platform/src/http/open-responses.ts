@@ -17,7 +17,7 @@ export class OpenResponses {
     });
   }
 
-  watch(caller: Caller, response: ServerResponse): void {
+  watch(caller: Pick<Caller, 'standsOn' | 'expiresAt' | 'checkedAt'>, response: ServerResponse): void {
     const { standsOn, expiresAt = Infinity } = caller;
     if (!standsOn.length) return;
     const leftMs = expiresAt - Date.now();

@@ -7,6 +7,11 @@ const corsRequestHeaders =
   'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id, X-Requested-With';
 const corsExposedHeaders = 'Content-Disposition, Content-Range, ETag, Location, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Checksum-Sha256, X-Log-Next, X-Request-Id';
 
+/** What only programs and the factory's own pages ask for. */
+const programsPaths = /^\/+(api|metrics)(\/|$)/i;
+/** A person may follow a link to these from a mail or any page: the token of a download is its permission, the description is public. */
+const linkedPaths = /^\/+api\/(downloads\/[^/]+|docs)\/?$/i;
+
 /**
  * The Host allow-list and the Origin check, before anything else looks at a request: they keep a web page of a stranger from reaching
  * a factory on somebody's own machine (DNS rebinding, cross-site requests; MCP Streamable HTTP, Security Warning).
@@ -20,7 +25,7 @@ export class RequestGuard {
     this.settings = settings;
   }
 
-  /** @throws AppError `host_not_allowed` or `origin_not_allowed`, both 403 */
+  /** @throws AppError `host_not_allowed`, `origin_not_allowed` or `foreign_page`, all 403 */
   check(request: IncomingMessage): void {
     const { host, origin } = request.headers;
     if (!host || !this.isAllowedHost(host)) {
@@ -39,6 +44,17 @@ export class RequestGuard {
         hint: 'Add the origin to OPENFACTORY_ALLOWED_ORIGINS.',
       });
     }
+    if (origin === undefined) this.refuseForeignPage(request);
+  }
+
+  /** Images, frames and links of a page carry no Origin, but browsers say where the page is from (Fetch Metadata, 2.3 and 2.4). A page of the same site is another's, too. */
+  private refuseForeignPage({ url = '', method, headers }: IncomingMessage): void {
+    const site = headers['sec-fetch-site'];
+    if (site !== 'cross-site' && site !== 'same-site') return;
+    const path = url.split('?', 1)[0] ?? '';
+    if (!programsPaths.test(path) && headers.upgrade === undefined) return;
+    if ((method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate' && linkedPaths.test(path)) return;
+    throw new AppError({ kind: 'forbidden', reason: 'foreign_page', message: 'A page of another site may not call this factory.', hint: 'Open the address itself, or add the origin of the page to OPENFACTORY_ALLOWED_ORIGINS and let it send requests with CORS.' });
   }
 
   /** Sets the CORS headers of an allowed origin and answers a preflight. @returns whether the request is answered */

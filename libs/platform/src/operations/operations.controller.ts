@@ -5,7 +5,7 @@ import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthChe
 import type { Request, Response } from 'express';
 import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
-import { normaliseAddress } from '../caller/client-address.js';
+import { CallerService } from '../caller/caller.service.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 import { PublicRoute, UncountedRoute } from '../http/route-access.js';
@@ -69,6 +69,7 @@ export class MetricsController {
   constructor(
     private readonly metrics: Metrics,
     private readonly settings: Settings,
+    private readonly callers: CallerService,
   ) {}
 
   @ApiExcludeEndpoint()
@@ -81,12 +82,11 @@ export class MetricsController {
     response.end(await this.metrics.registry.metrics());
   }
 
-  /** With a token set, the token alone decides; a forwarded request is never loopback, whatever its peer is. */
+  /** With a token set, the token alone decides; without one it must come from this machine, by the same rules as a caller's address. */
   private mayRead(request: Request): boolean {
     const { metricsToken } = this.settings;
     if (metricsToken !== undefined) return sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`);
-    const forwarded = ['x-forwarded-for', 'forwarded', 'x-real-ip'].some((name) => request.headers[name] !== undefined);
-    return !forwarded && /^127\./.test(normaliseAddress(request.socket.remoteAddress ?? '0.0.0.0'));
+    return this.callers.isLocal(request);
   }
 }
 

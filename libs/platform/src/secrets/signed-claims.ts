@@ -20,4 +20,19 @@ export const uuidBytes = 16;
 export const bytesOfUuid = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
 export const uuidOfBytes = (bytes: Buffer): string => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 
+const principalKinds = ['', 'key', 'session'];
+export const principalBytes = 1 + uuidBytes;
+
+/** By whom a token was made, `key:<uuid>` or `session:<uuid>`, so that it ends with them; nothing for anonymous callers. */
+export function writePrincipal(claims: Buffer, at: number, principalId: string | undefined): void {
+  const [kind = '', id] = principalId?.split(':', 2) ?? [];
+  claims[at] = principalKinds.indexOf(kind);
+  if (id) claims.set(bytesOfUuid(id), at + 1);
+}
+
+export function readPrincipal(claims: Buffer, at: number): string | undefined {
+  const kind = principalKinds[claims[at] ?? 0];
+  return kind ? `${kind}:${uuidOfBytes(claims.subarray(at + 1, at + principalBytes))}` : undefined;
+}
+
 const mac = (key: Buffer, claims: Buffer) => createHmac('sha256', key).update(claims).digest();

@@ -1,4 +1,4 @@
-import { AppError, bytesOfUuid, readClaims, signClaims, uuidBytes, uuidOfBytes } from '#libs/platform';
+import { AppError, bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from '#libs/platform';
 
 export interface ConsoleGrant {
   vmId: string;
@@ -11,9 +11,8 @@ export interface ConsoleGrant {
 }
 
 const timeBytes = 6;
-const claimBytes = uuidBytes + 1 + timeBytes + 1 + uuidBytes;
 const principalAt = uuidBytes + 1 + timeBytes;
-const principalKinds = ['', 'key', 'session'];
+const claimBytes = principalAt + principalBytes;
 
 /** VM id, view-only flag, expiry (seconds), kind and id of the principal. Whoever has it may open the console of that one VM. */
 export function signConsole(key: Buffer, { vmId, viewOnly, expiresAt, principalId }: ConsoleGrant): string {
@@ -21,9 +20,7 @@ export function signConsole(key: Buffer, { vmId, viewOnly, expiresAt, principalI
   claims.set(bytesOfUuid(vmId));
   claims[uuidBytes] = viewOnly ? 1 : 0;
   claims.writeUIntBE(Math.floor(expiresAt.getTime() / 1000), uuidBytes + 1, timeBytes);
-  const [kind = '', id] = principalId?.split(':', 2) ?? [];
-  claims[principalAt] = principalKinds.indexOf(kind);
-  if (id) claims.set(bytesOfUuid(id), principalAt + 1);
+  writePrincipal(claims, principalAt, principalId);
   return signClaims(key, claims);
 }
 
@@ -33,7 +30,5 @@ export function readConsole(key: Buffer, token: string, now: Date): ConsoleGrant
   if (!claims) throw new AppError({ kind: 'forbidden', reason: 'console_link_invalid', message: 'This is not a console link of this factory.', hint: 'Copy the whole link; get_vm_console_url gives a new one.' });
   const expiresAt = new Date(claims.readUIntBE(uuidBytes + 1, timeBytes) * 1000);
   if (expiresAt <= now) throw new AppError({ kind: 'forbidden', reason: 'console_link_expired', message: 'This console link has expired.', hint: 'get_vm_console_url gives a new one.' });
-  const kind = principalKinds[claims[principalAt] ?? 0];
-  const principalId = kind ? `${kind}:${uuidOfBytes(claims.subarray(principalAt + 1))}` : undefined;
-  return { vmId: uuidOfBytes(claims.subarray(0, uuidBytes)), viewOnly: claims[uuidBytes] === 1, expiresAt, principalId };
+  return { vmId: uuidOfBytes(claims.subarray(0, uuidBytes)), viewOnly: claims[uuidBytes] === 1, expiresAt, principalId: readPrincipal(claims, principalAt) };
 }
