@@ -6,6 +6,7 @@ import { dataSourceOptions, EmbeddedPostgres, EventBus, loadSettings, migrate, u
 import { featureOn, recipeEntities, type AvailableBase } from '#libs/recipes';
 import { migrations } from '#migrations';
 import { loadCatalogue } from '../../libs/recipes/src/catalogue/catalogue-loader.js';
+import { planImage } from '../../libs/builds/src/pipeline/configure/plan-image.js';
 import { postgresqlVersions } from '../../libs/builds/src/pipeline/configure/services/postgresql.renderer.js';
 import { AptPackageSource } from '../../libs/recipes/src/packages/apt/apt-package-source.js';
 import type { AptRoot } from '../../libs/recipes/src/packages/apt/apt-root.js';
@@ -82,7 +83,7 @@ describe('the package index of the real archives', () => {
   });
 
   it.each(catalogue.templates.map((template) => [template.id, template] as const))(
-    'can install the template %s on every base',
+    'can validate, resolve and plan the template %s on every base',
     async (_id, { recipe }) => {
       await Promise.all(bases.map((base) => installs(recipe, base)));
     },
@@ -91,9 +92,11 @@ describe('the package index of the real archives', () => {
 
   /** apt itself says whether the packages go together; it also tells whether our own closure is near the truth. */
   async function installs(recipe: Record<string, unknown>, base: AvailableBase): Promise<void> {
-    const { valid, errors, warnings, resolved } = await validator.validate({ ...recipe, base_image: base.id });
+    const { validation, recipe: checked, resolution } = await validator.check({ ...recipe, base_image: base.id });
+    const { valid, errors, warnings, resolved } = validation;
     expect({ valid, errors }).toEqual({ valid: true, errors: [] });
-    expect(warnings.map(({ code }) => code)).not.toContain('packages_not_checked');
+    expect(warnings.map(({ code }) => code).filter((code) => !['no_login', 'feature_added', 'sudo_without_password'].includes(code))).toEqual([]);
+    expect(planImage(checked!, resolution!, []).steps.length).toBeGreaterThan(10);
     expect(resolved?.estimated_size_bytes).toBeGreaterThan(100e6);
     const wanted = [kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])];
     const root = await (roots.get(base.id) ?? source.root(base));

@@ -65,6 +65,7 @@ export class RecipeFeatureDto {
   @Text(oneLine, 'Name for people.', title) title: string;
   @Text(anyText, 'What it brings.', prose) description: string;
   @Text(catalogueId, 'Group in lists.', { required: true }) category: string;
+  @Text(oneLine, 'Why it cannot be built yet; a recipe that names it is refused with this.') unavailable_reason?: string;
   @Texts(packageName, 'Packages that are installed.', { default: [] }) packages: string[] = [];
   @Texts(unitName, 'systemd units that are enabled.', { default: [] }) services: string[] = [];
   @Texts(catalogueId, 'Features that it needs.', { default: [] }) requires: string[] = [];

@@ -39,6 +39,10 @@ function namedFeatures(draft: Draft, catalogue: Catalogue, findings: Findings): 
       findings.error(path, 'unknown_feature', 'There is no such feature.', () => nearestName(value, catalogue.featureNames));
       return [];
     }
+    if (feature.unavailable_reason !== undefined) {
+      findings.error(path, 'feature_unavailable', `The feature ${feature.id} cannot be built yet. ${feature.unavailable_reason}`);
+      return [];
+    }
     const earlier = seen.get(feature.id);
     // The same word twice is told by the schema; two names of one feature only here.
     if (earlier !== undefined && earlier !== value) findings.warn(path, 'duplicate_feature', `${value} and ${earlier} are the same feature.`);
