@@ -119,7 +119,7 @@ export class ResolvedRecipeOutput {
 export class RecipeValidationOutput {
   @Out('Whether the recipe can be built.', { type: 'boolean' }) valid: boolean;
   @Out('Everything that must be corrected.', listOf(schemaRef('RecipeFinding'))) errors: RecipeFinding[];
-  @Out('Worth knowing: features that were added, fields without effect yet, nobody can log in.', listOf(schemaRef('RecipeFinding'))) warnings: RecipeFinding[];
+  @Out('Worth knowing: features that were added, daemons on one port, nobody can log in.', listOf(schemaRef('RecipeFinding'))) warnings: RecipeFinding[];
   @Out('What the recipe comes to; null where the base image is not known.', { anyOf: [schemaRef('ResolvedRecipeOutput'), { type: 'null' }] }) resolved: ResolvedRecipeOutput | null;
 }
 

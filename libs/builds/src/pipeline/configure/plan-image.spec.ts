@@ -121,6 +121,12 @@ describe('planImage', () => {
     expect(without.commands.flatMap(({ argv }) => argv)).not.toContain('openfactory-helper.service');
   });
 
+  it('has each machine make the certificate that is cleaned out of images, before what may read it', () => {
+    const unit = plan().text('/etc/systemd/system/of-snakeoil-certificate.service');
+    for (const line of ['ConditionPathExists=!/etc/ssl/private/ssl-cert-snakeoil.key', 'DefaultDependencies=no', 'Before=basic.target', 'ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil --force-overwrite']) expect(unit.split('\n')).toContain(line);
+    expect(plan().commands.map(({ argv }) => argv)).toContainEqual(['systemctl', 'enable', '--quiet', 'of-snakeoil-certificate.service']);
+  });
+
   it('puts the recipe’s own files last, so that they win', () => {
     const { steps } = planImage(recipe({ files: [{ path: '/etc/hostname', content: 'mine\n', mode: '0600' }, { path: '/opt/x', content_base64: 'AAE=' }] }), resolution(), []);
     const writes = steps.filter((step): step is PlannedFile => 'path' in step);

@@ -5,6 +5,7 @@ import { ImagePlan } from './image-plan.js';
 import { renderNetwork } from './network.renderer.js';
 import { renderSecurity } from './security.renderer.js';
 import { renderServices } from './services.renderer.js';
+import { renderSnakeoil } from './snakeoil.renderer.js';
 import { renderStartup } from './startup.renderer.js';
 import { renderAptSources, renderSystem } from './system.renderer.js';
 import { renderUsers } from './users.renderer.js';
@@ -15,6 +16,7 @@ export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources:
   renderSystem(plan, recipe);
   renderAptSources(plan, aptSources);
   renderGuestHelper(plan, resolution);
+  renderSnakeoil(plan);
   renderNetwork(plan, recipe);
   renderUsers(plan, recipe);
   renderServices(plan, recipe, resolution);

@@ -145,7 +145,7 @@ export function readStanzas(text: string, urls: Map<string, string>): Resolved[]
 }
 
 /** Packages that the recipe's own fields need beside those of its features. */
-function requestedNames({ security, system, users }: RecipeDto, { packages, removedPackages }: Resolution): string[] {
+export function requestedNames({ security, system, users }: RecipeDto, { packages, removedPackages }: Resolution): string[] {
   const needed = [
     ...(security.audit_logging ? ['auditd'] : []),
     ...(system.locale === 'C.UTF-8' || system.locale === 'C' || system.locale === 'POSIX' ? [] : ['locales']),
