@@ -15,6 +15,10 @@ export { AptPackageSource, withoutCredentials } from './packages/apt/apt-package
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';
 export { openPorts, portsOfService, type ListeningPort } from './services/service-ports.js';
 export { isServiceId, serviceConfigs, type ServiceConfig, type ServiceId } from './services/service-configs.js';
+export { namesOf, type BaseNames } from './catalogue/base-names.js';
+export { splitKeyboard } from './validation/settle-system.js';
+export { lostPlacePatterns, whyLost } from './validation/places.js';
+export { kernelLineBytes, ownKernelLineBytes } from './validation/rules/kernel-rules.js';
 export { RecipeDto } from './schema/recipe.dto.js';
 export { outlineOf } from './schema/recipe-schema.js';
 export type { RecipeFile, RecipeStartupScript } from './schema/files.dto.js';

@@ -1,11 +1,14 @@
 import { Flag, OneOf, Text, Whole } from './field.decorators.js';
 import { absolutePath, accountName, anyText, base64, octalMode, oneLine } from './text-rules.js';
 
+export const fileTypes = ['file', 'directory'] as const;
+
 export class RecipeFile {
-  @Text(absolutePath, 'Where the file goes in the image.', { required: true }) path: string;
-  @Text(anyText, 'Content as text. Give this or content_base64.', { maxLength: 1_048_576 }) content?: string;
+  @Text(absolutePath, 'Where it goes in the image.', { required: true }) path: string;
+  @OneOf(fileTypes, 'file has content; directory has none, and is made with this mode and owner, also where it is there already.', { default: 'file' }) type: (typeof fileTypes)[number] = 'file';
+  @Text(anyText, 'Content of a file as text. Give this or content_base64.', { maxLength: 1_048_576 }) content?: string;
   @Text(base64, 'Content as base64, for what is not text.') content_base64?: string;
-  @Text(octalMode, 'Octal mode as a string.', { default: '0644' }) mode: string = '0644';
+  @Text(octalMode, 'Octal mode as a string; 0644 for a file and 0755 for a directory without one.') mode?: string;
   @Text(accountName, 'Owner.', { default: 'root' }) owner: string = 'root';
   @Text(accountName, 'Group.', { default: 'root' }) group: string = 'root';
 }

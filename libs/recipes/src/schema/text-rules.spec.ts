@@ -15,9 +15,9 @@ const table: [rules.TextRule, string[], string[]][] = [
   [rules.ipAddress, ['192.0.2.1', '::1', '2001:db8::1'], ['192.0.2', '0x7f.1', '1', '', 'a']],
   [rules.sshKey, [key, `${key} ada@example.org`], ['', 'ssh-ed25519 AAAA', `${key}\n${key}`, `command="id" ${key}`, `ssh-dss AAAA${'C'.repeat(64)}`]],
   [rules.passwordHash, ['$y$j9T$abc$defgh', '$6$rounds=5000$salt$hash', '$5$s$hashhash', '!', '*', '!$6$salt$hash'], ['', 'secret', '$1$salt$hash', '$2b$10$abcdefgh', '$y$a:b$cdefgh', '$6$salt$hash\n']],
-  [rules.timezone, ['UTC', 'Europe/Berlin', 'Asia/Calcutta', 'Etc/GMT+2'], ['', 'Mars/Olympus', '../../etc/passwd', 'Europe/Berlin\n']],
-  [rules.localeName, ['C.UTF-8', 'de_DE.UTF-8', 'C', 'ca_ES.UTF-8@valencia'], ['', 'german', 'de-DE', 'en_US.UTF-8; id']],
-  [rules.keyboardLayout, ['us', 'de(nodeadkeys)'], ['', 'US', 'us;id']],
+  [rules.timezone, ['UTC', 'Europe/Berlin', 'Asia/Calcutta', 'Etc/GMT+2', 'America/Argentina/Buenos_Aires'], ['', '../../etc/passwd', 'Europe/Berlin\n', '/Europe/Berlin', 'a/b/c/d']],
+  [rules.localeName, ['C.UTF-8', 'de_DE.UTF-8', 'C', 'ca_ES.UTF-8@valencia', 'de_DE.utf8', 'ru_RU.KOI8-R'], ['', 'de-DE', 'en_US.UTF-8; id', '../de']],
+  [rules.keyboardLayout, ['us', 'de(nodeadkeys)', 'de(T3)'], ['', 'US', 'us;id', 'de()']],
   [rules.kernelArgument, ['quiet', 'console=ttyS0,115200'], ['', 'a b', 'a\nb', '-x', 'ä']],
   [rules.httpsUrl, ['https://example.org/a.git'], ['http://example.org', 'https://u:p@example.org', 'https://a b', 'file:///etc', 'git@example.org:a']],
   [

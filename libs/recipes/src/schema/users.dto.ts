@@ -1,8 +1,8 @@
 import { Flag, Text, Texts, Whole } from './field.decorators.js';
 import { absolutePath, accountName, passwordHash, plainPassword, sshKey } from './text-rules.js';
 
-/** 65534 is nobody, 65535 the kernel's "no id" in 16 bits (Debian Policy 9.2.2). */
-const highestId = 65_533;
+/** Above are ids of Debian's own (Policy 9.2.2) and those that systemd gives to services while they run. */
+const highestId = 59_999;
 
 export class RecipeUser {
   @Text(accountName, 'Login name.', { required: true }) username: string;

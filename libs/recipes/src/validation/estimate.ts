@@ -1,8 +1,7 @@
 import type { AvailableBase } from '../catalogue/catalogue.js';
-import type { PackageIndex } from '../packages/package-index.port.js';
+import type { PackageClosure, PackageIndex } from '../packages/package-index.port.js';
 import { splitSpec } from './check-packages.js';
 import { part, text, type Draft } from './draft.js';
-import type { Resolution } from './resolution.js';
 
 /**
  * From the measurements of 20 November 2026 (2 CPUs; Debian 12 with 160 packages, docs/recipes.md): bytes of squashfs per byte of the
@@ -25,12 +24,16 @@ export interface Estimate {
   seconds: number;
 }
 
-/** Size of the ISO and time to build it, from what apt would install on the base. */
-export async function estimate(base: AvailableBase, draft: Draft, { packages }: Resolution, index: PackageIndex): Promise<Estimate> {
+/** What apt would install on the base, the base included. */
+export async function closureOf(base: AvailableBase, draft: Draft, packages: readonly string[], index: PackageIndex): Promise<PackageClosure> {
   const { architecture } = await index.state(base.id);
   const kernels = base.archive.kernels[architecture === 'arm64' ? 'arm64' : 'amd64'];
   const kernel = text(part(draft, 'system'), 'kernel') === 'cloud' ? kernels.cloud : kernels.generic;
-  const closure = await index.closure(base.id, [kernel, ...base.archive.packages, ...packages.map((spec) => splitSpec(spec).name)]);
+  return await index.closure(base.id, [kernel, ...base.archive.packages, ...packages.map((spec) => splitSpec(spec).name)]);
+}
+
+/** Size of the ISO and time to build it. */
+export function estimate(closure: PackageClosure, draft: Draft): Estimate {
   const treeBytes = closure.installedBytes + fileBytes(draft);
   const { ratio, secondsPerMb } = compression[compressionOf(draft)];
   return {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { nearestName, schemaOf, type Violation } from '#libs/platform';
 import { coerceParams } from '../assertions/check-assertion.js';
+import { namesOf, type BaseNames } from '../catalogue/base-names.js';
 import { Catalogue } from '../catalogue/catalogue.js';
 import type { BaseImageDto } from '../catalogue/catalogue.dto.js';
 import { isObject } from '../normalise/json-values.js';
@@ -9,9 +10,9 @@ import { normaliseRecipe } from '../normalise/normalise-recipe.js';
 import { PackageIndex } from '../packages/package-index.port.js';
 import { RecipeDto } from '../schema/recipe.dto.js';
 import { checkConflicts } from './check-conflicts.js';
-import { checkPackages, packagesNamedBy } from './check-packages.js';
+import { checkPackages, packagesNamedBy, splitSpec } from './check-packages.js';
 import { text, type Draft } from './draft.js';
-import { estimate } from './estimate.js';
+import { closureOf, estimate } from './estimate.js';
 import { Findings } from './findings.js';
 import type { Resolution } from './resolution.js';
 import { resolveFeatures } from './resolve-features.js';
@@ -19,6 +20,8 @@ import { packagesOfFeatures, resolvePackages, unitsOf } from './resolve-packages
 import { resolveServices } from './resolve-services.js';
 import { rules } from './rules/index.js';
 import { checkSchema } from './schema-check.js';
+import { settleScripts } from './settle-scripts.js';
+import { settleSystem } from './settle-system.js';
 
 export interface RecipeValidation {
   valid: boolean;
@@ -65,27 +68,31 @@ export class RecipeValidator {
       return { validation: report(findings, null) };
     }
     // The rules walk every list, so they see no more of an endless one than it takes to refuse it.
-    const draft = cutToFit(schemaOf(RecipeDto), recipe) as Draft;
+    const given = cutToFit(schemaOf(RecipeDto), recipe) as Draft;
+    const base = this.base(given, findings);
+    const names = this.namesFor(base);
+    const draft = settleScripts(await settleSystem(given, names, findings), findings);
     const { instance, violations: wrong, unreadable } = checkSchema(RecipeDto, draft);
     [...violations, ...wrong].forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
     if (unreadable) return { validation: report(findings, null) };
-    const { resolution, resolved } = await this.resolve(draft, findings);
-    for (const rule of rules) rule({ draft, findings, catalogue: this.catalogue, resolution });
+    const { resolution, resolved } = await this.resolve(draft, base, findings);
+    for (const rule of rules) rule({ draft, findings, catalogue: this.catalogue, names, resolution });
     const validation = report(findings, resolved);
     return validation.valid && instance && resolution ? { validation, recipe: complete(instance, resolution), resolution } : { validation };
   }
 
-  private async resolve(draft: Draft, findings: Findings): Promise<{ resolution: Resolution | undefined; resolved: ResolvedRecipe | null }> {
-    const base = this.base(draft, findings);
+  private async resolve(draft: Draft, base: BaseImageDto | undefined, findings: Findings): Promise<{ resolution: Resolution | undefined; resolved: ResolvedRecipe | null }> {
     const services = resolveServices(draft, findings);
     const features = resolveFeatures(draft, services, this.catalogue, findings);
     if (!base) return { resolution: undefined, resolved: null };
     const { packages, removed } = resolvePackages(draft, features, base);
-    const resolution: Resolution = { base, features, packages, removedPackages: removed, services, units: unitsOf(features, base) };
     const named = [...packagesNamedBy(draft), ...packagesOfFeatures(features, base)];
     const checked = await checkPackages(base, named, this.index, findings);
+    const closure = checked && base.archive ? await closureOf({ ...base, archive: base.archive }, draft, packages, this.index) : undefined;
+    const cost = closure && estimate(closure, draft);
+    const installed = closure?.names ?? [...(base.archive?.packages ?? []), ...packages].map((spec) => splitSpec(spec).name);
+    const resolution: Resolution = { base, features, packages, installed, removedPackages: removed, services, units: unitsOf(features, base) };
     if (checked && base.archive) await checkConflicts({ ...base, archive: base.archive }, resolution, named, { index: this.index, findings });
-    const cost = checked && base.archive ? await estimate({ ...base, archive: base.archive }, draft, resolution, this.index) : undefined;
     const resolved = {
       base_image: base.id,
       features: features.map(({ id }) => id),
@@ -95,6 +102,11 @@ export class RecipeValidator {
       estimated_seconds: cost?.seconds ?? null,
     };
     return { resolution, resolved };
+  }
+
+  /** What is no name anywhere is told also where the base is not known. */
+  private namesFor(base: BaseImageDto | undefined): BaseNames {
+    return namesOf(base?.available ? base.id : (this.catalogue.availableBases.at(-1)?.id ?? ''));
   }
 
   private base(draft: Draft, findings: Findings): BaseImageDto | undefined {

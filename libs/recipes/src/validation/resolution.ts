@@ -15,6 +15,8 @@ export interface Resolution {
   features: RecipeFeatureDto[];
   /** Packages to install on top of the base's own, `name` or `name=version`; dependencies are apt's business. */
   packages: string[];
+  /** Names of all packages that will be there, dependencies included; without the dependencies while the package index is not loaded. */
+  installed: string[];
   /** Packages that must not be in the image. */
   removedPackages: string[];
   services: ResolvedService[];

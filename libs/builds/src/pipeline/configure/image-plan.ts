@@ -6,24 +6,46 @@ export interface PlannedFile {
   mode?: string;
   owner?: string;
   group?: string;
+  from?: string;
+}
+
+/** Made with its mode and owner, also where it is there already. */
+export interface PlannedDirectory {
+  directory: string;
+  /** Octal text. Default 0755. */
+  mode?: string;
+  owner?: string;
+  group?: string;
+  from?: string;
 }
 
 export interface PlannedCommand {
   argv: string[];
   /** Text for standard input. */
   input?: string;
+  from?: string;
+  /** What it means that it fails, where the program itself says nothing. */
+  failure?: string;
 }
+
+/** `from` is the JSON Pointer of the field of the recipe that a step carries out: who reads that it failed knows what to change. */
+export type PlannedStep = PlannedFile | PlannedDirectory | PlannedCommand;
 
 /** Steps in order; each renderer adds its own. */
 export class ImagePlan {
-  readonly steps: (PlannedFile | PlannedCommand)[] = [];
+  readonly steps: PlannedStep[] = [];
+  private cleanedAt: number | undefined;
 
   file(file: PlannedFile): void {
     this.steps.push(file);
   }
 
-  run(argv: string[], input?: string): void {
-    this.steps.push({ argv, ...(input !== undefined && { input }) });
+  directory(directory: PlannedDirectory): void {
+    this.steps.push(directory);
+  }
+
+  run(argv: string[], more: Omit<PlannedCommand, 'argv'> = {}): void {
+    this.steps.push({ argv, ...more });
   }
 
   enable(...units: string[]): void {
@@ -32,5 +54,18 @@ export class ImagePlan {
 
   mask(...units: string[]): void {
     for (const unit of units) this.run(['systemctl', 'mask', '--quiet', unit]);
+  }
+
+  /** Here the tree is cleaned of what programs leave behind (logs, caches, identities); what comes after stays as it is. */
+  clean(): void {
+    this.cleanedAt = this.steps.length;
+  }
+
+  get beforeCleaning(): PlannedStep[] {
+    return this.steps.slice(0, this.cleanedAt);
+  }
+
+  get afterCleaning(): PlannedStep[] {
+    return this.cleanedAt === undefined ? [] : this.steps.slice(this.cleanedAt);
   }
 }

@@ -27,7 +27,8 @@ export function renderNetwork(plan: ImagePlan, { networking }: RecipeDto): void 
   if (interfaces.length === 0) {
     plan.file({ path: '/etc/systemd/network/80-wired.network', content: `[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n${dnsLines(networking)}` });
   }
-  interfaces.forEach((one, index) => plan.file({ path: `/etc/systemd/network/${String(10 + index)}-interface.network`, content: renderInterface(one, networking) }));
+  // The first file that matches rules: what is said of one interface must not be taken by a pattern.
+  [...interfaces.filter(({ name }) => name !== undefined), ...interfaces.filter(({ name }) => name === undefined)].forEach((one, index) => plan.file({ path: `/etc/systemd/network/${String(10 + index)}-interface.network`, content: renderInterface(one, networking) }));
   plan.enable('systemd-networkd.service');
   plan.file({ path: '/etc/systemd/system/systemd-networkd-wait-online.service.d/10-openfactory.conf', content: waitOnline });
 }

@@ -6,7 +6,7 @@ import { planImage } from './plan-image.js';
 import { controlsOf } from './security.renderer.js';
 
 const recipe = (more: object = {}) => parseInput(RecipeDto, { name: 'web-1', base_image: 'debian-bookworm', ...more });
-const resolution = (more: Partial<Resolution> = {}): Resolution => ({ base: {} as never, features: [], packages: [], removedPackages: [], services: [], units: [], ...more });
+const resolution = (more: Partial<Resolution> = {}): Resolution => ({ base: { id: 'debian-bookworm' } as never, features: [], packages: [], installed: [], removedPackages: [], services: [], units: [], ...more });
 const plan = (more: object = {}, resolved: Partial<Resolution> = {}) => {
   const { steps } = planImage(recipe(more), resolution(resolved), [{ uri: 'http://mirror.example/debian', suite: 'bookworm', components: ['main'] }]);
   const files = Object.fromEntries(steps.filter((step): step is PlannedFile => 'path' in step).map((file) => [file.path, file]));
@@ -40,7 +40,7 @@ describe('planImage', () => {
 
   it('makes users without a password or hash in any argument', () => {
     const { commands, files } = plan({ users: [{ username: 'ada', password_hash: '$y$j9T$abcdefgh$0123456789012345678901234567890123456789012', groups: ['adm'], sudo: true, uid: 1500, ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5yJ1uXQ2xQ5p0p8T4rG9Q3nq3hVq3m6m8n7b6v5c4x ada@host'] }] });
-    expect(commands.map(({ argv }) => argv)).toContainEqual(['useradd', '--create-home', '--home-dir', '/home/ada', '--shell', '/bin/bash', '--uid', '1500', '--groups', 'adm,sudo', '--', 'ada']);
+    expect(commands.map(({ argv }) => argv)).toContainEqual(['useradd', '--create-home', '--home-dir', '/home/ada', '--shell', '/bin/bash', '--uid', '1500', '--user-group', '--groups', 'adm,sudo', '--', 'ada']);
     expect(commands.flatMap(({ argv }) => argv).join(' ')).not.toContain('$y$');
     expect(commands.find(({ argv }) => argv[0] === 'chpasswd')?.input).toBe('ada:$y$j9T$abcdefgh$0123456789012345678901234567890123456789012\n');
     expect(files['/home/ada/.ssh/authorized_keys']).toMatchObject({ mode: '0600', owner: 'ada' });

@@ -1,4 +1,5 @@
 import type { AptSource, RecipeDto, Resolution } from '#libs/recipes';
+import { renderChecks, renderFiles } from './files.renderer.js';
 import { renderFirewall } from './firewall.renderer.js';
 import { renderGuestHelper } from './guest-helper.renderer.js';
 import { ImagePlan } from './image-plan.js';
@@ -10,10 +11,10 @@ import { renderStartup } from './startup.renderer.js';
 import { renderAptSources, renderSystem } from './system.renderer.js';
 import { renderUsers } from './users.renderer.js';
 
-/** Everything that a recipe says beyond packages, in an order in which later steps may rely on earlier ones. The recipe's own files come last and win. */
+/** Everything that a recipe says beyond packages, in an order in which later steps may rely on earlier ones. The recipe's own files come last, win, and are not cleaned away. */
 export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources: AptSource[]): ImagePlan {
   const plan = new ImagePlan();
-  renderSystem(plan, recipe);
+  renderSystem(plan, recipe, resolution);
   renderAptSources(plan, aptSources);
   renderGuestHelper(plan, resolution);
   renderSnakeoil(plan);
@@ -22,9 +23,11 @@ export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources:
   renderServices(plan, recipe, resolution);
   renderFirewall(plan, recipe, resolution);
   renderSecurity(plan, recipe);
-  for (const { files } of resolution.features) for (const { path, content, content_base64, mode, owner, group } of files) plan.file({ path, content: content ?? Buffer.from(content_base64 ?? '', 'base64'), mode, owner, group });
+  for (const { files } of resolution.features) renderFiles(plan, files);
   renderStartup(plan, recipe);
-  for (const { path, content, content_base64, mode, owner, group } of recipe.files) plan.file({ path, content: content ?? Buffer.from(content_base64 ?? '', 'base64'), mode, owner, group });
+  plan.clean();
+  renderFiles(plan, recipe.files, '/files');
+  renderChecks(plan, recipe);
   plan.enable(...resolution.units);
   return plan;
 }

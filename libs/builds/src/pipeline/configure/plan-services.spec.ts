@@ -57,7 +57,7 @@ const samples: { [Id in ServiceId]: [one: object, other: object] } = {
 
 const recipe = (more: object = {}) => parseInput(RecipeDto, { name: 'web-1', base_image: 'debian-trixie', security: { disable_root: false }, ...more });
 const stepsOf = (id: ServiceId, config: unknown, more: object = {}) => {
-  const resolution: Resolution = { base: { id: 'debian-trixie' } as never, features: [{ id, files: [], ports: [] } as never], packages: [], removedPackages: [], services: [{ name: id, config: JSON.parse(JSON.stringify(parseInput(serviceConfigs[id] as never, config))), at: 0 }], units: [] };
+  const resolution: Resolution = { base: { id: 'debian-trixie' } as never, features: [{ id, files: [], ports: [] } as never], packages: [], installed: [], removedPackages: [], services: [{ name: id, config: JSON.parse(JSON.stringify(parseInput(serviceConfigs[id] as never, config))), at: 0 }], units: [] };
   return planImage(recipe(more), resolution, []).steps;
 };
 const textOf = (id: ServiceId, config: object, path: string, more: object = {}) => String(stepsOf(id, config, more).find((step): step is PlannedFile => 'path' in step && step.path === path)?.content ?? '');

@@ -1,8 +1,8 @@
-import type { AptSource, RecipeDto } from '#libs/recipes';
+import { namesOf, splitKeyboard, type AptSource, type RecipeDto, type Resolution } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
 
 /** Identity (/etc/openfactory-release is quoted as os-release(5) is), time, language, keyboard; and what every image needs to become a machine of its own at its first boot. */
-export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
+export function renderSystem(plan: ImagePlan, recipe: RecipeDto, { base }: Resolution): void {
   const { system, networking, name, description } = recipe;
   const hostname = networking?.hostname ?? name;
   const full = networking?.domain ? `${hostname}.${networking.domain} ${hostname}` : hostname;
@@ -12,11 +12,14 @@ export function renderSystem(plan: ImagePlan, recipe: RecipeDto): void {
   plan.run(['ln', '-sf', `/usr/share/zoneinfo/${system.timezone}`, '/etc/localtime']);
   plan.file({ path: '/etc/timezone', content: `${system.timezone}\n` });
   if (!['C.UTF-8', 'C', 'POSIX'].includes(system.locale)) {
-    plan.file({ path: '/etc/locale.gen', content: `${system.locale} ${system.locale.includes('UTF-8') ? 'UTF-8' : 'ISO-8859-1'}\n` });
-    plan.run(['locale-gen']);
+    plan.file({ path: '/etc/locale.gen', content: `${system.locale} ${namesOf(base.id).locales.get(system.locale) ?? 'UTF-8'}\n` });
+    plan.run(['locale-gen'], { from: '/system/locale' });
   }
-  plan.file({ path: '/etc/default/locale', content: `LANG=${system.locale}\n` });
-  plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${system.keyboard}"\nXKBVARIANT=""\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
+  // Debian 13 reads the first and makes the second a link to it at every boot (systemd's tmpfiles.d); Debian 12 reads the second.
+  plan.file({ path: '/etc/locale.conf', content: `LANG=${system.locale}\n` });
+  plan.run(['ln', '-sfn', '../locale.conf', '/etc/default/locale']);
+  const { layout, variant = '' } = splitKeyboard(system.keyboard);
+  plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${layout}"\nXKBVARIANT="${variant}"\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
   plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\nDESCRIPTION="${description.replace(/\s+/g, ' ').replace(/["$`\\]/g, '\\$&')}"\n` });
   renderFirstBoot(plan);
 }

@@ -21,7 +21,7 @@ const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 
 const install = [
   'set -e; umask 022',
   'printf "#!/bin/sh\\nexit 101\\n" > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d',
-  'printf "deb [trusted=yes] file:/mnt/repo ./\\n" > /run/of-sources.list',
+  'printf "deb [trusted=yes] file:/run/of-repo ./\\n" > /run/of-sources.list',
   'printf "%s\\n" \'Dir::Etc::sourcelist "/run/of-sources.list"; Dir::Etc::sourceparts "/nonexistent"; Dir::State::lists "/run/of-lists"; Dir::Cache::archives "/run/of-archives"; APT::Sandbox::User "root"; Dpkg::Use-Pty "0"; DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; };\' > /run/of-apt.conf',
   'export APT_CONFIG=/run/of-apt.conf; mkdir -p /run/of-lists/partial /run/of-archives/partial',
   'apt-get -q update',
@@ -73,7 +73,7 @@ export class PackagesStage extends BuildStage {
       await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...requested], {
         lowers,
         upper,
-        shown: { '/mnt/repo': path.join(workDir, 'fetch/all') },
+        shown: { '/run/of-repo': path.join(workDir, 'fetch/all') },
         environment: { INITRD: 'No', SOURCE_DATE_EPOCH: String(lock.epochSeconds), PYTHONDONTWRITEBYTECODE: '1' },
         deadlineMs: withinMs,
         processes,

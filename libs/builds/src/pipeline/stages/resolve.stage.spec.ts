@@ -57,7 +57,7 @@ describe('ResolveStage', () => {
   const resolve = async (packages: string[]) => {
     const source = { root: () => Promise.resolve(root()), imageSources: () => Promise.resolve([]) } as unknown as AptPackageSource;
     const base = { id: 'debian-bookworm', archive: { suite: 'bookworm', packages: ['tzdata'], kernels: { amd64: { generic: 'zlib1g' } } } } as never;
-    const resolution: Resolution = { base, features: [], packages, removedPackages: [], services: [], units: [] };
+    const resolution: Resolution = { base, features: [], packages, installed: packages, removedPackages: [], services: [], units: [] };
     const state: PipelineState = { input: { buildId: 'b', ownerId: 'o', recipe: {} }, recipe: parseInput(RecipeDto, { name: 'web', base_image: 'debian-bookworm' }), resolution, aptSources: [], layers: [], squashfs: [] };
     const outDir = path.join(dir, `resolve-${builds++}`);
     await mkdir(outDir);

@@ -7,12 +7,12 @@ export interface TreeRun extends Limits {
   lowers: string[];
   /** The layer that takes what is written; its sibling `<upper>.work` is overlayfs's own. */
   upper: string;
-  /** Host directories shown read-only inside, by their place there: below /mnt, or where the tree has a directory that they stand before. */
+  /** Host directories shown read-only inside, by their place there: below /run, or where the tree has a directory that they stand before. */
   shown?: Record<string, string>;
   environment?: Record<string, string>;
 }
 
-const deviceFree = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/run', '--tmpfs', '/mnt', '--unshare-pid', '--unshare-cgroup-try', '--die-with-parent', '--new-session', '--unshare-uts', '--hostname', 'localhost'];
+const deviceFree = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/run', '--unshare-pid', '--unshare-cgroup-try', '--die-with-parent', '--new-session', '--unshare-uts', '--hostname', 'localhost'];
 const innerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The only shell in here: it mounts the overlay whose directories are its arguments, then becomes the rest of them. */

@@ -1,9 +1,11 @@
-import { fileOwners, knownGroups, someLogin, sudoWithoutPassword, uniqueAccounts, userRules } from './account-rules.js';
+import { fileOwners, groupRules, knownGroups, rootRules, someLogin, sudoWithoutPassword, uniqueAccounts, userRules } from './account-rules.js';
 import { daemonConflicts } from './daemon-rules.js';
 import { notEffectiveYet } from './effect-rules.js';
-import { fileRules, scriptRules } from './file-rules.js';
-import { interfaceRules } from './network-rules.js';
+import { fileRules } from './file-rules.js';
+import { kernelRules } from './kernel-rules.js';
+import { hostNameRules, interfaceRules } from './network-rules.js';
 import { packageRules, repositoryRules } from './package-rules.js';
+import { scriptRules, shellRules } from './program-rules.js';
 import type { Rule } from './rule.js';
 import { portConflicts, rootLogin, serviceDetails } from './service-rules.js';
 import { assertionRules } from './test-rules.js';
@@ -19,11 +21,16 @@ export const rules: readonly Rule[] = [
   uniqueAccounts,
   userRules,
   sudoWithoutPassword,
+  rootRules,
+  groupRules,
   knownGroups,
+  shellRules,
   someLogin,
   fileRules,
   fileOwners,
   interfaceRules,
+  hostNameRules,
+  kernelRules,
   scriptRules,
   assertionRules,
   notEffectiveYet,

@@ -1,3 +1,4 @@
+import type { BaseNames } from '../../catalogue/base-names.js';
 import type { Catalogue } from '../../catalogue/catalogue.js';
 import type { Draft } from '../draft.js';
 import type { Findings } from '../findings.js';
@@ -7,6 +8,8 @@ export interface RuleContext {
   draft: Draft;
   findings: Findings;
   catalogue: Catalogue;
+  /** What the base knows; where it is not known, what the newest one does. */
+  names: BaseNames;
   /** Undefined where the base is not known. */
   resolution: Resolution | undefined;
 }
