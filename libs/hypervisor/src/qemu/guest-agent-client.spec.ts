@@ -41,6 +41,17 @@ describe('GuestAgentClient', () => {
     expect(asked).toBe(3);
   });
 
+  it('is there by a late answer to an earlier question, and takes those to the others for none to what it is asked next', async () => {
+    const asked: number[] = [];
+    const { agent, peer } = await agentWith({ 'guest-sync-delimited': ({ id }) => void asked.push(id as number) });
+    const ready = agent.waitUntilReady(forever, 30);
+    while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    peer.say(marked({ return: asked[0] }));
+    await ready;
+    for (const id of asked.slice(1)) peer.say(marked({ return: id }));
+    expect(await agent.version()).toBe('7.2.22');
+  });
+
   it('runs a program to its end, with its input', async () => {
     let polls = 0;
     const asked: Record<string, unknown>[] = [];

@@ -12,7 +12,7 @@ const lateBudget: UnaskedBudget = { lines: 1_000, linesPerSecond: 20, bytes: 8 <
 const lineBytes = 4 << 20;
 const firstPollMs = 20;
 const slowestPollMs = 500;
-const mostPatienceMs = 120_000;
+const wholeDayMs = 24 * 3_600_000;
 
 /**
  * The agent inside the guest (docs/interop/qemu-ga-ref of QEMU), over a virtio-serial port. Its answers carry no ids, so one call is made at a
@@ -39,11 +39,12 @@ export class GuestAgentClient {
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
   async waitUntilReady(signal: AbortSignal, everyMs = 5_000): Promise<void> {
-    // An answer to an earlier question is not told from what an earlier owner of the port left: who answers slowly is given more time each time.
-    for (let patienceMs = everyMs; ; patienceMs = Math.min(patienceMs * 1.5, mostPatienceMs)) {
+    // However late it is: an answer to any of the questions is as good, so that a slow guest is asked no less often than one that has no agent yet.
+    const first = this.#lastSync + 1;
+    for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.#inTurn(() => this.#synchronise(patienceMs, signal));
+        return await this.#inTurn(() => this.#synchronise(wholeDayMs, { first, signal: AbortSignal.any([signal, AbortSignal.timeout(everyMs)]) }));
       } catch (error) {
         signal.throwIfAborted();
         if (this.#closedBy) throw error;
@@ -94,16 +95,18 @@ export class GuestAgentClient {
     return turn;
   }
 
-  async #synchronise(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+  /** @param first the lowest of our numbers that may come back */
+  async #synchronise(deadlineMs: number, { first, signal }: { first?: number; signal?: AbortSignal } = {}): Promise<void> {
     const id = ++this.#lastSync;
+    const isOurs = (value: unknown) => typeof value === 'number' && value >= (first ?? id) && value <= id;
     this.#inStep = false;
     const request = Buffer.concat([Buffer.of(mark), Buffer.from(`${JSON.stringify({ execute: 'guest-sync-delimited', arguments: { id } })}\n`)]);
-    await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && message.return === id, signal);
+    await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && isOurs(message.return), signal);
     this.#inStep = true;
   }
 
   async #ask(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
-    const message = await this.#exchange(`${JSON.stringify({ execute: command, arguments: args })}\n`, deadlineMs, command, () => true);
+    const message = await this.#exchange(`${JSON.stringify({ execute: command, arguments: args })}\n`, deadlineMs, command, (_answer, isMarked) => !isMarked);
     if (!('error' in message)) return message.return;
     throw failed(`refused ${command}: ${clip(isRecord(message.error) ? String(message.error.desc) : 'no reason', 200)}`);
   }
