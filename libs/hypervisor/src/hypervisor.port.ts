@@ -116,6 +116,27 @@ export interface HelperGreeting {
   systemState: string;
 }
 
+/** A text console, and what its kernel makes of keys (ioctl_console(2)). */
+export interface ConsoleKeyboard {
+  screen: 'console';
+  /** KDGKBENT of the keys 0 to 127, 16 bits each, with nothing held, with shift, with AltGr, with both. */
+  keymap: Buffer;
+  /** KDGKBDIACRUC: mark, base and result of each, 32 bits each. */
+  accents: Buffer;
+  isCapsLocked: boolean;
+}
+
+/** A desktop, and what its X server makes of keys (X11 protocol, GetKeyboardMapping): 32 bits each. */
+export interface X11Keyboard {
+  screen: 'x11';
+  firstKeycode: number;
+  keysymsPerKeycode: number;
+  keysyms: Buffer;
+}
+
+/** What stands behind the screen that a guest shows, and its layout; `unknown`: a graphical screen of another kind, or a helper of an earlier version. */
+export type GuestKeyboard = ConsoleKeyboard | X11Keyboard | { screen: 'unknown' };
+
 /** Our own small program in images of this factory (docs/builds.md). An image may lack it: it then never answers. */
 export abstract class GuestHelper {
   /** At once where it runs already: may be asked again, for how the system is. @throws AppError `guest_ended`, or the signal's reason */
@@ -127,6 +148,8 @@ export abstract class GuestHelper {
    * @throws AppError `guest_helper_failed` (with the word "graphical" where the screen is no terminal), `guest_ended`
    */
   abstract type(text: string): Promise<void>;
+  /** Which characters the keys give on the screen that it shows now. @throws AppError `guest_helper_failed`, `guest_ended` */
+  abstract keyboard(): Promise<GuestKeyboard>;
   /** Has the guest write to its disks what it holds in memory for them. @throws AppError `guest_helper_failed`, `guest_ended` */
   abstract sync(): Promise<void>;
 }

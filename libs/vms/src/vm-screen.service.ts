@@ -25,11 +25,11 @@ export class VmScreenService {
     return await machine.inTurn(signal, async (both) => {
       const { width, height } = await takePicture(guest);
       const actions = checkActions(given, { width, height });
-      const { performed, pictures, failure } = await performActions(guest, actions, { signal: both });
+      const { performed, pictures, failure, layout = null } = await performActions(guest, actions, { signal: both });
       if (machine.gone.signal.aborted || failure?.reason === 'guest_ended') throw endedMeanwhile(performed, given.length);
       const wantsLast = screenshot_after && actions.at(-1)?.type !== 'screenshot' && pictures.length < actionLimits.screenshots && !both.aborted;
       if (wantsLast) pictures.push(await takePicture(guest));
-      return { interaction: { vm_name: vm.name, performed, total: given.length, failure: failure ?? null, pictures: pictures.map((picture) => ({ width: picture.width, height: picture.height })) }, pictures };
+      return { interaction: { vm_name: vm.name, performed, total: given.length, failure: failure ?? null, layout, pictures: pictures.map((picture) => ({ width: picture.width, height: picture.height })) }, pictures };
     });
   }
 }

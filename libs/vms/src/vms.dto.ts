@@ -130,6 +130,7 @@ export class VmInteraction {
   @Out('How many actions were performed.', integer) performed: number;
   @Out('How many were asked for.', integer) total: number;
   @Out('The action that failed, after which none was performed; null: all were.', { anyOf: [schemaRef('VmActionFailure'), { type: 'null' }] }) failure: VmActionFailure | null;
+  @Out('By which layout characters were typed with keys, in words: that which the guest says its screen has, or the US one where it did not say; null: none were.', orNull('string')) layout: string | null;
   @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmPicture'))) pictures: VmPicture[];
 }
 

@@ -85,6 +85,17 @@ describe('GuestHelperClient', () => {
     expect(typed).toHaveLength(1);
   });
 
+  it.each<[string, (id: string) => Values | string, object]>([
+    ['a text console', () => ['console', Buffer.of(1, 0), Buffer.from('map'), Buffer.from('accents')], { screen: 'console', isCapsLocked: true, keymap: Buffer.from('map'), accents: Buffer.from('accents') }],
+    ['a desktop', () => ['x11', Buffer.of(8, 7), Buffer.from('keysyms')], { screen: 'x11', firstKeycode: 8, keysymsPerKeycode: 7, keysyms: Buffer.from('keysyms') }],
+    ['nothing that is known', () => ['unknown'], { screen: 'unknown' }],
+    ['nothing', () => [], { screen: 'unknown' }],
+    ['that it is older than the question', (id) => `${id} error ${base64('no such verb')}\n`, { screen: 'unknown' }],
+  ])('says that the keyboard is that of %s', async (_what, answer, expected) => {
+    const { helper } = await helperWith({ keyboard: (_values, id) => answer(id) });
+    expect(await helper.keyboard()).toEqual(expected);
+  });
+
   it('passes a refusal on', async () => {
     const { helper } = await helperWith({ type: (_values, id) => `${id} error ${base64('graphical')}\n` });
     await expect(helper.type('x')).rejects.toMatchObject({ reason: 'guest_helper_failed', message: expect.stringContaining('graphical') });

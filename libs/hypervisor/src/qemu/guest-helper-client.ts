@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { afterHostTime, clip, hostTooSlow } from '#libs/platform';
+import { afterHostTime, AppError, clip, hostTooSlow } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import type { HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
+import type { GuestKeyboard, HelperGreeting, RestoreDuties, RestoreReport } from '../hypervisor.port.js';
 import { LineSocket, type UnaskedBudget } from './line-socket.js';
 
 /** Of the protocol (guest/openfactory-helper), both ways. */
@@ -80,6 +80,17 @@ export class GuestHelperClient {
     if (bytes.length > 0) await this.#call('type', [bytes], this.callDeadlineMs);
   }
 
+  /** @throws AppError `guest_helper_failed` */
+  async keyboard(): Promise<GuestKeyboard> {
+    try {
+      return keyboardOf(await this.#call('keyboard', [], this.callDeadlineMs));
+    } catch (error) {
+      // Images outlive factories.
+      if (error instanceof AppError && error.message.includes('no such verb')) return { screen: 'unknown' };
+      throw error;
+    }
+  }
+
   /** Writes what the guest keeps in memory for its disks. @throws AppError `guest_helper_failed` */
   async sync(): Promise<void> {
     await this.#call('sync', [], this.callDeadlineMs);
@@ -146,4 +157,12 @@ function reportOf([machineId, random, times]: Buffer[]): RestoreReport {
   const words = (times?.toString('latin1') ?? '').split(' ').map((word) => /^([a-z_]{1,20})=(\d{1,7}(?:\.\d{1,3})?)$/.exec(word));
   if (words.length > 20 || words.includes(null)) throw failed('answered restore without the times of its duties');
   return { machineId: id, random, milliseconds: Object.fromEntries(words.flatMap((word) => (word ? [[word[1] as string, Number(word[2])]] : []))) };
+}
+
+/** A word for the screen, then two numbers and tables of it. What they hold is looked at by whoever makes a layout of it. */
+function keyboardOf([screen, numbers, ...tables]: Buffer[]): GuestKeyboard {
+  const [first = 0, second = 0] = [...(numbers ?? [])];
+  const [one = Buffer.alloc(0), other = Buffer.alloc(0)] = tables;
+  if (String(screen) === 'console') return { screen: 'console', keymap: one, accents: other, isCapsLocked: first === 1 };
+  return String(screen) === 'x11' ? { screen: 'x11', firstKeycode: first, keysymsPerKeycode: second, keysyms: one } : { screen: 'unknown' };
 }

@@ -37,6 +37,7 @@ export class QemuGuest extends Guest {
     waitUntilReady: (signal) => this.#whileItLives(this.parts.ports.helper.waitUntilReady(signal)),
     restore: (duties, deadlineMs) => this.#whileItLives(this.parts.ports.helper.restore(duties, deadlineMs)),
     type: (text) => this.#whileItLives(this.parts.ports.helper.type(text)),
+    keyboard: () => this.#whileItLives(this.parts.ports.helper.keyboard()),
     sync: () => this.#whileItLives(this.parts.ports.helper.sync()),
   };
   #end: GuestEnd | undefined;

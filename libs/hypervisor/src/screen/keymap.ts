@@ -80,6 +80,15 @@ const characterNames: Record<string, string> = {
   parenright: ')', braceleft: '{', braceright: '}', bar: '|', colon: ':', quotedbl: '"', less: '<', greater: '>', question: '?',
 };
 
+/** Keys that are known by what they give on the US layout. */
+const usNames: Record<string, string> = {
+  minus: '-', equal: '=', bracketleft: '[', bracketright: ']', backslash: '\\', semicolon: ';', apostrophe: "'", quoteright: "'", grave: '`', quoteleft: '`', comma: ',', period: '.', dot: '.', slash: '/',
+};
+const charactersByName = new Map(Object.entries({ ...characterNames, ...usNames }));
+const characterOf = (name: string): string => charactersByName.get(name.toLowerCase()) ?? name;
+/** Whether a name stands for a character, wherever the layout has it. */
+export const isCharacterName = (name: string): boolean => characterOf(name).length === 1;
+
 const chords = new Map<string, Chord>([
   ...Object.entries(keyNames).flatMap(([code, names]) => names.map((name): [string, Chord] => [name.toLowerCase(), [code]])),
   ...Object.entries(characterNames).map(([name, character]): [string, Chord] => [name, chordOf(character) ?? []]),
@@ -104,13 +113,15 @@ export function nearestKey(name: string): string | undefined {
   return properNames.get(nearestName(name, [...properNames.keys()]) ?? '');
 }
 
-/** What goes down, in order, for keys held together. In `ctrl+C` the capital is how people write it, not a shift. */
-export function chordOfNames(names: readonly string[]): Chord {
-  const keys = names.map((name) => findKey(names.length > 1 && /^[A-Z]$/.test(name) ? name.toLowerCase() : name) ?? []).flat();
+/**
+ * What goes down, in order, for keys held together; characters by the layout that is given, where one stroke of it gives them. In `ctrl+C` the capital
+ * is how people write it, not a shift.
+ */
+export function chordOfNames(names: readonly string[], layout?: { strokesOf(character: string): readonly Chord[] | undefined }): Chord {
+  const chord = (name: string): Chord => {
+    const [stroke, ...more] = layout?.strokesOf(characterOf(name)) ?? [];
+    return (more.length === 0 && stroke) || (findKey(name) ?? []);
+  };
+  const keys = names.map((name) => chord(names.length > 1 && /^[A-Z]$/.test(name) ? name.toLowerCase() : name)).flat();
   return [...new Set([...keys.filter((key) => modifiers.has(key)), ...keys.filter((key) => !modifiers.has(key))])];
-}
-
-/** Whether every character of it has its keys on the US layout. */
-export function isTypeable(text: string): boolean {
-  return [...text].every((character) => chordOf(character) !== undefined);
 }

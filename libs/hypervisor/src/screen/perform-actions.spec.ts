@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '#libs/platform';
 import type { InputEvent } from '../hypervisor.port.js';
@@ -41,7 +42,7 @@ describe('performActions', () => {
     ['wait', { type: 'wait', duration: 2 }, []],
   ])('%s: presses and releases in calls of their own', async (_what, action, calls) => {
     const { perform, calls: done } = stage();
-    expect(await perform([action])).toEqual({ performed: 1, pictures: [] });
+    expect(await perform([action])).toMatchObject({ performed: 1, pictures: [] });
     expect(done()).toEqual(calls);
   });
 
@@ -114,6 +115,45 @@ describe('performActions', () => {
   });
 });
 
+describe('typing on a guest that has another layout', () => {
+  const told = JSON.parse(readFileSync(new URL('../testing/keyboards.json', import.meta.url), 'utf8')) as Record<string, { console: { keymap: string; accents: string } }>;
+  const german = () => {
+    const on = stage();
+    const { keymap, accents } = told.de!.console;
+    const typed: string[] = [];
+    const keyboard = () => Promise.resolve({ screen: 'console', keymap: Buffer.from(keymap, 'base64'), accents: Buffer.from(accents, 'base64'), isCapsLocked: false });
+    Object.assign(on.guest, { helper: { keyboard, type: (text: string) => Promise.resolve(void typed.push(text)), waitUntilReady: () => Promise.resolve({}) } });
+    return { ...on, typed, pressed: () => on.calls().filter((call) => call.startsWith('+')) };
+  };
+
+  it('presses the keys that give its characters there, dead ones too', async () => {
+    const on = german();
+    expect(await on.perform([{ type: 'type', text: 'z/@^ü' }])).toMatchObject({ performed: 1, layout: 'the keymap of its text console' });
+    expect(on.pressed()).toEqual(['+y', '+shift +7', '+alt_r +q', '+grave_accent', '+spc', '+bracket_left']);
+  });
+
+  it('presses the characters of a combination where they are, and named keys without a question', async () => {
+    const on = german();
+    expect(await on.perform([{ type: 'key', key: 'Return' }])).toEqual({ performed: 1, pictures: [] });
+    await on.perform([{ type: 'key', key: 'ctrl+z' }, { type: 'key_combo', keys: ['ctrl', 'slash'] }]);
+    expect(on.pressed()).toEqual(['+ret', '+ctrl +y', '+ctrl +shift +7']);
+  });
+
+  it('leaves a text with a character that it lacks to the helper, as a whole', async () => {
+    const on = german();
+    await on.perform([{ type: 'type', text: 'z 漢' }]);
+    expect([on.typed, on.pressed()]).toEqual([['z 漢'], []]);
+  });
+
+  it('asks a helper that does not answer once, and not with each call', async () => {
+    const on = german();
+    let asked = 0;
+    Object.assign(on.guest.helper, { keyboard: () => Promise.reject(new AppError({ kind: 'unavailable', reason: 'guest_helper_failed', message: `It is silent. ${++asked}` })) });
+    for (let time = 0; time < 3; time++) expect(await on.perform([{ type: 'type', text: 'z' }])).toMatchObject({ layout: expect.stringContaining('did not say') });
+    expect([asked, on.pressed()]).toEqual([1, ['+z', '+z', '+z']]);
+  });
+});
+
 describe('text beyond the US layout', () => {
   const helper = { waitUntilReady: () => Promise.resolve({}), typed: [] as string[], type: (_text: string): Promise<void> => Promise.resolve() };
   const withHelper = (changes: Partial<typeof helper> = {}) => {
@@ -126,7 +166,7 @@ describe('text beyond the US layout', () => {
 
   it('goes through the helper as a whole, in pieces that it can take', async () => {
     const on = withHelper();
-    expect(await on.perform([{ type: 'type', text: `12 € 漢\r\n${'é'.repeat(2000)}` }, { type: 'type', text: 'ok' }])).toEqual({ performed: 2, pictures: [] });
+    expect(await on.perform([{ type: 'type', text: `12 € 漢\r\n${'é'.repeat(2000)}` }, { type: 'type', text: 'ok' }])).toEqual({ performed: 2, pictures: [], layout: expect.stringContaining('did not say') });
     expect(on.helper.typed.join('')).toBe(`12 € 漢\n${'é'.repeat(2000)}`);
     expect(on.helper.typed.every((text) => Buffer.byteLength(text) <= 4096)).toBe(true);
     expect(on.calls()).toEqual(['+o', '-o', '+k', '-k']);

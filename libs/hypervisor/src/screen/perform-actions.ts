@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, errorMessage } from '#libs/platform';
 import type { Guest } from '../hypervisor.port.js';
 import { HeldInputs } from './held-inputs.js';
-import { chordOfNames, splitCombination } from './keymap.js';
+import { chordOfNames, isCharacterName, splitCombination } from './keymap.js';
 import { takePicture, type Picture } from './picture.js';
 import type { ScreenAction, ScreenPoint } from './screen-action.js';
-import { checkTypeable, typeText, type Typist } from './type-text.js';
+import { checkTypeable, layoutOf, typeText, type Typist } from './type-text.js';
 
 /** What a desktop needs to notice one change before the next; a double click must end within 400 ms. */
 const paceMs = { hover: 50, press: 40, betweenClicks: 60, wheel: 25, drag: 20 } as const;
@@ -22,12 +22,15 @@ export interface ActionsOutcome {
   /** Actions that were performed wholly. */
   performed: number;
   pictures: Picture[];
+  /** In words: by which layout keys of characters were pressed last; absent: none were. */
+  layout?: string;
   /** The action at which it stopped. Reason `aborted` where the signal gave none of its own. */
   failure?: { index: number; action: string; reason: string; message: string };
 }
 
 interface Stage extends Typist {
   pictures: Picture[];
+  layout?: string;
 }
 
 /** One after the other, up to the first that fails. Keys and buttons never stay down, however it ends. */
@@ -41,14 +44,16 @@ export async function performActions(guest: Guest, actions: readonly ScreenActio
       signal.throwIfAborted();
       await perform(action, stage);
     } catch (error) {
-      return { performed: index, pictures: stage.pictures, failure: failureOf(error, { index, action, signal }) };
+      return { ...outcomeOf(stage, index), failure: failureOf(error, { index, action, signal }) };
     } finally {
       // A guest that is gone holds nothing any more.
       await hands.release().catch(() => undefined);
     }
   }
-  return { performed: actions.length, pictures: stage.pictures };
+  return outcomeOf(stage, actions.length);
 }
+
+const outcomeOf = ({ pictures, layout }: Stage, performed: number): ActionsOutcome => ({ performed, pictures, ...(layout !== undefined && { layout }) });
 
 async function firstUntypeable(stage: Stage, actions: readonly ScreenAction[]): Promise<ActionsOutcome['failure']> {
   for (const [index, action] of actions.entries()) {
@@ -77,7 +82,8 @@ async function perform(action: ScreenAction, stage: Stage): Promise<void> {
     case 'drag':
       return await drag(stage, action);
     case 'type':
-      return await typeText(stage, action.text);
+      stage.layout = (await typeText(stage, action.text))?.name ?? stage.layout;
+      return;
     case 'key':
       return await press(stage, splitCombination(action.key));
     case 'key_combo':
@@ -117,8 +123,12 @@ async function drag({ hands, pause }: Stage, { x, y, end_x, end_y, screen }: Ext
   await hands.release();
 }
 
-async function press({ hands, pause }: Stage, names: readonly string[]): Promise<void> {
-  await hands.pressKeys(chordOfNames(names));
+async function press(stage: Stage, names: readonly string[]): Promise<void> {
+  const { hands, pause, guest, signal } = stage;
+  // Keys that have names of their own are where they are on any layout.
+  const layout = names.some(isCharacterName) ? await layoutOf(guest, signal) : undefined;
+  if (layout) stage.layout = layout.name;
+  await hands.pressKeys(chordOfNames(names, layout));
   await pause(paceMs.press);
   await hands.release();
 }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import path from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { guestError } from '../guest-error.js';
-import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
+import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestKeyboard, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
@@ -21,6 +21,8 @@ export interface FakeGuestScript {
   powersOffAfterMs?: number;
   /** Obeys the power button. Default: yes. */
   obeysPower?: boolean;
+  /** What its helper says of the keyboard; default nothing. */
+  keyboard?: GuestKeyboard;
   /** What its screen shows; default one grey pixel. */
   screen?: Buffer;
 }
@@ -110,6 +112,10 @@ export class FakeGuest extends Guest {
     type: async (text) => {
       await this.#helped();
       this.typed.push(text);
+    },
+    keyboard: async () => {
+      await this.#helped();
+      return this.script.keyboard ?? { screen: 'unknown' };
     },
     sync: () => this.#helped(),
   };
