@@ -154,6 +154,7 @@ describe('checks across fields', () => {
     ['other formats', { output: { formats: ['iso', 'qcow2'] } }, '/output/formats/1 not_effective_yet'],
     ['a collector that keeps the exporter from starting', { services: [{ name: 'monitoring', config: { collectors: ['systemd', 'proceses'] } }] }, '/services/0/config/collectors/1 collectorName'],
     ['a database that nobody makes', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'app', databases: ['ap'] }] } }] }, '/services/0/config/users/0/databases/0 unknown_database'],
+    ['two answers to the rest of the traffic', { networking: { firewall: { rules: [] } }, services: [{ name: 'firewall', config: { default: 'allow' } }] }, '/services/0/config/default firewall_default'],
     ['two owners of a database', { services: [{ name: 'postgresql', config: { databases: ['app'], users: [{ name: 'a', databases: ['app'] }, { name: 'b', databases: ['app'] }] } }] }, '/services/0/config/users/1/databases/0 database_owned_twice'],
     ['a VPN key that networkd cannot read', { services: [{ name: 'vpn', config: {} }], files: [{ path: '/etc/wireguard/private.key', content: 'x' }] }, '/files/0 key_unreadable'],
     ['two mail servers', { packages: ['exim4-daemon-light', 'postfix'] }, '/packages/1 package_conflict'],
@@ -174,6 +175,10 @@ describe('checks across fields', () => {
     ['a web server beside another on its port', { features: ['apache'], services: [{ name: 'monitoring', config: { port: 80 } }] }, '/features/0 port_conflict'],
     ['a Redis that answers nobody', { services: [{ name: 'redis', config: { bind: ['127.0.0.1', '0.0.0.0'] } }] }, '/services/0/config/bind/1 redis_protected'],
   ])('warn of %s', async (_what, more, expected) => expect(await warningsOf(more)).toContain(expected));
+
+  it('take the one answer that is given to the rest of the traffic', async () => {
+    expect(await errorsOf({ networking: { firewall: { default: 'allow' } }, services: [{ name: 'firewall', config: {} }] })).toEqual([]);
+  });
 
   it('are quiet about a name server that keeps away from the resolver, and about a package that its own feature names too', async () => {
     expect(await warningsOf({ packages: ['bind9', 'nginx'], features: ['dns', 'nginx'] })).toEqual([]);

@@ -39,6 +39,7 @@ export const serviceDetails: Rule = ({ draft, findings, resolution }) => {
     if (name === 'nginx') nginxRules(config, path, findings);
     if (name === 'postgresql') postgresqlRules(config, path, findings);
     if (name === 'vpn') vpnRules(config, draft, findings);
+    if (name === 'firewall') firewallRules(draft, `${path}/default`, findings);
     if (name === 'redis') redisRules(config, path, findings);
   }
 };
@@ -90,6 +91,15 @@ function redisRules(config: Record<string, unknown>, path: string, findings: Fin
 }
 
 const isLoopback = (address: string) => ipaddr.isValid(address) && ipaddr.parse(address).range() === 'loopback';
+
+/** Rules of both are joined; of two answers to all other traffic one would be lost. */
+function firewallRules(draft: Draft, path: string, findings: Findings): void {
+  const networking = part(draft, 'networking');
+  const given = objects(draft, 'services').flatMap(({ value }) => (text(value, 'name') === 'firewall' ? text(part(value, 'config'), 'default') ?? [] : []))[0];
+  if (given === undefined || !Object.hasOwn(networking, 'firewall')) return;
+  const asked = text(part(networking, 'firewall'), 'default') ?? 'deny';
+  if (given !== asked) findings.error(path, 'firewall_default', `networking.firewall says ${asked} of traffic that no rule names, and the service firewall says ${given}; say the same in both.`);
+}
 
 /** networkd reads the key as the account systemd-network. */
 function vpnRules(config: Record<string, unknown>, draft: Draft, findings: Findings): void {
