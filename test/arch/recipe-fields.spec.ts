@@ -98,6 +98,7 @@ const other: Record<string, unknown> = {
 const instead: Record<string, Json> = {
   'users.0.password': { users: [{ username: 'ada', password_hash: `$6$${'b'.repeat(60)}` }] },
   'package_overrides.0.replacement': { package_overrides: [{ name: 'nano', action: 'replace', replacement: 'neovim' }] },
+  'files.0.type': { files: [{ path: '/srv/one', type: 'directory' }] },
   'files.0.content_base64': { files: [{ path: '/srv/one', content_base64: 'dHdv' }] },
   'networking.interfaces.0.match': { networking: { interfaces: [{ match: 'en*', dhcp4: true }] } },
 };
