@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hostPace, type Pacemaker } from '#libs/platform';
+import { afterHostTime, hostPace, type Pacemaker } from '#libs/platform';
 import type { Guest, GuestActivity } from './hypervisor.port.js';
 
 /** How long a guest that comes up is waited for. What it does re-arms it: a slow guest is slow, one that does nothing hangs. */
@@ -46,6 +46,18 @@ export async function endOfPatience(guest: Guest, signal: AbortSignal, { lookMs,
 
 const isIdle = (before: GuestActivity, now: GuestActivity, ms: number) => now.serialBytes === before.serialBytes && now.cpuMs - before.cpuMs < idleShare * ms;
 const inWords = (ms: number) => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`);
+
+/**
+ * Aborts when who is still missing after a boot is waited for no longer: a while of host time, and at least half of what the boot took. That is counted by
+ * the clock, for it knows the host's pace already. `stop` is for who needs it no more.
+ */
+export function graceAfter(bootMs: number, graceMs: number, pace: Pacemaker = hostPace): { signal: AbortSignal; stop: () => void } {
+  const abort = new AbortController();
+  const began = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const stopClock = afterHostTime(graceMs, () => (timer = setTimeout(() => abort.abort(), Math.max(0, began + bootMs / 2 - performance.now()))), pace);
+  return { signal: abort.signal, stop: () => (stopClock(), clearTimeout(timer)) };
+}
 
 /** What a guest got of a processor while it came up, by which one tells later whether it is still at work. */
 export class GuestMeter {

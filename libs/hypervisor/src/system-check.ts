@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clip, hostPace, hostTimeout, untilAborted } from '#libs/platform';
+import { clip, hostPace, untilAborted } from '#libs/platform';
 import type { BootCheck, Pace } from './boot-order.js';
 import { BootProblem, type BootReport } from './boot-report.js';
 import { guestError } from './guest-error.js';
-import { endOfPatience, GuestMeter } from './guest-patience.js';
+import { endOfPatience, graceAfter, GuestMeter } from './guest-patience.js';
 import type { Guest } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 import { SystemdVoice } from './systemd-voice.js';
@@ -78,7 +78,8 @@ export class SystemCheck {
       }, signal),
     );
     this.#startGrace();
-    if (state !== 'running') this.#problem(`The system is ${state}, not running.`);
+    // Which unit failed, and whether for its slowness, it does not say.
+    if (state !== 'running') this.#problem(`The system is ${state}, not running.`, this.#wasStarved);
   }
 
   /** With an agent that has told everything, a helper that is silent is no fault of the system: only its clones would miss it. */
@@ -127,7 +128,7 @@ export class SystemCheck {
   #startGrace(): void {
     this.#shareOfBoot = this.#meter.share;
     const { graceMs, host } = this.hand.pace;
-    this.#grace = hostTimeout(Math.max(graceMs, this.#ageMs / 2), host && { pace: host });
+    this.#grace = graceAfter(this.#ageMs, graceMs, host);
   }
 
   async #checkService(name: string): Promise<void> {
@@ -137,7 +138,7 @@ export class SystemCheck {
       return state === 'active';
     });
     this.hand.report.services.push({ name, active });
-    if (!active) this.#problem(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`, ['activating', 'reloading'].includes(state));
+    if (!active) this.#problem(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`, this.#isNotYet(state));
   }
 
   /** systemd's own time-outs are deadlines as well: only those that the image's owner chose are facts. */
@@ -156,10 +157,18 @@ export class SystemCheck {
 
   /** Who would write it is at work, or nobody knows and the guest has not come to rest. */
   async #isPromptLate(): Promise<boolean> {
-    if (this.hand.report.checkedBy === 'agent') return ['active', 'activating'].includes(await this.#systemd.stateOf('serial-getty@ttyS0.service'));
+    if (this.hand.report.checkedBy === 'agent') {
+      const state = await this.#systemd.stateOf('serial-getty@ttyS0.service');
+      return state === 'active' || this.#isNotYet(state);
+    }
     this.#meter.hasRested(this.#shareOfBoot);
     await sleep(3 * this.hand.pace.retryMs, undefined, { signal: this.hand.stop });
     return !this.#meter.hasRested(this.#shareOfBoot);
+  }
+
+  /** What did not start in a starved guest may have waited too long for something else, such as its device: that it failed is a fact, that it is missing is none. */
+  #isNotYet(state: string): boolean {
+    return ['activating', 'reloading'].includes(state) || (this.#wasStarved && state !== 'failed');
   }
 
   /** The host gave it far less than a processor while it came up, or had other work. */

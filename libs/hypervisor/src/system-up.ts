@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, clip, hostTimeout, hostTooSlow, type Pacemaker } from '#libs/platform';
+import { AppError, clip, hostTooSlow, type Pacemaker } from '#libs/platform';
 import { guestError } from './guest-error.js';
-import { endOfPatience, usualPatience, type GuestPatience } from './guest-patience.js';
+import { endOfPatience, graceAfter, usualPatience, type GuestPatience } from './guest-patience.js';
 import type { Guest, HelperGreeting } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 import { SystemdVoice } from './systemd-voice.js';
@@ -39,7 +39,7 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpP
   const others = Promise.any([agent, upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
     const isWithoutHelper = await askAgent(agent);
     // Where a host is so busy that the boot was slow, so is its end.
-    if (!isWithoutHelper) await graceOf(Math.max(pace.graceMs, (performance.now() - began) / 2), pace, stop);
+    if (!isWithoutHelper) await graceOf(performance.now() - began, pace, stop);
     // A login prompt comes before the last services: a helper that has spoken has the last word.
     return isHelped ? await helper : { isWithoutHelper: isWithoutHelper || (await askAgent(agent)) };
   });
@@ -74,8 +74,8 @@ async function askAgent(agent: Promise<SystemdVoice>): Promise<boolean> {
   return (await systemd?.isWithoutHelper().catch(() => false)) ?? false;
 }
 
-async function graceOf(ms: number, { host }: UpPace, stop: AbortSignal): Promise<void> {
-  const grace = hostTimeout(ms, host && { pace: host });
+async function graceOf(bootMs: number, { graceMs, host }: UpPace, stop: AbortSignal): Promise<void> {
+  const grace = graceAfter(bootMs, graceMs, host);
   try {
     await new Promise<void>((resolve, reject) => {
       grace.signal.addEventListener('abort', () => resolve(), { once: true });
