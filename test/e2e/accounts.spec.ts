@@ -151,7 +151,12 @@ describe('the story of accounts', () => {
     const [here, there] = [await signIn(member), await signIn(member)];
     const change = (current_password: string, new_password: string) => post('auth/password', { current_password, new_password }, { token: here.token });
     expect(refusal(await change('not my password', 'second sparrow'))).toEqual({ status: 403, reason: 'wrong_password' });
-    expect((await change(password, 'second sparrow')).status).toBe(204);
+    const key = (await post('mcp-keys', { name: 'left behind' }, { token: here.token })).json();
+    const changed = await change(password, 'another sparrow');
+    expect([changed.status, changed.json()]).toEqual([200, { keys: [{ id: key.id, name: 'left behind', prefix: key.prefix, last_used_at: null }] }]);
+    expect((await get('recipes', { token: key.key })).status).toBe(200);
+    expect((await post('auth/password', { current_password: 'another sparrow', new_password: 'second sparrow', revoke_keys: true }, { token: here.token })).json()).toEqual({ keys: [] });
+    expect((await get('recipes', { token: key.key })).status).toBe(401);
     expect((await get('auth/me', { token: here.token })).status).toBe(200);
     await refused(there.token);
     expect((await post('auth/refresh', {}, { cookie: there.cookie })).status).toBe(401);

@@ -33,7 +33,7 @@ export class SessionFixture extends CallerResolver implements OnModuleInit {
   async standing(_kind: string, id: string): Promise<Grant | undefined> {
     const [account] = await this.database.query<{ role: string }[]>('SELECT role FROM account WHERE id = $1 AND disabled_at IS NULL', [id]);
     if (!account) return undefined;
-    return { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, standsOn: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: account.role === 'admin', expiresAt: undefined };
+    return { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, standsOn: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: account.role === 'admin', expiresAt: undefined, signedInAt: Date.now() };
   }
 }
 

@@ -47,6 +47,13 @@ export class McpKeyRepository {
     return (affected ?? 0) > 0;
   }
 
+  /** @returns the ids of those that were revoked */
+  async revokeAll(manager: EntityManager, accountId: string): Promise<string[]> {
+    const keys = await manager.find(McpKeyEntity, { select: { id: true }, where: { accountId, revokedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
+    await manager.update(McpKeyEntity, { accountId, revokedAt: IsNull() }, { revokedAt: () => 'now()' });
+    return keys.map(({ id }) => id);
+  }
+
   /** In one statement. What other processes wrote in the meantime stays where it is newer. */
   async noteUses(uses: readonly KeyUse[]): Promise<void> {
     // Locked in one order first: two processes that write the same keys in different orders would wait for each other for ever.

@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { clip, invalidArguments, isUuid, nearestName, notFound, Revocations, type Caller, type Violation } from '#libs/platform';
+import { AccountKeys, AppError, clip, invalidArguments, isUuid, nearestName, notFound, Revocations, type Caller, type Violation } from '#libs/platform';
 import { GatewayOptions } from '#libs/mcp';
 import { makeApiKey, shownPrefix } from './api-key.js';
 import { KeyHasher } from './key-hasher.js';
@@ -10,20 +10,32 @@ import type { CreatedMcpKey, CreateMcpKeyInput, McpKey } from './mcp-keys.dto.js
 
 const dayMs = 86_400_000;
 
+/** A key outlives the session that makes it, so a browser that was left open, or a stolen token, must not do. */
+const signedInWithinMs = 10 * 60_000;
+
 /** The API keys of people's accounts: make one, see them, revoke one. */
 @Injectable()
-export class McpKeyService {
+export class McpKeyService implements OnModuleInit {
   constructor(
     private readonly database: DataSource,
     private readonly keys: McpKeyRepository,
     private readonly hasher: KeyHasher,
     private readonly revocations: Revocations,
     private readonly gateway: GatewayOptions,
+    private readonly accountKeys: AccountKeys,
   ) {}
 
-  /** The answer is the only place where the key ever is. @throws AppError `invalid_arguments` for an unknown toolset, `key_quota` */
+  onModuleInit(): void {
+    this.accountKeys.register({
+      list: (accountId) => this.keys.list(accountId),
+      revokeAll: async (manager, accountId) => await this.revocations.revoke(manager, (await this.keys.revokeAll(manager, accountId)).map((id) => `key:${id}`)),
+    });
+  }
+
+  /** The answer is the only place where the key ever is. @throws AppError `invalid_arguments` for an unknown toolset, `sign_in_again`, `key_quota` */
   async create(caller: Caller, { name, expires_in_days: days, toolsets, read_only: readOnly }: CreateMcpKeyInput): Promise<CreatedMcpKey> {
     this.checkToolsets(toolsets ?? []);
+    if (Date.now() - (caller.signedInAt ?? 0) > signedInWithinMs) throw signInAgain();
     const key = makeApiKey();
     const stored = await this.database.transaction((manager) =>
       this.keys.insert(manager, {
@@ -66,6 +78,10 @@ export class McpKeyService {
     });
     if (violations.length) throw invalidArguments(violations);
   }
+}
+
+function signInAgain(): AppError {
+  return new AppError({ kind: 'forbidden', reason: 'sign_in_again', message: `An API key is only made within ${signedInWithinMs / 60_000} minutes of signing in with the password.`, hint: 'Sign in again (POST /api/auth/sign-in, or /api/auth/token), then make it.' });
 }
 
 /** Only people get here (PeopleOnly); what they own belongs to `user:<account id>`. */

@@ -16,6 +16,7 @@ import { KeyUsage } from './key-usage.js';
 import { McpKeyRepository, mostKeysPerAccount } from './mcp-key.repository.js';
 import { CreatedMcpKey, McpKeyList } from './mcp-keys.dto.js';
 import { McpKeysJobs } from './mcp-keys.jobs.js';
+import { McpKeyService } from './mcp-key.service.js';
 import { McpKeysModule } from './mcp-keys.module.js';
 import { mcpKeyEntities } from './index.js';
 
@@ -64,6 +65,13 @@ const change = (id: string, assignment: string) => database.query(`UPDATE mcp_ke
 const fits = (dto: DtoClass, value: unknown) => new Ajv2020({ strict: false, validateFormats: false }).validate(schemaOf(dto), value);
 
 describe('POST /api/mcp-keys', () => {
+  it('makes a key only for somebody who signed in a moment ago', async () => {
+    const { signedInAt: _now, ...caller } = { ...(await callers().standing(`session:${ada.id}`))!, address: '192.0.2.1', checkedAt: 0 };
+    const make = (more: { signedInAt?: number }) => app.get(McpKeyService).create({ ...caller, ...more }, { name: 'a', read_only: false });
+    for (const more of [{}, { signedInAt: Date.now() - 11 * 60_000 }]) await expect(make(more)).rejects.toMatchObject({ kind: 'forbidden', reason: 'sign_in_again' });
+    expect(await make({ signedInAt: Date.now() - 9 * 60_000 })).toMatchObject({ name: 'a' });
+  });
+
   it('makes a key and shows it once', async () => {
     const made = await create(ada);
     expect(made).toEqual({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), name: 'Claude Desktop', key: expect.stringMatching(/^of_mcp_/), prefix: made.key.slice(0, 12), toolsets: null, read_only: false, created_at: expect.any(String), expires_at: null, last_used_at: null, last_used_from: null });

@@ -10,6 +10,7 @@ export { TokenBucket } from './flow/token-bucket.js';
 export { objectIdIn } from './audit/object-id.js';
 export { AnonymousDisk, type DiskMeasure } from './limits/anonymous-disk.service.js';
 export { CallLimits, widerLimits } from './limits/call-limits.js';
+export { AccountKeys, type AccountKey } from './caller/account-keys.js';
 export { CheckedGrants } from './caller/checked-grants.js';
 export { ClientAddressReader, normaliseAddress } from './caller/client-address.js';
 export { afterHostTime, hostTimeout, hostTooSlow, type Pacemaker } from './pace/host-time.js';

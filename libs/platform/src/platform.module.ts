@@ -17,6 +17,7 @@ import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 import { IdempotencyService } from './idempotency/idempotency.service.js';
+import { AccountKeys } from './caller/account-keys.js';
 import { AnonymousDisk } from './limits/anonymous-disk.service.js';
 import { CallLimits } from './limits/call-limits.js';
 import { LoggingModule } from './logging/logging.module.js';
@@ -51,6 +52,7 @@ export class PlatformModule {
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+        AccountKeys,
         AnonymousDisk,
         AuditLog,
         AuditRepository,
@@ -66,7 +68,7 @@ export class PlatformModule {
         RequestAudit,
         Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, AnonymousDisk, AuditLog, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
+      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
     };
   }
 }

@@ -23,7 +23,8 @@ export class VmAllowance implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.disk.register(async (manager, ownerId) => (await this.vms.countOf(manager, ownerId)) * this.diskBytes);
+    // Each snapshot may hold a whole disk of its own, once everything was written again after it.
+    this.disk.register(async (manager, ownerId) => ((await this.vms.countOf(manager, ownerId)) + (await this.vms.countDiskSnapshotsOf(manager, ownerId))) * this.diskBytes);
   }
 
   limitsOf({ kind }: Caller): VmLimits {
@@ -35,7 +36,7 @@ export class VmAllowance implements OnModuleInit {
     return await this.capacity.freeDiskBytes();
   }
 
-  /** Whether the disk of one more VM has room. @throws AppError `disk_quota` */
+  /** Whether the disk of one more VM, or one more snapshot of a disk, has room. @throws AppError `disk_quota` */
   async admitDisk(manager: EntityManager, caller: Caller): Promise<void> {
     await this.disk.admit(manager, caller, this.diskBytes);
   }

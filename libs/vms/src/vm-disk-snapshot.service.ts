@@ -4,6 +4,7 @@ import { AppError, notFound, type Caller } from '#libs/platform';
 import { HostIdentity } from './host/host-identity.js';
 import { MachineDirectories } from './host/machine-directories.js';
 import { VmHost } from './host/vm-host.service.js';
+import { VmAllowance } from './vm-allowance.service.js';
 import { diskSnapshotOf } from './vm-view.js';
 import { VmRepository } from './vm.repository.js';
 import { isLive, type Vm } from './vm.js';
@@ -23,6 +24,7 @@ export class VmDiskSnapshotService {
     private readonly identity: HostIdentity,
     private readonly directories: MachineDirectories,
     private readonly disks: GuestDisks,
+    private readonly allowance: VmAllowance,
   ) {}
 
   async list(caller: Caller, vmName: string): Promise<VmDiskSnapshotList> {
@@ -30,13 +32,14 @@ export class VmDiskSnapshotService {
     return { snapshots: (await this.vms.diskSnapshots(vm.id)).map(diskSnapshotOf) };
   }
 
-  /** Of a running VM too, whose disk is then as after a power cut. @throws AppError `vm_snapshot_quota`, `vm_snapshot_exists`, `vm_without_disk`, `vm_busy`, `vm_not_settled` */
+  /** Of a running VM too, whose disk is then as after a power cut. @throws AppError `vm_snapshot_quota`, `disk_quota`, `vm_snapshot_exists`, `vm_without_disk`, `vm_busy`, `vm_not_settled` */
   async create(caller: Caller, vmName: string, name: string): Promise<VmDiskSnapshot> {
     return await this.change(caller, vmName, async (vm) => {
       const there = await this.vms.diskSnapshots(vm.id);
       if (there.some((snapshot) => snapshot.name === name)) throw new AppError({ kind: 'conflict', reason: 'vm_snapshot_exists', message: `The VM has a snapshot "${name}" already.`, hint: 'Choose another name, or delete that one first.' });
       if (there.length >= mostSnapshots) throw new AppError({ kind: 'quota', reason: 'vm_snapshot_quota', message: `The VM has ${mostSnapshots} snapshots, which is the most.`, hint: 'Delete one first.' });
       if (!vm.startedAt) throw new AppError({ kind: 'wrong_state', reason: 'vm_without_disk', message: 'The VM has never run, so there is nothing on its disk.', hint: 'Start it first.' });
+      await this.vms.inTransaction((manager) => this.allowance.admitDisk(manager, caller));
       const guest = this.host.machine(vm.id)?.guest;
       if (guest) await guest.snapshotDisk(name);
       else await this.disks.snapshot(this.diskOf(vm), name);

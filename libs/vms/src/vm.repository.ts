@@ -61,6 +61,10 @@ export class VmRepository {
     return await manager.countBy(VmEntity, { ownerId });
   }
 
+  async countDiskSnapshotsOf(manager: EntityManager, ownerId: string): Promise<number> {
+    return await manager.createQueryBuilder(VmDiskSnapshotEntity, 'snapshot').where('snapshot.vmId IN (SELECT id FROM vm WHERE owner_id = :ownerId)', { ownerId }).getCount();
+  }
+
   async isTaken(manager: EntityManager, ownerId: string, name: string): Promise<boolean> {
     return await manager.existsBy(VmEntity, { ownerId, name });
   }
@@ -83,6 +87,11 @@ export class VmRepository {
 
   async diskSnapshots(vmId: string): Promise<DiskSnapshot[]> {
     return await this.database.getRepository(VmDiskSnapshotEntity).find({ where: { vmId }, order: { createdAt: 'ASC', name: 'ASC' } });
+  }
+
+  /** What must hold at the moment that something is decided. */
+  async inTransaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return await this.database.transaction(work);
   }
 
   async addDiskSnapshot(vmId: string, name: string): Promise<void> {

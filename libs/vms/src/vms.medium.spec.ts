@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { anonymousCaller, parseInput, schemaOf, type Caller } from '#libs/platform';
+import { anonymousCaller, parseInput, schemaOf, Settings, type Caller } from '#libs/platform';
 import { SnapshotShelf } from './host/snapshot-shelf.js';
 import { VmFactory } from './testing/vm-factory.js';
 import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
@@ -210,6 +210,15 @@ describe('a guest that ends', () => {
 });
 
 describe('snapshots of a disk', () => {
+  it('count what their disk may take, as VMs do', async () => {
+    await factory.create(ada, await factory.built(ada), { name: 'db' });
+    const snapshots = factory.app.get(VmDiskSnapshotService);
+    const { anonymousDiskGb, vmDiskGb } = factory.app.get(Settings);
+    const most = Math.floor(anonymousDiskGb / vmDiskGb) - 1;
+    for (let made = 0; made < most; made++) await snapshots.create(ada, 'db', `s${made}`);
+    await expect(snapshots.create(ada, 'db', 'one-more')).rejects.toMatchObject({ reason: 'disk_quota' });
+  });
+
   it('are made of running VMs, and restored and deleted of stopped ones', async () => {
     await factory.create(ada, await factory.built(ada), { name: 'db' });
     const snapshots = factory.app.get(VmDiskSnapshotService);

@@ -1,13 +1,13 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { CurrentCaller, OpenResponses, parseInput, PeopleOnly, type Caller } from '#libs/platform';
+import { AccountKeys, CurrentCaller, OpenResponses, parseInput, PeopleOnly, type Caller } from '#libs/platform';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { PasswordService } from '../accounts/password.service.js';
 import { accountIdOf, signInIdOf } from '../sign-in/own-sign-in.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
-import { sessionOf, userOf } from './identity-answers.js';
-import { ChangePasswordInput, type SessionList, type User } from './identity.dto.js';
+import { sessionOf, standingKeyOf, userOf } from './identity-answers.js';
+import { ChangePasswordInput, type PasswordChanged, type SessionList, type User } from './identity.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
@@ -21,6 +21,7 @@ export class AccountController {
     private readonly signIns: SignInService,
     private readonly passwords: PasswordService,
     private readonly responses: OpenResponses,
+    private readonly keys: AccountKeys,
   ) {}
 
   @Get('me')
@@ -49,12 +50,15 @@ export class AccountController {
   }
 
   @Post('password')
-  @HttpCode(204)
-  @ApiOperation({ operationId: 'changePassword', summary: 'Changes the password, and ends every other session of the account' })
+  @HttpCode(200)
+  @ApiOperation({ operationId: 'changePassword', summary: 'Changes the password, ends every other session of the account, and tells which API keys go on working, or revokes them' })
   @ApiBody(schema('ChangePasswordInput'))
-  @ApiNoContentResponse()
-  async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<void> {
-    const { current_password: current, new_password: next } = parseInput(ChangePasswordInput, body);
+  @ApiOkResponse(schema('PasswordChanged'))
+  async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<PasswordChanged> {
+    const { current_password: current, new_password: next, revoke_keys: revokesKeys } = parseInput(ChangePasswordInput, body);
     await this.passwords.change(caller, { current, next });
+    const accountId = accountIdOf(caller);
+    if (revokesKeys) await this.keys.revokeAll(accountId);
+    return { keys: (await this.keys.list(accountId)).map(standingKeyOf) };
   }
 }

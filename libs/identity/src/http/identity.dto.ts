@@ -53,6 +53,18 @@ export class ResetRequestInput {
 export class ChangePasswordInput {
   @Doc('Password until now.') @IsString() @MinLength(1) @MaxLength(longestPassword) current_password: string;
   @Doc(newPasswordDoc) @IsString() @MaxLength(longestPassword) new_password: string;
+  @IsOptional() @IsBoolean() @Doc('Revokes every API key of the account, too.', { default: false }) revoke_keys: boolean = false;
+}
+
+export class StandingKey {
+  @Out('Id, for DELETE /api/mcp-keys/{id}.', text) id: string;
+  @Out('What it is for.', text) name: string;
+  @Out('Its first characters.', text) prefix: string;
+  @Out('When it was last used; null: never.', timeOrNull) last_used_at: string | null;
+}
+
+export class PasswordChanged {
+  @Out('API keys that go on working for the account. Who changes a password because somebody knew it revokes those that are not theirs.', { type: 'array', items: schemaRef('StandingKey') }) keys: StandingKey[];
 }
 
 export class InviteInput {

@@ -42,7 +42,7 @@ export class PeopleResolver extends CallerResolver implements OnModuleInit {
     if (!isUuid(id)) return undefined;
     if (kind === 'session') {
       const standing = await this.signIns.findStanding(id);
-      return standing && grantOf(standing.account, { session: `session:${id}`, expiresAt: standing.signIn.expiresAt });
+      return standing && grantOf(standing.account, { session: `session:${id}`, expiresAt: standing.signIn.expiresAt, createdAt: standing.signIn.createdAt });
     }
     const account = await this.accounts.find(id);
     return account && !account.disabledAt ? grantOf(account) : undefined;
@@ -52,7 +52,7 @@ export class PeopleResolver extends CallerResolver implements OnModuleInit {
 /** A token of the other rooms has a prefix and no dots. */
 const looksLikeJwt = (token: string) => token.split('.', 4).length === 3;
 
-function grantOf({ id, role }: AccountEntity, signIn?: { session: string; expiresAt: Date }): Grant {
+function grantOf({ id, role }: AccountEntity, signIn?: { session: string; expiresAt: Date; createdAt: Date }): Grant {
   const user = `user:${id}`;
   return {
     kind: 'user',
@@ -63,5 +63,6 @@ function grantOf({ id, role }: AccountEntity, signIn?: { session: string; expire
     readOnly: false,
     isAdmin: role === 'admin',
     expiresAt: signIn?.expiresAt.getTime(),
+    ...(signIn && { signedInAt: signIn.createdAt.getTime() }),
   };
 }

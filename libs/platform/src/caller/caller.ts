@@ -17,6 +17,8 @@ export interface Grant {
   readonly isAdmin: boolean;
   /** Milliseconds of the epoch after which the grant is over; undefined: not by time. */
   readonly expiresAt: number | undefined;
+  /** When they gave their password, in milliseconds of the epoch; undefined: they did not. */
+  readonly signedInAt?: number;
 }
 
 /** Who asks. Every service method takes it first and scopes every query by `ownerId`. */

@@ -225,7 +225,7 @@ export const settingDefinitions = {
   }),
   anonymousDiskGb: define({
     name: 'OPENFACTORY_ANONYMOUS_DISK_GB',
-    meaning: 'GiB that one anonymous caller may take: the files of their builds, and OPENFACTORY_VM_DISK_GB for each of their VMs.',
+    meaning: 'GiB that one anonymous caller may take: the files of their builds, and OPENFACTORY_VM_DISK_GB for each of their VMs and for each snapshot of a VM’s disk.',
     shownDefault: '100',
     parse: integer(0, 1_000_000, 100),
   }),

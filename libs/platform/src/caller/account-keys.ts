@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+
+/** A key that works for an account, as its owner tells it from others. */
+export interface AccountKey {
+  id: string;
+  name: string;
+  prefix: string;
+  lastUsedAt: Date | null;
+}
+
+/** The room that keeps keys of accounts registers how they are listed and all revoked at once. */
+export interface AccountKeySource {
+  list(accountId: string): Promise<AccountKey[]>;
+  revokeAll(manager: EntityManager, accountId: string): Promise<void>;
+}
+
+/** What goes on working for an account when its password changes, for rooms that know accounts but no keys. */
+@Injectable()
+export class AccountKeys {
+  readonly #sources: AccountKeySource[] = [];
+
+  constructor(private readonly database: DataSource) {}
+
+  register(source: AccountKeySource): void {
+    this.#sources.push(source);
+  }
+
+  async list(accountId: string): Promise<AccountKey[]> {
+    return (await Promise.all(this.#sources.map((source) => source.list(accountId)))).flat();
+  }
+
+  async revokeAll(accountId: string): Promise<void> {
+    await this.database.transaction(async (manager) => {
+      for (const source of this.#sources) await source.revokeAll(manager, accountId);
+    });
+  }
+}
