@@ -9,6 +9,23 @@ class FakeSocket extends EventEmitter {
   readyState: number = WebSocket.OPEN;
   isPaused = false;
   ended: unknown;
+  bufferedAmount = 0;
+  readonly sent: Buffer[] = [];
+  readonly #unread: (() => void)[] = [];
+
+  /** Lies there until the browser reads. */
+  send(bytes: Buffer, _options: object, onSent: () => void): void {
+    this.sent.push(bytes);
+    this.bufferedAmount += bytes.length;
+    this.#unread.push(() => {
+      this.bufferedAmount -= bytes.length;
+      onSent();
+    });
+  }
+
+  readAll(): void {
+    for (const read of this.#unread.splice(0)) read();
+  }
 
   pause(): void {
     this.isPaused = true;
@@ -101,5 +118,42 @@ describe('the bridge to a guest that reads slowly', () => {
     jest.advanceTimersByTime(1_000);
     await closed;
     expect(screen.destroyed).toBe(true);
+  });
+});
+
+describe('the bridge to a browser, from a screen that never rests', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  /** Gives a piece whenever it is read. */
+  const restless = (bytes: number) => new Duplex({ read() { this.push(Buffer.alloc(bytes, 1)); }, write: (_chunk, _encoding, done) => done() });
+  const bridgedTo = (screen: Duplex) => {
+    const socket = new FakeSocket();
+    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, pingMs: 1_000_000 }) };
+  };
+
+  it('keeps some megabytes for a browser that does not read, and goes on when it does', async () => {
+    const { socket, close } = bridgedTo(restless(64 << 10));
+    for (let count = 0; count < 200; count++) await turn();
+    const kept = socket.bufferedAmount;
+    expect(kept).toBeGreaterThan(4 << 20);
+    expect(kept).toBeLessThan(5 << 20);
+    socket.readAll();
+    for (let count = 0; count < 20; count++) await turn();
+    expect(socket.sent.length * (64 << 10)).toBeGreaterThan(kept);
+    close({ code: 1000, reason: '' });
+  });
+
+  it.each([1, 100, 64 << 10])('of pieces of %d bytes, sends few in each turn, so that others have theirs', async (bytes) => {
+    const { socket, close } = bridgedTo(restless(bytes));
+    let most = 0;
+    for (let count = 0; count < 100; count++) {
+      const before = socket.sent.length;
+      await turn();
+      most = Math.max(most, socket.sent.length - before);
+      socket.readAll();
+    }
+    expect(most).toBeGreaterThan(0);
+    // 256 KiB, and no piece counts for less than four.
+    expect(most).toBeLessThanOrEqual(65);
+    close({ code: 1000, reason: '' });
   });
 });

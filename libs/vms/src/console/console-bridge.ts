@@ -1,10 +1,14 @@
 import type { Duplex } from 'node:stream';
+import { PacedReader, type ReadingPace } from '#libs/platform';
 import { WebSocket, type RawData } from 'ws';
 import { ClientMessages, ProtocolViolation } from './client-messages.js';
 
 /** Beyond this the screen waits for its reader: one frame of a large screen, no more. */
 const highWaterBytes = 4 * 1024 * 1024;
 const lowWaterBytes = 1024 * 1024;
+
+/** Far more than a screen at work sends; a guest whose screen never rests, or that sends it in crumbs, waits. */
+const screenPace: ReadingPace = { bytesPerTurn: 256 << 10, bytesPerSecond: 32 << 20, burstBytes: 32 << 20, leastPieceBytes: 4 << 10 };
 
 /** A close code of the application's own (RFC 6455, 7.4.2) and a word that pages compare. */
 export interface Closing {
@@ -60,12 +64,12 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, pingMs }: 
 }
 
 function toBrowser(socket: WebSocket, screen: Duplex): void {
-  screen.on('data', (chunk: Buffer) => {
+  const reader = new PacedReader(screen, screenPace, (piece) => {
     if (socket.readyState !== WebSocket.OPEN) return;
-    socket.send(chunk, { binary: true }, () => {
-      if (screen.isPaused() && socket.bufferedAmount < lowWaterBytes) screen.resume();
+    socket.send(piece, { binary: true }, () => {
+      if (socket.bufferedAmount < lowWaterBytes) reader.release();
     });
-    if (socket.bufferedAmount > highWaterBytes) screen.pause();
+    if (socket.bufferedAmount > highWaterBytes) reader.hold();
   });
 }
 
