@@ -64,6 +64,12 @@ describe('runProgram', () => {
     await expect(shell('true', { signal: controller.signal })).rejects.toMatchObject({ why: 'aborted' });
   });
 
+  it('hands contents on behind descriptors, also to a program that does not look at them', async () => {
+    const handed = [Buffer.from('three'), Buffer.alloc(1_000_000, 'x')];
+    expect((await shell('cat <&3; wc -c <&4', { handed })).stdout).toBe('three1000000\n');
+    expect((await shell('exit 0', { handed })).code).toBe(0);
+  });
+
   it('gives input to a program that ignores it without breaking', async () => {
     expect((await shell('exit 0', { input: 'x'.repeat(1_000_000) })).code).toBe(0);
   });

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { AppError, errorMessage } from '../errors/app-error.js';
 import { afterHostTime } from '../pace/host-time.js';
 
@@ -38,6 +39,8 @@ export interface RunOptions extends ProgramOptions {
   outputCapBytes?: number;
   /** Text for standard input; the only way a secret may reach a program. */
   input?: string;
+  /** Contents that it finds behind its descriptors 3, 4 and so on, to be read to the end. */
+  handed?: readonly Buffer[];
   signal?: AbortSignal;
   /** Takes stdout as it comes instead of collecting it (the cap then holds for stderr only). May return a promise to slow the program down. */
   onStdout?: (chunk: Buffer) => void | Promise<void>;
@@ -112,10 +115,10 @@ function dropTo(account: Account | undefined): string[] {
  * @throws ProgramError
  */
 export function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<ProgramResult> {
-  const { deadlineMs, outputCapBytes = 1 << 20, input, signal, onStdout, killGraceMs: graceMs = killGraceMs, okCodes = [0] } = options;
+  const { deadlineMs, outputCapBytes = 1 << 20, input, handed = [], signal, onStdout, killGraceMs: graceMs = killGraceMs, okCodes = [0] } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new ProgramError(program, 'aborted', 'was not started: the work was cancelled'));
-    const child = spawnProgram(program, args, options);
+    const child = spawnProgram(program, args, { ...options, inherit: handed.map(() => 'pipe') });
     let failure: ProgramError | undefined;
     const fail = (why: ProgramError['why'], detail: string) => {
       failure ??= new ProgramError(program, why, detail);
@@ -140,6 +143,7 @@ export function runProgram(program: string, args: readonly string[], options: Ru
     const stderr = collect(err);
     stdin.on('error', () => undefined); // The program may close its input early; its exit code tells the story.
     stdin.end(input ?? '');
+    handed.forEach((content, index) => (child.stdio[3 + index] as Writable).on('error', () => undefined).end(content));
 
     child.on('error', (error) => (failure ??= new ProgramError(program, 'missing', `could not be started: ${error.message}`)));
     child.on('close', (code, killedBy) => {

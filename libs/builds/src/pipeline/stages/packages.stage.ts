@@ -15,7 +15,7 @@ export interface InstallLimits {
   processes: number;
 }
 
-const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, processes: 4096 };
+const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, processes: 512 };
 
 /** Forbids services to start while packages are installed (Debian's policy-rc.d), then lets apt install from the shown repository only. */
 const install = [

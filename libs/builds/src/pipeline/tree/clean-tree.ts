@@ -1,4 +1,5 @@
 import { requireShortPaths } from './path-length.js';
+import { handed, readOnlyDevices, restraints } from './restraints.js';
 import { runInTree, runOnTree } from './tree-sandbox.js';
 
 /** What must not be in an image: identities, secrets, caches, logs, and whatever differs between two installations of the same packages. */
@@ -35,5 +36,5 @@ export async function cleanTree(tree: string, { lowers, epochSeconds, signal }: 
     await runInTree('/bin/sh', args, { lowers, upper: tree, deadlineMs: 120_000, signal });
     return;
   }
-  await runOnTree('bwrap', ['--bind', tree, '/', '--proc', '/proc', '--dev', '/dev', '--unshare-pid', '--die-with-parent', '--', '/bin/sh', ...args], { deadlineMs: 120_000, signal });
+  await runOnTree('bwrap', ['--bind', tree, '/', ...restraints, ...readOnlyDevices, '--', '/bin/sh', ...args], { deadlineMs: 120_000, signal, handed: handed() });
 }

@@ -1,6 +1,7 @@
 import { buildAccount, runInNamespaces, type NamespaceOptions, type ProgramResult } from '#libs/platform';
+import { handed, readOnlyDevices, restraints } from './restraints.js';
 
-type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes'>;
+type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes' | 'handed'>;
 
 export interface TreeRun extends Limits {
   /** Directories that are stacked read-only, bottom first. */
@@ -12,11 +13,20 @@ export interface TreeRun extends Limits {
   environment?: Record<string, string>;
 }
 
-const deviceFree = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/run', '--unshare-pid', '--unshare-cgroup-try', '--die-with-parent', '--new-session', '--unshare-uts', '--hostname', 'localhost'];
+/** What is in memory inside is in one file system: /tmp, /run and /dev/shm share its bounds. */
+export const memoryBounds = { bytes: 512 * 2 ** 20, inodes: 65_536 };
+/** Bytes of memory of its own that a process of a stranger may have. */
+const processBytes = 4 * 2 ** 30;
 const innerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The only shell in here: it mounts the overlay whose directories are its arguments, then becomes the rest of them. */
-const mountAndRun = 'lower=$1 upper=$2 work=$3 merged=$4; shift 4; mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work,userxattr" "$merged" && exec "$@"';
+/** The only shell in here: it mounts the file system in memory, and in it the overlay whose directories are its arguments, then becomes the rest of them. */
+const mountAndRun = [
+  'set -e; lower=$1 upper=$2 work=$3 stage=$4 memory=$5; shift 5',
+  'mount -t tmpfs -o "$memory" memory "$stage"',
+  'mkdir -m 755 "$stage/tree" "$stage/run"; mkdir -m 1777 "$stage/tmp" "$stage/shm"',
+  'mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work,userxattr" "$stage/tree"',
+  'exec "$@"',
+].join('\n');
 
 /**
  * Runs a program inside a stack of layers, with the stack as its whole file system: nothing of the host is there but what is `shown`.
@@ -26,9 +36,13 @@ export async function runInTree(program: string, args: string[], { lowers, upper
   const shownArgs = Object.entries(shown).flatMap(([inside, host]) => ['--ro-bind', host, inside]);
   const env = { PATH: innerPath, HOME: '/root', LC_ALL: 'C.UTF-8', TZ: 'UTC', DEBIAN_FRONTEND: 'noninteractive', ...environment };
   const envArgs = ['--clearenv', ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value])];
-  const merged = `${upper}.merged`;
-  const bwrap = ['bwrap', '--bind', merged, '/', ...deviceFree, ...shownArgs, ...envArgs, '--', program, ...args];
-  return await runInNamespaces('sh', ['-c', mountAndRun, 'sh', lowers.toReversed().join(':'), upper, `${upper}.work`, merged, ...bwrap], { account: await buildAccount(), ...limits });
+  const stage = `${upper}.merged`;
+  const inMemory = { tmp: '/tmp', run: '/run', shm: '/dev/shm' };
+  const binds = Object.entries(inMemory).flatMap(([name, place]) => ['--bind', `${stage}/${name}`, place]);
+  const bwrap = ['bwrap', '--bind', `${stage}/tree`, '/', ...restraints, ...binds, ...readOnlyDevices, ...shownArgs, ...envArgs, '--', program, ...args];
+  const memory = `size=${memoryBounds.bytes},nr_inodes=${memoryBounds.inodes},mode=0755,nosuid,nodev`;
+  const words = [lowers.toReversed().join(':'), upper, `${upper}.work`, stage, memory, ...bwrap];
+  return await runInNamespaces('sh', ['-c', mountAndRun, 'sh', ...words], { account: await buildAccount(), processBytes, handed: handed(), ...limits });
 }
 
 /** Runs one of the host's own programs, which we trust, on a tree, as uid 0 of the namespace: it sees the tree's ids as they will be in the image. */

@@ -1,0 +1,20 @@
+import { buildFilter } from '#libs/platform';
+
+/** What dpkg and maintainer scripts need to install files of many owners; everything else that root may do, they may not (capabilities(7)). */
+export const keptCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETFCAP'] as const;
+
+/**
+ * bwrap(1) for programs of strangers: few capabilities, a filter of system calls (its descriptor 3, see `handed`), a terminal and processes of their own,
+ * and devices that are only looked at: what is written to /dev itself would be memory that nobody counts.
+ */
+export const restraints = [
+  // Settings of a namespace may be written by its root without any capability.
+  '--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys', '--dev', '/dev',
+  '--unshare-pid', '--unshare-cgroup-try', '--unshare-uts', '--hostname', 'localhost', '--die-with-parent', '--new-session',
+  '--cap-drop', 'ALL', ...keptCapabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]),
+  '--seccomp', '3',
+];
+/** After everything that is mounted below /dev. */
+export const readOnlyDevices = ['--remount-ro', '/dev'];
+
+export const handed = (): Buffer[] => [buildFilter()];
