@@ -29,7 +29,7 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 describe('the doctor', () => {
   it('has a finding for everything, and a remedy for whatever is not ok', async () => {
     const checks = await examine(() => loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), OPENFACTORY_PORT: '0' }));
-    const expected = ['configuration', 'distribution', 'Node.js', 'Debian packages', 'system accounts', 'user namespaces', 'KVM', 'guest network', 'memory', 'control groups', 'data directory', 'disk space', 'port', 'PostgreSQL'];
+    const expected = ['configuration', 'distribution', 'Node.js', 'Debian packages', 'system accounts', 'user namespaces', 'room of builds', 'KVM', 'guest network', 'memory', 'control groups', 'data directory', 'disk space', 'port', 'PostgreSQL'];
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(expected));
     for (const { found, verdict, remedy } of checks) {
       expect(found).not.toBe('');

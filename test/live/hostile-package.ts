@@ -27,7 +27,7 @@ export async function installHostile(dataDir: string, postinst: string, limits: 
   await buildPackage(workDir, repository, postinst);
   const lock: PackageLock = { baseImage: 'debian-bookworm', suite: 'bookworm', architecture: 'amd64', epochSeconds: 1_700_000_000, base: [], added: [], requested: ['of-hostile'] };
   const lines: string[] = [];
-  const stage = new PackagesStage({ withinMs: 60_000, logBytes: 4 * 2 ** 20, layerBytes: 256 * 2 ** 20, processes: 300, ...limits });
+  const stage = new PackagesStage({ withinMs: 60_000, logBytes: 4 * 2 ** 20, layerBytes: 256 * 2 ** 20, layerInodes: 20_000, processes: 300, ...limits });
   let error: unknown;
   try {
     await stage.make({ lock, layers: [base] } as unknown as PipelineState, outDir, { workDir, signal, progress: () => undefined, log: (line) => lines.push(line) });

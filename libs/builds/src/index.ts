@@ -6,6 +6,7 @@ import { BuildEntity } from './build.entity.js';
 
 export { BuildsModule, type BuildsModuleOptions } from './builds.module.js';
 export { measureCache, pruneCache } from './pipeline/prune-cache.js';
+export { tryOwnFileSystem } from './pipeline/tree/layer-scratch.js';
 export { PipelineModule } from './pipeline/pipeline.module.js';
 export { BuildReader, type BootableImage } from './build.reader.js';
 export type { Build, BuildArtifact, BuildStatus } from './build.js';

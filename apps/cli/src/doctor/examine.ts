@@ -5,7 +5,7 @@ import { probeDatabase } from './database.probe.js';
 import { probeEgress } from './egress.probe.js';
 import { probeAccounts, probeDistribution, probeNode, probePackages } from './host.probes.js';
 import { probeKvm } from './kvm.probe.js';
-import { probeNamespaces } from './namespaces.probe.js';
+import { probeBuildRoom, probeNamespaces } from './namespaces.probe.js';
 import { probePort } from './port.probe.js';
 import { probeControlGroups, probeDisk, probeMemory } from './resources.probes.js';
 
@@ -15,6 +15,7 @@ const hostProbes: Record<string, HostProbe> = {
   'Debian packages': probePackages,
   'system accounts': probeAccounts,
   'user namespaces': probeNamespaces,
+  'room of builds': probeBuildRoom,
   KVM: () => probeKvm(),
   'guest network': () => probeEgress(),
   memory: probeMemory,

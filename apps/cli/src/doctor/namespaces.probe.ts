@@ -1,5 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { AppError, buildAccountName, findAccount } from '#libs/platform';
+import { chmod, mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { tryOwnFileSystem } from '#libs/builds';
+import { AppError, buildAccountName, errorMessage, findAccount, removeTree } from '#libs/platform';
 import { ok, warn, type Check } from './check.js';
 import { setupRules } from './setup-rules.js';
 
@@ -16,6 +19,24 @@ export async function probeNamespaces(): Promise<Check[]> {
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return [warn(name, `not probed: ${error.message}`, error.hint ?? '')];
+  }
+}
+
+const roomName = 'room of builds';
+
+/** Mounts a small file system as a build does for its layers. */
+export async function probeBuildRoom(): Promise<Check[]> {
+  const measured = 'layers are measured while they grow';
+  if (process.getuid?.() !== 0) return [warn(roomName, `${measured}: only root gives each a file system of its own`, 'Run the factory as root where strangers use it; otherwise keep its data on a disk of its own.')];
+  const dir = await mkdtemp(path.join(tmpdir(), 'of-room-'));
+  try {
+    await chmod(dir, 0o755);
+    await tryOwnFileSystem(dir, await findAccount(buildAccountName));
+    return [ok(roomName, 'each layer has a file system of its own, with bounds of bytes and files')];
+  } catch (error) {
+    return [warn(roomName, `${measured}: ${errorMessage(error)}`, 'Give the factory loop devices (/dev/loop-control), in a container with --device and CAP_SYS_ADMIN; otherwise keep its data on a disk of its own.')];
+  } finally {
+    await removeTree(dir);
   }
 }
 

@@ -1,8 +1,10 @@
-import { runProgram, type Account, type ProgramResult, type RunOptions } from './run-program.js';
+import { asAccount, runProgram, type Account, type ProgramResult, type RunOptions } from './run-program.js';
 
 export interface NamespaceOptions extends Omit<RunOptions, 'account' | 'allowSetuid'> {
   /** The account whose subordinate ids fill the namespace; undefined: our own. */
   account: Account | undefined;
+  /** A process of the host whose mount namespace ours is made from; only for root. */
+  mounts?: number;
   /** Bytes that any file the program writes may have. Default 16 GiB. */
   fileSizeBytes?: number;
   /** Processes and threads at once, of each id inside. Default 512. */
@@ -21,21 +23,22 @@ const sharedMemoryPages = 65_536;
 
 /**
  * In the new namespaces: no further user namespace, a bound on shared memory where the kernel lets the namespace set it, and first to go when memory
- * runs out. Then it becomes the program.
+ * runs out; a loopback of its own, without which mail servers do not install. Then it becomes the program.
  */
-const settle = `echo 0 > /proc/sys/user/max_user_namespaces && { echo ${sharedMemoryPages} > /proc/sys/kernel/shmall; } 2>/dev/null; echo 1000 > /proc/self/oom_score_adj && exec "$@"`;
+const settle = `echo 0 > /proc/sys/user/max_user_namespaces && { echo ${sharedMemoryPages} > /proc/sys/kernel/shmall; } 2>/dev/null; ip link set lo up && echo 1000 > /proc/self/oom_score_adj && exec "$@"`;
 
 /**
  * Runs a program as uid 0 of a user namespace of its own (user_namespaces(7)), with the account's subordinate ids mapped, and in mount, pid,
- * network, ipc and uts namespaces of its own: no network but a loopback that is down, no process to see but its own. When it ends, the pid
+ * network, ipc and uts namespaces of its own: no network but a loopback of its own, no process to see but its own. When it ends, the pid
  * namespace ends with it: nothing it started survives, and its mounts are gone. On the host it is the unprivileged account, no more.
  */
-export async function runInNamespaces(program: string, args: readonly string[], { account, fileSizeBytes = 16 * 2 ** 30, processes = 512, processBytes, ...options }: NamespaceOptions): Promise<ProgramResult> {
+export async function runInNamespaces(program: string, args: readonly string[], { account, fileSizeBytes = 16 * 2 ** 30, processes = 512, processBytes, mounts, ...options }: NamespaceOptions): Promise<ProgramResult> {
   const namespaces = ['--user', '--map-auto', '--map-root-user', '--mount', '--propagation=private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--net', '--ipc', '--uts'];
   const limits = [`--fsize=${fileSizeBytes}`, `--nproc=${processes}`, '--core=0', ...(processBytes === undefined ? [] : [`--data=${processBytes}`])];
   // Our own account has processes of other kinds, so there is no number that would be right for all of them.
   const outer = account ? ['prlimit', `--nproc=${processes + processesBeside}`, '--'] : [];
-  const [first, ...rest] = [...outer, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
+  const entry = mounts === undefined || !account ? [] : ['nsenter', `--mount=/proc/${mounts}/ns/mnt`, '--', ...asAccount(account)];
+  const [first, ...rest] = [...entry, ...outer, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
   // TERM does not reach the first process of a pid namespace (pid_namespaces(7)), and nothing in one needs time to put itself in order: it goes as a whole.
-  return await runProgram(first, rest, { ...options, ...(account && { account }), allowSetuid: true, killGraceMs: 0 });
+  return await runProgram(first, rest, { ...options, ...(account && entry.length === 0 && { account }), allowSetuid: true, killGraceMs: 0 });
 }

@@ -104,6 +104,9 @@ export function spawnProgram(program: string, args: readonly string[], options: 
   });
 }
 
+/** What comes before a program that takes an account on only after something of root's; it dies with us as well. */
+export const asAccount = (account: Account): string[] => ['setpriv', ...dropTo(account), '--pdeathsig=KILL', '--'];
+
 function dropTo(account: Account | undefined): string[] {
   if (!account) return [];
   return [`--reuid=${account.uid}`, `--regid=${account.gid}`, account.groups?.length ? `--groups=${account.groups.join(',')}` : '--clear-groups'];

@@ -7,8 +7,11 @@ import type { PlannedStep } from '../configure/image-plan.js';
 import { planPlace, treeRunnerArguments, writePlan } from '../configure/tree-runner.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { cleanTree } from '../tree/clean-tree.js';
-import { makeOwnedDir } from '../tree/owned-dir.js';
+import { makeLayer, type LayerScratch } from '../tree/layer-scratch.js';
 import { runInTree } from '../tree/tree-sandbox.js';
+
+/** What a recipe holds is small; what its programs make of it may be larger (locales, user databases). */
+const layerBounds = { bytes: 4 * 2 ** 30, inodes: 500_000 };
 
 /** The recipe's layer: files, users, settings, units. Written from inside the tree, so that no link in it leads a write out of it. */
 export class ConfigureStage extends BuildStage {
@@ -23,31 +26,38 @@ export class ConfigureStage extends BuildStage {
 
   async make({ layers, recipe, resolution, lock, aptSources }: PipelineState, outDir: string, { workDir, signal, log }: StageContext): Promise<void> {
     if (!lock) throw new Error('configure needs a lock');
-    const upper = path.join(outDir, 'layer');
-    for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
     const lowers = layers.map(({ dir }) => dir);
     const { beforeCleaning, afterCleaning } = planImage(recipe, resolution, aptSources);
-    const carryOut = async (steps: PlannedStep[], name: string) => {
+    const carryOut = async ({ upper, mounts, signal: stop, tooMuch }: LayerScratch, steps: PlannedStep[], name: string) => {
       const planDir = path.join(workDir, name);
       await writePlan(steps, planDir);
       try {
-        const { stdout } = await runInTree('perl', treeRunnerArguments, { lowers, upper, shown: { [planPlace]: planDir }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 5 * 60_000, signal });
+        const { stdout } = await runInTree('perl', treeRunnerArguments, { lowers, upper, shown: { [planPlace]: planDir }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 5 * 60_000, signal: stop, ...(mounts && { mounts }) });
         for (const line of stdout.split('\n')) if (line.trim()) log(line);
       } catch (error) {
+        if (signal.aborted) throw error;
+        throwIfTooMuch(await tooMuch(), error);
         // That it was late, or was killed, is no fault of the recipe.
-        if (signal.aborted || !(error instanceof ProgramError) || ['deadline', 'signal', 'missing'].includes(error.why)) throw error;
+        if (!(error instanceof ProgramError) || ['deadline', 'signal', 'missing'].includes(error.why)) throw error;
         throw configurationFailure(error, steps);
       }
+      throwIfTooMuch(await tooMuch());
     };
-    await carryOut(beforeCleaning, 'plan');
-    await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal });
-    await carryOut(afterCleaning, 'plan-kept');
+    await makeLayer(outDir, layerBounds, signal, async (scratch) => {
+      await carryOut(scratch, beforeCleaning, 'plan');
+      await cleanTree(scratch.upper, { lowers, epochSeconds: lock.epochSeconds, signal, ...(scratch.mounts && { mounts: scratch.mounts }) });
+      await carryOut(scratch, afterCleaning, 'plan-kept');
+    });
   }
 
   take(state: PipelineState, outDir: string, key: string): Promise<void> {
     state.layers = [...state.layers, { key, name: 'recipe', dir: path.join(outDir, 'layer') }];
     return Promise.resolve();
   }
+}
+
+function throwIfTooMuch(tooMuch: string | undefined, cause?: unknown): void {
+  if (tooMuch) throw new BuildFailure('configure', 'caller', { reason: 'configuration_failed', message: `What the recipe's settings make is more than ${tooMuch}.`, hint: 'Look for what a package or a setting makes very large.', cause });
 }
 
 /** What the runner said last, with the field of the recipe whose step failed. */

@@ -4,18 +4,19 @@ import { BuildFailure } from '../build-pipeline.port.js';
 import { installedBytes, lockHash, installable } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { cleanTree } from '../tree/clean-tree.js';
+import { makeLayer, type LayerScratch } from '../tree/layer-scratch.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
 import { runInTree } from '../tree/tree-sandbox.js';
-import { watchSize } from '../tree/size-watch.js';
 
 export interface InstallLimits {
   withinMs: number;
   logBytes: number;
   layerBytes: number;
+  layerInodes: number;
   processes: number;
 }
 
-const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, processes: 512 };
+const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, layerInodes: 2_000_000, processes: 512 };
 
 /** Forbids services to start while packages are installed (Debian's policy-rc.d), then lets apt install from the shown repository only. */
 const install = [
@@ -51,42 +52,48 @@ export class PackagesStage extends BuildStage {
 
   async make({ lock, layers }: PipelineState, outDir: string, { workDir, signal, log, progress }: StageContext): Promise<void> {
     if (!lock) throw new Error('packages needs a lock');
-    const upper = path.join(outDir, 'layer');
-    for (const dir of [outDir, upper, `${upper}.work`, `${upper}.merged`]) await makeOwnedDir(dir);
     const requested = installable(lock);
-    if (requested.length === 0) return;
+    if (requested.length === 0) return await makeOwnedDir(path.join(outDir, 'layer'));
     const lowers = layers.map(({ dir }) => dir);
-    const { withinMs, logBytes, layerBytes, processes } = this.limits;
+    const { withinMs, logBytes, processes, layerBytes: bytes, layerInodes: inodes } = this.limits;
     let steps = 0;
-    let bytes = 0;
+    let written = 0;
     const last: string[] = [];
     const onStdout = asLines((line) => {
-      bytes += line.length + 1;
-      if (bytes > logBytes) throw new Error(`it printed more than ${Math.round(logBytes / 2 ** 20)} MiB`);
+      written += line.length + 1;
+      if (written > logBytes) throw new Error(`it printed more than ${Math.round(logBytes / 2 ** 20)} MiB`);
       last.push(line);
       if (last.length > 40) last.shift();
       if (/^(Unpacking|Setting up) /.test(line)) progress(Math.min(++steps / (2 * Math.max(lock.added.length, 1)), 1));
       log(line);
     });
-    const watch = watchSize(upper, layerBytes, signal);
-    try {
-      await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...requested], {
-        lowers,
-        upper,
-        shown: { '/run/of-repo': path.join(workDir, 'fetch/all') },
-        environment: { INITRD: 'No', SOURCE_DATE_EPOCH: String(lock.epochSeconds), PYTHONDONTWRITEBYTECODE: '1' },
-        deadlineMs: withinMs,
-        processes,
-        signal: watch.signal,
-        onStdout,
-      });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new BuildFailure('packages', isLate(error) ? 'system' : 'caller', { reason: 'package_installation_failed', message: watch.exceeded ?? whatFailed(error, withinMs), hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause: error, retryable: isLate(error) }, last.filter((line) => line.trim()).slice(-15));
-    } finally {
-      watch.stop();
-    }
-    await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal });
+    const failure = async (scratch: LayerScratch, what: string, cause?: unknown) => {
+      const tooMuch = await scratch.tooMuch();
+      const message = tooMuch ? `The installation wrote more than ${tooMuch}.` : what;
+      const late = !tooMuch && isLate(cause);
+      return new BuildFailure('packages', late ? 'system' : 'caller', { reason: 'package_installation_failed', message, hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause, retryable: late }, last.filter((line) => line.trim()).slice(-15));
+    };
+    await makeLayer(outDir, { bytes, inodes }, signal, async (scratch) => {
+      const { upper, mounts } = scratch;
+      try {
+        await runInTree('/bin/sh', ['-c', `exec 2>&1; ${install}`, 'sh', ...requested], {
+          lowers,
+          upper,
+          shown: { '/run/of-repo': path.join(workDir, 'fetch/all') },
+          environment: { INITRD: 'No', SOURCE_DATE_EPOCH: String(lock.epochSeconds), PYTHONDONTWRITEBYTECODE: '1' },
+          deadlineMs: withinMs,
+          processes,
+          signal: scratch.signal,
+          onStdout,
+          ...(mounts && { mounts }),
+        });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        throw await failure(scratch, whatFailed(error, withinMs), error);
+      }
+      if (await scratch.tooMuch()) throw await failure(scratch, '');
+      await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal, ...(mounts && { mounts }) });
+    });
   }
 
   take(state: PipelineState, outDir: string, key: string): Promise<void> {

@@ -26,15 +26,17 @@ export interface CleanOptions {
   lowers: string[];
   epochSeconds: number;
   signal: AbortSignal;
+  /** See NamespaceOptions. */
+  mounts?: number;
 }
 
 /** @throws AppError `path_too_long` */
-export async function cleanTree(tree: string, { lowers, epochSeconds, signal }: CleanOptions): Promise<void> {
+export async function cleanTree(tree: string, { lowers, epochSeconds, ...limits }: CleanOptions): Promise<void> {
   const args = ['-c', script, 'sh', String(Math.floor(epochSeconds / 86_400)), ...unwanted];
   if (lowers.length) {
-    await requireShortPaths(tree, signal);
-    await runInTree('/bin/sh', args, { lowers, upper: tree, deadlineMs: 120_000, signal });
+    await requireShortPaths(tree, limits);
+    await runInTree('/bin/sh', args, { lowers, upper: tree, deadlineMs: 120_000, ...limits });
     return;
   }
-  await runOnTree('bwrap', ['--bind', tree, '/', ...restraints, ...readOnlyDevices, '--', '/bin/sh', ...args], { deadlineMs: 120_000, signal, handed: handed() });
+  await runOnTree('bwrap', ['--bind', tree, '/', ...restraints, ...readOnlyDevices, '--', '/bin/sh', ...args], { deadlineMs: 120_000, ...limits, handed: handed() });
 }

@@ -5,7 +5,7 @@ const everyMs = 1_000;
 export interface SizeWatch {
   /** Aborts with the given signal, or when the directory has grown too large. */
   signal: AbortSignal;
-  readonly exceeded: string | undefined;
+  readonly exceeded: boolean;
   stop(): void;
 }
 
@@ -13,11 +13,11 @@ export interface SizeWatch {
 export function watchSize(dir: string, maxBytes: number, outer: AbortSignal): SizeWatch {
   const controller = new AbortController();
   const ended = new AbortController();
-  let exceeded: string | undefined;
+  let exceeded = false;
   let timer: NodeJS.Timeout | undefined;
   const look = async () => {
     const [bytes = 0] = await treeBytes([dir], ended.signal);
-    if (bytes > maxBytes) exceeded = `The installation wrote more than ${Math.round(maxBytes / 2 ** 20)} MiB.`;
+    exceeded = bytes > maxBytes;
     if (exceeded) controller.abort();
     else schedule();
   };

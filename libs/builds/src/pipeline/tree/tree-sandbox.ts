@@ -1,12 +1,12 @@
 import { buildAccount, runInNamespaces, type NamespaceOptions, type ProgramResult } from '#libs/platform';
 import { handed, readOnlyDevices, restraints } from './restraints.js';
 
-type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes' | 'handed'>;
+type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes' | 'handed' | 'mounts'>;
 
 export interface TreeRun extends Limits {
   /** Directories that are stacked read-only, bottom first. */
   lowers: string[];
-  /** The layer that takes what is written; its sibling `<upper>.work` is overlayfs's own. */
+  /** The layer that takes what is written; its siblings `<upper>.work` and `<upper>.merged` are overlayfs's own. */
   upper: string;
   /** Host directories shown read-only inside, by their place there: below /run, or where the tree has a directory that they stand before. */
   shown?: Record<string, string>;
@@ -21,7 +21,7 @@ const innerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** The only shell in here: it mounts the file system in memory, and in it the overlay whose directories are its arguments, then becomes the rest of them. */
 const mountAndRun = [
-  'set -e; lower=$1 upper=$2 work=$3 stage=$4 memory=$5; shift 5',
+  'set -e; lower=$1 upper=$2 work=$3 stage=$4 memory=$5; shift 5; mkdir -p "$upper" "$work" "$stage"',
   'mount -t tmpfs -o "$memory" memory "$stage"',
   'mkdir -m 755 "$stage/tree" "$stage/run"; mkdir -m 1777 "$stage/tmp" "$stage/shm"',
   'mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work,userxattr" "$stage/tree"',

@@ -44,7 +44,7 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (arch) => {
   it('lets programs talk to each other and over IP, not to the packet filter', () => {
     for (const call of ['socket', 'socketpair']) {
       expect([1, 2, 10].map((family) => ask(arch, call, [family, 1, 0]))).toEqual([allowed, allowed, allowed]);
-      expect([0, 15, 9, 12, 6].map((protocol) => ask(arch, call, [16, 3, protocol]))).toEqual([allowed, allowed, eafnosupport, eafnosupport, eafnosupport]);
+      expect([0, 4, 15, 9, 12, 6].map((protocol) => ask(arch, call, [16, 3, protocol]))).toEqual([allowed, allowed, allowed, eafnosupport, eafnosupport, eafnosupport]);
       expect([17, 38, 40, 15].map((family) => ask(arch, call, [family, 1, 0]))).toEqual(Array(4).fill(eafnosupport));
     }
   });

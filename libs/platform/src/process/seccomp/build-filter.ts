@@ -26,8 +26,8 @@ const newNamespaces = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x
 /** TIOCSTI and TIOCLINUX: typing into somebody's terminal. */
 const terminalTricks = [0x5412, 0x541c];
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 };
-/** NETLINK_ROUTE and NETLINK_KOBJECT_UEVENT: not the packet filter's, which is where most ways into the kernel were found. */
-const netlinkProtocols = [0, 15];
+/** NETLINK_ROUTE, SOCK_DIAG and KOBJECT_UEVENT: not the packet filter's, which is where most ways into the kernel were found. */
+const netlinkProtocols = [0, 4, 15];
 
 /**
  * The system calls that maintainer scripts may make: a filter as bwrap's --seccomp takes it. Refused calls fail, so that programs can go on without;
