@@ -367,6 +367,8 @@ describe('a package that means harm', () => {
   it.each([
     ['forks without end', 'bomb() { bomb | bomb & }; bomb; sleep 3600', { withinMs: 15_000 }, /took longer than|ended with an error/, /caller|system/],
     ['fills the disk', 'dd if=/dev/zero of=/opt/fill bs=1M count=100000', {}, /wrote more than 256 MiB/, /caller/],
+    ['fills the disk and says that all is well', 'dd if=/dev/zero of=/opt/fill bs=1M count=100000; true', {}, /wrote more than 256 MiB/, /caller/],
+    ['makes files without end', 'cd /opt; for i in $(seq 1 30000); do : > $i || exit 1; done', {}, /wrote more than 20000 files/, /caller/],
     ['prints without end', 'yes "a line that nobody wants to read, again and again and again"', {}, /printed more than 4 MiB/, /caller/],
     ['never ends', 'sleep 3600', { withinMs: 4_000 }, /took longer than/, /system/],
     ['fails', 'echo "no thanks"; exit 7', {}, /a maintainer script ended with an error/, /caller/],
@@ -374,6 +376,11 @@ describe('a package that means harm', () => {
     const { error } = await install(postinst, limits);
     expect(error).toBeInstanceOf(BuildFailure);
     expect(error).toMatchObject({ stage: 'packages', whose: expect.stringMatching(whose), message: expect.stringMatching(message) });
+  }, 3 * minutes);
+
+  it('that digs deeper than names reach is told so, and what it left is gone', async () => {
+    const { error } = await install(`perl -e 'for (1..100) { mkdir "d" x 200; chdir "d" x 200 }'`);
+    expect(error).toMatchObject({ reason: 'path_too_long', fault: 'caller' });
   }, 3 * minutes);
 
   it('that plants a link where the factory writes later gets its write inside the tree', async () => {

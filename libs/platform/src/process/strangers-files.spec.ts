@@ -39,7 +39,7 @@ describe('removeTree', () => {
   });
 
   it('says that it could not, and names the place only to the log', async () => {
-    await expect(removeTree('/proc/version')).rejects.toMatchObject({ reason: 'tree_not_removed', message: 'A directory could not be removed.', cause: { message: expect.stringContaining('/proc/version') } });
+    await expect(removeTree('/proc/version')).rejects.toMatchObject({ reason: 'tree_not_removed', message: 'A directory could not be removed.', cause: { message: expect.stringMatching(/^\/proc\/version: rm: cannot remove/) } });
   });
 });
 

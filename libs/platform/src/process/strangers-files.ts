@@ -48,7 +48,7 @@ export async function discardTree(dir: string, owner?: SubordinateOwner): Promis
 /** @returns what rm complained about, the beginning of it: there may be as many complaints as files */
 async function removeOnce(dir: string, owner: SubordinateOwner | undefined): Promise<string> {
   let words = '';
-  const onStdout = asText((text) => (words = (words + text).slice(0, keptWords)));
+  const onStdout = asText((text) => void (words = (words + text).slice(0, keptWords)));
   const program = ['sh', '-c', 'exec rm -rf --one-file-system -- "$1" 2>&1', 'sh', dir] as const;
   const [name, ...args] = program;
   const options: RunOptions = { deadlineMs: withinMs, okCodes: [0, 1], onStdout };
