@@ -21,7 +21,7 @@ export interface LayerScratch {
   /** Aborts with the given signal, or when too much was written where nothing else stops it. */
   readonly signal: AbortSignal;
   /** What more was written than: its size, or so many files; undefined: it is not full. @throws ENOSPC where it is smaller than it should be, because of the host's disk */
-  tooMuch(): Promise<string | undefined>;
+  readonly tooMuch: () => Promise<string | undefined>;
 }
 
 const mountedDir = 'scratch';
