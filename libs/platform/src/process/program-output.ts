@@ -6,7 +6,8 @@ const longestLine = 16_384;
 /** Text of bytes that come in pieces: a character may come in two (UTF-8). */
 export function asText(take: (text: string) => void): (chunk: Buffer) => void {
   const decoder = new StringDecoder('utf8');
-  return (chunk) => take(decoder.write(chunk));
+  // Nothing is given back: runProgram takes what its reader gives back for a promise to wait for.
+  return (chunk) => void take(decoder.write(chunk));
 }
 
 /** Lines of what a program prints, as a reader sees them; those that are too long lose their beginning. */
