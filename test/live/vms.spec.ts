@@ -10,17 +10,18 @@ import { makeSshHostKeys, type Guest } from '#libs/hypervisor';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, makeDataDir, namespacesOn, untilNothingIsLeft } from '../support/factory-process.js';
 import { launchBrowser } from '../support/browser.js';
-import { egressGuestTests } from '../support/egress-guest.js';
+import { imageRecipes } from '../support/images/image-recipes.js';
+import { useImage } from '../support/images/use-image.js';
 import { readScreen } from '../support/read-screen.js';
 
-/** Boots under emulation on a loaded machine take minutes; the file shares one image and one factory's data. */
+/** Boots under emulation on a loaded machine take minutes; the file shares one factory, which begins as one that has built an image. */
 const minutes = 60_000;
-const user = { username: 'ada', password: 'counts4the-engine' };
+const image = useImage('plain');
+const user = imageRecipes.plain.users[0]!;
 let data: Awaited<ReturnType<typeof makeDataDir>>;
 let factory: FactoryProcess;
 let url: string;
 let client: Client;
-let buildId: string;
 let imagePath: string;
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory
@@ -75,6 +76,7 @@ const qemus = async (): Promise<string[]> => (await namespacesOn(path.join(data.
 
 beforeAll(async () => {
   data = await makeDataDir();
+  await image.factoryIn(data.dir);
   await start();
 }, 5 * minutes);
 afterAll(async () => {
@@ -86,19 +88,8 @@ afterAll(async () => {
 }, 5 * minutes);
 
 describe('an agent, over MCP alone', () => {
-  it('builds an image', async () => {
-    const recipe = { name: 'vm-image', base_image: 'debian-bookworm', features: ['ssh'], users: [{ ...user, sudo: true }], output: { compression: 'fast' } };
-    buildId = (await call('create_build', { recipe })).build_id;
-    for (;;) {
-      const state = await call('get_build_status', { build_id: buildId });
-      if (state.status === 'completed') break;
-      if (['failed', 'cancelled'].includes(state.status)) throw new Error(JSON.stringify(state.error, null, 2));
-      await sleep(1_000);
-    }
-  }, 25 * minutes);
-
-  it('makes a VM of it, sees its login prompt, logs in, runs a command and reads the answer on the screen', async () => {
-    const created = await call('create_vm', { build_id: buildId, name: 'first' });
+  it('makes a VM of a build, sees its login prompt, logs in, runs a command and reads the answer on the screen', async () => {
+    const created = await call('create_vm', { build_id: image.buildId, name: 'first' });
     expect(created).toMatchObject({ vm_name: 'first' });
     // The boot that its image was tested by was kept.
     expect(await untilState('first', 'running')).toMatchObject({ restored_from_snapshot: true });
@@ -117,7 +108,7 @@ describe('an agent, over MCP alone', () => {
   }, 20 * minutes);
 
   it('gets the second one of its kind at once, from the saved state, as a machine of its own', async () => {
-    const created = await call('create_vm', { build_id: buildId, name: 'second' });
+    const created = await call('create_vm', { build_id: image.buildId, name: 'second' });
     imagePath = path.join(data.dir, 'vms/machines', created.vm_id, 'image.iso');
     const running = created.state === 'running' ? created : await untilState('second', 'running', 3 * minutes);
     expect(running).toMatchObject({ restored_from_snapshot: true });
@@ -157,8 +148,6 @@ describe('a person with a browser', () => {
     }
   }, 10 * minutes);
 });
-
-egressGuestTests(() => imagePath);
 
 /** The host key that an SSH server shows, once it is no longer the one of the saved state. A clone that nobody can reach takes its own up a while later. */
 async function servedKey(guest: Guest, sharedKey: string, read: (guest: Guest, ...argv: string[]) => Promise<string>): Promise<string> {

@@ -1,20 +1,28 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { readdir, readFile, rename } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { usualGuestSize } from '#libs/hypervisor';
 import { canonicalJson, productRoot } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, serialTails } from '../factory-process.js';
 
-/** What an entry of the shelf holds. */
-export const imageFiles = { iso: 'image.iso', snapshot: 'snapshot' };
+/** What an entry of the shelf holds: the data directory of the factory that built and booted the image, but for what it makes again, and names in it. */
+export const imageFiles = { factory: 'factory', about: 'about.json' };
+
+export interface AboutImage {
+  buildId: string;
+  /** Below the factory's directory. */
+  iso: string;
+  snapshot: string;
+}
+
+/** To be raised when entries look otherwise. */
+const layout = 2;
+const madeAgain = ['builds', 'package-index', 'postgresql', 'run'];
 
 /** What of the built product takes part in making an image and the snapshot of its boot. */
-const parts = ['builds/src/pipeline', 'recipes/src', 'hypervisor/src', 'vms/src/host', 'platform/src/process'];
+const parts = ['libs/builds/src/pipeline', 'libs/recipes/src', 'libs/hypervisor/src', 'libs/vms/src/host', 'libs/platform/src/process', 'migrations'];
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory
 
@@ -23,9 +31,9 @@ type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-ex
  * image is older than what the archives offer by more.
  */
 export async function imageKey(recipe: object): Promise<string> {
-  const hash = createHash('sha256').update(canonicalJson([recipe, new Date().toISOString().slice(0, 10), await new QemuHypervisor().fingerprint(shape)]));
+  const hash = createHash('sha256').update(canonicalJson([layout, recipe, new Date().toISOString().slice(0, 10), await new QemuHypervisor().fingerprint(shape)]));
   for (const part of parts) {
-    const dir = path.join(productRoot, 'dist/libs', part);
+    const dir = path.join(productRoot, 'dist', part);
     const names = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && !entry.name.endsWith('.map')).map(({ parentPath, name }) => path.join(parentPath, name));
     for (const name of names.sort()) hash.update(`${path.relative(dir, name)}\0`).update(await readFile(name));
   }
@@ -38,20 +46,29 @@ export const shape = { ...usualGuestSize, firmware: 'bios', network: 'none', dis
 /** Has a factory build and boot the recipe, and puts what came of it into `outDir`. */
 export async function makeImage(recipe: object, dataDir: string, outDir: string): Promise<void> {
   const factory = FactoryProcess.start(dataDir);
+  let buildId: string;
   try {
-    const url = await factory.ready();
-    const id = await build(url, recipe).catch(async (error: Error) => {
+    const url = await factory.ready(5 * 60_000);
+    buildId = await build(url, recipe).catch(async (error: Error) => {
       throw new Error(`${error.message}\n${await serialTails(dataDir)}\n${factory.output.slice(-4_000)}`);
     });
-    const { url: download } = await ask(`${url}/api/builds/${id}/download-url`, { method: 'POST' });
-    const response = await fetch(download);
-    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(path.join(outDir, imageFiles.iso), { mode: 0o644 }));
   } finally {
     await factory.kill('SIGTERM');
   }
+  for (const name of madeAgain) await rm(path.join(dataDir, name), { recursive: true, force: true });
   const [snapshot] = await readdir(path.join(dataDir, 'vms/snapshots'));
-  if (snapshot === undefined) throw new Error(`The boot of the image was not kept:\n${factory.output.slice(-4_000)}`);
-  await rename(path.join(dataDir, 'vms/snapshots', snapshot), path.join(outDir, imageFiles.snapshot));
+  const iso = await largestFile(path.join(dataDir, 'artifacts'));
+  if (snapshot === undefined || iso === undefined) throw new Error(`The boot of the image was not kept, or not the image:\n${factory.output.slice(-4_000)}`);
+  const about: AboutImage = { buildId, iso: path.relative(dataDir, iso), snapshot: path.join('vms/snapshots', snapshot) };
+  await writeFile(path.join(outDir, imageFiles.about), JSON.stringify(about));
+  await rename(dataDir, path.join(outDir, imageFiles.factory));
+}
+
+/** Of the files of a build, which the store names as it likes, the image is hundreds of times larger than all others together. */
+async function largestFile(dir: string): Promise<string | undefined> {
+  const files = (await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => ({ file: path.join(parentPath, name), size: (await stat(path.join(parentPath, name))).size })));
+  return sizes.sort((a, b) => b.size - a.size)[0]?.file;
 }
 
 async function build(url: string, recipe: object): Promise<string> {

@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
 import { usualGuestSize, type Guest } from '#libs/hypervisor';
+import { runProgram } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { imageRecipes, type ImageName } from './image-recipes.js';
-import { imageFiles, imageKey, makeImage } from './make-image.js';
+import { imageFiles, imageKey, makeImage, type AboutImage } from './make-image.js';
 import { Shelf, shelfDirectory, type Held } from './shelf.js';
 
 const minutes = 60_000;
@@ -25,20 +26,32 @@ export class UsedImage {
   readonly #hypervisor = new QemuHypervisor();
   readonly #shelf = new Shelf(shelfDirectory());
   #held: Held | undefined;
+  #about: AboutImage | undefined;
 
   constructor(private readonly recipe: object) {}
 
   get isoPath(): string {
-    return path.join(this.#dir, imageFiles.iso);
+    return path.join(this.#factory, this.#known.iso);
   }
 
   /** For `Hypervisor.startFromSnapshot`; a clone's directory must lie on its file system: see `scratch`. */
   get snapshotDir(): string {
-    return path.join(this.#dir, imageFiles.snapshot);
+    return path.join(this.#factory, this.#known.snapshot);
+  }
+
+  /** Of the build that made it, in `factoryIn`. */
+  get buildId(): string {
+    return this.#known.buildId;
+  }
+
+  /** Makes a data directory, which must be empty, that of a stopped factory in which somebody on this machine has built the image. */
+  async factoryIn(dataDir: string): Promise<void> {
+    await runProgram('cp', ['--archive', '--reflink=auto', '--no-target-directory', this.#factory, dataDir], { deadlineMs: 5 * minutes });
   }
 
   async open(): Promise<void> {
     this.#held = await this.#shelf.obtain(`image-${await imageKey(this.recipe)}`, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
+    this.#about = JSON.parse(await readFile(path.join(this.#held.dir, imageFiles.about), 'utf8')) as AboutImage;
   }
 
   async close(): Promise<void> {
@@ -80,9 +93,13 @@ export class UsedImage {
     });
   }
 
-  get #dir(): string {
-    if (!this.#held) throw new Error('The image is there from the first test on.');
-    return this.#held.dir;
+  get #factory(): string {
+    return path.join(this.#held?.dir ?? '', imageFiles.factory);
+  }
+
+  get #known(): AboutImage {
+    if (!this.#about) throw new Error('The image is there from the first test on.');
+    return this.#about;
   }
 }
 
