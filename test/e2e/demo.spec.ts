@@ -74,6 +74,26 @@ describe('the demo', () => {
     expect(await outcome).toBe('done');
   });
 
+  it('says what it waits for where there is no terminal: the place in the queue, then the stage, and what its log says last', async () => {
+    pipeline.script('in-front', { at: 'packages', hold: true });
+    pipeline.script('told', { at: 'packages', hold: true });
+    const first = demo({ name: 'in-front', tellEveryMs: 50 });
+    await untilRunning('in-front');
+    const { printed, outcome } = demo({ name: 'told', tellEveryMs: 50 });
+    const untilPrinted = async (words: RegExp) => {
+      for (let tries = 0; !words.test(printed()) && tries < 500; tries++) await sleep(20);
+      expect(printed()).toMatch(words);
+    };
+    await untilPrinted(/^waiting for (1 build|a worker) …$/m);
+    pipeline.release('in-front');
+    expect(await first.outcome).toBe('done');
+    await untilPrinted(/^packages …$/m);
+    await untilPrinted(/^packages … since \d+ s: \S/m);
+    pipeline.release('told');
+    expect(await outcome).toBe('done');
+    expect(printed()).not.toMatch(/[\r\x1b]/);
+  });
+
   it('tells why a build failed', async () => {
     pipeline.script('bad', { at: 'packages', fail: 'caller' });
     const { printed, outcome } = demo({ name: 'bad' });

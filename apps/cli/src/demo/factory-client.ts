@@ -59,6 +59,17 @@ export class FactoryClient {
     if (!answer.ok && answer.status !== 409) throw new AppError({ kind: 'unavailable', reason: 'not_cancelled', message: `The build ${id} could not be cancelled: the factory answered ${answer.status}.` });
   }
 
+  /** What the log of a build says last; there is no tool for it. Empty where it cannot be had: it only tells why one waits. */
+  async lastLogLine(id: string, signal: AbortSignal): Promise<string> {
+    try {
+      const answer = await fetch(`${baseOf(this.settings)}/api/builds/${encodeURIComponent(id)}/log`, { headers: credentials(this.settings), signal });
+      const lines = answer.ok ? (await answer.text()).trim().split('\n') : [];
+      return (lines.at(-1) ?? '').slice(0, 160);
+    } catch {
+      return '';
+    }
+  }
+
   async close(): Promise<void> {
     await this.mcp.close();
   }

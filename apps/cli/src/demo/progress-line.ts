@@ -27,10 +27,15 @@ export function progressLine(state: BuildProgress, { stageSeconds, columns }: { 
   return `${bar}  ${parts.filter(Boolean).join(', ')}`.slice(0, Math.max(1, columns - 1));
 }
 
-function now({ status, stage, queue_position: before, cancel_requested: isCancelled }: BuildProgress, seconds: number): string {
+function now(state: BuildProgress, seconds: number): string {
+  return state.stage && state.status !== 'pending' && !state.cancel_requested ? `${state.stage} ${duration(seconds)}` : waitingFor(state);
+}
+
+/** What a build that has not ended waits for, in words. */
+export function waitingFor({ status, stage, queue_position: before, cancel_requested: isCancelled }: BuildProgress): string {
   if (isCancelled) return 'cancelling';
   if (status === 'pending') return before ? `waiting for ${before} ${before === 1 ? 'build' : 'builds'}` : 'waiting for a worker';
-  return stage ? `${stage} ${duration(seconds)}` : status;
+  return stage ?? status;
 }
 
 /** A finished stage: what it took, and whether its result was there already. */

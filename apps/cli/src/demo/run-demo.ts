@@ -6,12 +6,15 @@ import { downloadImage, type IsoDownload } from './download-image.js';
 import { FactoryClient } from './factory-client.js';
 import { mebibytes, progressLine, stageLine, type BuildProgress } from './progress-line.js';
 import type { Screen } from './screen.js';
+import { WaitingLines } from './waiting-lines.js';
 
 export interface DemoOptions extends ClientSettings {
   template: string;
   name: string | undefined;
   outputDir: string;
   pollEveryMs?: number;
+  /** Between two lines about the same, where there is no terminal. */
+  tellEveryMs?: number;
 }
 
 export type DemoOutcome = 'done' | 'failed' | 'cancelled';
@@ -36,7 +39,7 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
     const { build_id: id } = await client.call<{ build_id: string }>('create_build', { recipe_id: recipeId });
     running = id;
     screen.line(`Build ${id} has started.\n`);
-    const state = await follow(client, id, { screen, signal, pollEveryMs: options.pollEveryMs ?? 1_000 });
+    const state = await follow(client, id, { screen, signal, pollEveryMs: options.pollEveryMs ?? 1_000, waiting: new WaitingLines(options.tellEveryMs) });
     running = undefined;
     if (state.status !== 'completed') return tellFailure(state, screen);
     const download = await client.call<IsoDownload>('get_iso_download_url', { build_id: id }, signal);
@@ -83,7 +86,7 @@ function newPassword(): string {
   return Array.from({ length: 4 }, () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')).join('-');
 }
 
-async function follow(client: FactoryClient, id: string, { screen, signal, pollEveryMs }: Run & { pollEveryMs: number }): Promise<BuildStatus> {
+async function follow(client: FactoryClient, id: string, { screen, signal, pollEveryMs, waiting }: Run & { pollEveryMs: number; waiting: WaitingLines }): Promise<BuildStatus> {
   let told = 0;
   let stage: string | null = null;
   let stageSince = performance.now();
@@ -99,6 +102,8 @@ async function follow(client: FactoryClient, id: string, { screen, signal, pollE
       return state;
     }
     if (state.stage !== stage) [stage, stageSince] = [state.stage, performance.now()];
+    const line = screen.isTerminal ? undefined : await waiting.next(state, performance.now(), () => client.lastLogLine(id, signal));
+    if (line !== undefined) screen.line(line);
     screen.redraw(progressLine(state, { stageSeconds: (performance.now() - stageSince) / 1_000, columns: screen.columns }));
     await sleep(pollEveryMs, undefined, { signal });
   }

@@ -10,6 +10,11 @@ export class Screen {
 
   constructor(private readonly output: Output) {}
 
+  /** Whether `redraw` is seen. */
+  get isTerminal(): boolean {
+    return this.output.isTTY === true;
+  }
+
   /** Width for `redraw`; without a terminal nothing is drawn. */
   get columns(): number {
     return this.output.columns || 80;
