@@ -11,13 +11,14 @@ const system = async (fields: object, base?: string) => {
 
 describe.each(catalogue.availableBases.map(({ id }) => id))('the names of %s', (base) => {
   it('are there, and hold what every Debian has', () => {
-    const { zones, locales, keyboards, users, groups, shells, programs } = namesOf(base);
+    const { zones, locales, keyboards, users, groups, shells, programs, accounts } = namesOf(base);
     expect(zones.size + namesOf(base).oldZones.size).toBeGreaterThan(550);
     for (const zone of ['UTC', 'Europe/Berlin', 'America/Los_Angeles']) expect(zones.has(zone)).toBe(true);
     expect([locales.get('de_DE.UTF-8'), locales.get('de_DE'), locales.get('de_DE@euro'), locales.size > 400]).toEqual(['UTF-8', 'ISO-8859-1', 'ISO-8859-15', true]);
     expect([keyboards.get('de')?.includes('nodeadkeys'), keyboards.has('gb'), keyboards.has('uk')]).toEqual([true, true, false]);
     expect([users.get('root'), users.get('www-data'), groups.get('operator'), groups.get('users'), users.has('operator')]).toEqual([0, 33, 37, 100, false]);
     expect([shells.has('/bin/bash'), programs.has('/usr/bin/perl'), programs.has('/usr/sbin/nologin')]).toEqual([true, true, true]);
+    expect([accounts.get('postgresql-common')?.users, accounts.get('docker.io')?.groups]).toEqual([['postgres'], ['docker']]);
   });
 
   it.each(['de_DE.utf8', 'de_DE.UTF8', 'de_DE.utf-8', 'de_de.UTF-8'])('take the locale %s for what it means, and say so', async (locale) => {
