@@ -3,9 +3,11 @@
 import { chown, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { QemuHypervisor } from '../dist/libs/hypervisor/src/qemu/qemu-hypervisor.js';
+import { qemuVersion, threadsOf } from '../dist/libs/hypervisor/src/qemu/qemu-version.js';
 import { buildAccount } from '../dist/libs/platform/src/index.js';
 import { inScratch } from './in-scratch.mjs';
 import { median, percentile } from './gateway/measure.mjs';
+import { bareRestore } from './vm/bare-restore.mjs';
 import { Factory } from './vm/factory.mjs';
 
 const size = { memory_mb: 1024, vcpus: 2 };
@@ -42,9 +44,16 @@ async function agents(dataDir, key) {
   const dir = path.join(dataDir, 'bench');
   const cold = await untilAgent(hypervisor, dir, boot);
   const first = await untilAgent(hypervisor, dir, clone);
-  const warm = [];
-  for (let index = 0; index < clones; index++) warm.push(await untilAgent(hypervisor, dir, clone));
-  return { cold, first, warm };
+  // By turns, so that what the machine's neighbours do meets both.
+  const [warm, bare] = [[], []];
+  const { kind } = await hypervisor.acceleration();
+  const shape = { memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', disk: true };
+  const bareOrder = { snapshotDir: path.join(dataDir, 'vms/snapshots', key), isoPath, dir: path.join(dataDir, 'vms/bare'), shape, acceleration: kind, threads: threadsOf(await qemuVersion()) };
+  for (let index = 0; index < clones; index++) {
+    warm.push(await untilAgent(hypervisor, dir, clone));
+    bare.push(await bareRestore(bareOrder));
+  }
+  return { cold, first, warm, bare: bare.map(({ ms }) => ms), bareMemory: bare.map(({ privateMb }) => privateMb) };
 }
 
 async function machines(factory, buildId) {
@@ -75,14 +84,19 @@ const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 
 function printFigures(running, agent) {
   const row = ({ cold, first }, all) => ({ 'cold s': seconds(cold), 'first clone s': seconds(first), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
-  console.table({ 'agent answers': row(agent, agent.warm), running: row(running, running.one) });
-  const most = Math.max(...running.memory);
-  console.table({
-    'agent answers, p95 <= 0.5 s': { found: `${seconds(percentile(agent.warm, 95))} s`, goal: verdict(percentile(agent.warm, 95) <= 500) },
-    'running, p95 <= 2 s': { found: `${seconds(percentile(running.one, 95))} s`, goal: verdict(percentile(running.one, 95) <= 2_000) },
-    [`${atOnce} clones at once running, <= 8 s in all`]: { found: `${seconds(running.eightMs)} s`, goal: verdict(running.eightMs <= 8_000) },
-    'private memory of each, <= 100 MB': { found: `${most.toFixed(0)} MiB at most`, goal: verdict(most * 1.048576 <= 100) },
-  });
+  const bareRow = { 'clone p50 s': seconds(median(agent.bare)), 'clone p95 s': seconds(percentile(agent.bare, 95)) };
+  console.table({ 'agent answers': row(agent, agent.warm), 'agent answers, bare QEMU': bareRow, running: row(running, running.one) });
+  const most = Math.max(...running.memory) * 1.048576;
+  // Each against what was measured in the same run: these hold on every machine.
+  const goals = [
+    ['agent answers, p50: at most 1.5 times the bare restore', median(agent.warm) / median(agent.bare), 1.5],
+    ['agent answers, p95: at most 1.5 times the bare restore', percentile(agent.warm, 95) / percentile(agent.bare, 95), 1.5],
+    ['running, p50: at most 1/100 of cold', (100 * median(running.one)) / running.cold, 1],
+    [`${atOnce} clones at once running: in all at most 1/10 of cold`, (10 * running.eightMs) / running.cold, 1],
+    ['private memory of each: at most 80 MB', most / 80, 1],
+  ];
+  console.table(Object.fromEntries(goals.map(([name, found, goal]) => [name, { found: Number(found.toFixed(2)), goal, verdict: verdict(found <= goal) }])));
+  console.log(`${atOnce} at once: ${seconds(running.eightMs)} s. Private memory: ${most.toFixed(0)} MB at most; bare, at the agent's first answer: ${(Math.max(...agent.bareMemory) * 1.048576).toFixed(0)} MB.`);
   console.log('The first clone of a process hashes the whole snapshot.');
 }
 

@@ -8,8 +8,8 @@ export class VmPace {
   powerOffMs = 60_000;
   /** The same for all VMs when the factory stops. */
   shutdownMs = 20_000;
-  /** For what makes a clone a machine of its own. */
-  dutiesMs = 60_000;
+  /** For what makes a clone a machine of its own (host time); its startup scripts it gives 20 s by itself. */
+  dutiesMs = 90_000;
   up: UpPace = usualUpPace;
   /** Between two signs of life of this host. */
   beatMs = 10_000;

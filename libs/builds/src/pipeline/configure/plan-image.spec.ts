@@ -122,9 +122,10 @@ describe('planImage', () => {
   });
 
   it('has each machine make the certificate that is cleaned out of images, before what may read it', () => {
-    const unit = plan().text('/etc/systemd/system/of-snakeoil-certificate.service');
-    for (const line of ['ConditionPathExists=!/etc/ssl/private/ssl-cert-snakeoil.key', 'DefaultDependencies=no', 'Before=basic.target', 'ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil --force-overwrite']) expect(unit.split('\n')).toContain(line);
-    expect(plan().commands.map(({ argv }) => argv)).toContainEqual(['systemctl', 'enable', '--quiet', 'of-snakeoil-certificate.service']);
+    const unit = plan().text('/etc/systemd/system/of-machine.service');
+    for (const line of ['DefaultDependencies=no', 'Before=sysinit.target shutdown.target', 'ExecStart=/usr/lib/openfactory/own boot']) expect(unit.split('\n')).toContain(line);
+    expect(plan().commands.map(({ argv }) => argv)).toContainEqual(['systemctl', 'enable', '--quiet', 'of-machine.service']);
+    expect(plan().text('/usr/lib/openfactory/machine.d/packages')).toContain('make /etc/ssl/private/ssl-cert-snakeoil.key snakeoil');
   });
 
   it('puts the recipe’s own files last, so that they win', () => {

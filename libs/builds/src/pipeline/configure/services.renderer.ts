@@ -1,5 +1,6 @@
 import type { RecipeDto, Resolution, ServiceId } from '#libs/recipes';
 import type { ImagePlan } from './image-plan.js';
+import { machineWork } from './machine.renderer.js';
 import { renderDhcp } from './services/dhcp.renderer.js';
 import { renderDns } from './services/dns.renderer.js';
 import { renderPostgresql } from './services/postgresql.renderer.js';
@@ -97,12 +98,8 @@ function renderNginx(plan: ImagePlan, config: Config): void {
 /** openssl-req(1), at the first boot: a key in the image would be everybody's. */
 function selfSigned(plan: ImagePlan, name: string, commonName: string): { certificate: string; certificate_key: string } {
   const paths = { certificate: `/etc/ssl/openfactory/${name}.crt`, certificate_key: `/etc/ssl/openfactory/${name}.key` };
-  const openssl = `/usr/bin/openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=${commonName.replaceAll('%', '%%').replace(/[^A-Za-z0-9.*%_-]/g, '_')}" -keyout ${paths.certificate_key} -out ${paths.certificate}`;
-  plan.file({
-    path: `/etc/systemd/system/of-certificate-${name}.service`,
-    content: ['[Unit]', `Description=Make a self-signed certificate for ${name} on this machine`, `ConditionPathExists=!${paths.certificate_key}`, 'Before=nginx.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', 'UMask=0077', 'ExecStartPre=/usr/bin/install -d -m 0755 /etc/ssl/openfactory', `ExecStart=${openssl}`, '', '[Install]', 'RequiredBy=nginx.service', ''].join('\n'),
-  });
-  plan.enable(`of-certificate-${name}.service`);
+  const openssl = `/usr/bin/openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=${commonName.replace(/[^A-Za-z0-9.*_-]/g, '_')}" -keyout ${paths.certificate_key} -out ${paths.certificate}`;
+  machineWork(plan, name, { commands: ['install -d -m 0755 /etc/ssl/openfactory', `${openssl} 2> /dev/null`, `chmod 644 ${paths.certificate}`], users: ['nginx.service'] });
   return paths;
 }
 

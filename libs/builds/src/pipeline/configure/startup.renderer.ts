@@ -6,7 +6,7 @@ import { hasNetwork } from './network.renderer.js';
 export const startupUnits = ({ startup_scripts }: RecipeDto): string[] => startup_scripts.map((_script, position) => unitAt(position));
 const unitAt = (position: number) => `of-startup-${position}.service`;
 
-/** Startup scripts run at boot in the recipe's order, one after the other, each as a unit of its own. Their names never become file names. */
+/** Startup scripts run at boot, and in a clone (libs/builds/machine/own), in the recipe's order, one after the other, each as a unit of its own. Their names never become file names. */
 export function renderStartup(plan: ImagePlan, recipe: RecipeDto): void {
   const usually = hasNetwork(recipe) ? 'network' : 'boot';
   const ordered = recipe.startup_scripts.map((script, index) => ({ ...script, index })).sort((a, b) => a.order - b.order || a.index - b.index);

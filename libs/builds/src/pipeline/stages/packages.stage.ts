@@ -5,6 +5,7 @@ import { installedBytes, lockHash, installable } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { cleanTree } from '../tree/clean-tree.js';
 import { makeLayer, type LayerScratch } from '../tree/layer-scratch.js';
+import { removeMadeKeys } from '../tree/made-keys.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
 import { runInTree } from '../tree/tree-sandbox.js';
 
@@ -36,7 +37,7 @@ const install = [
  */
 export class PackagesStage extends BuildStage {
   readonly name = 'packages';
-  readonly version = 2;
+  readonly version = 3;
 
   constructor(private readonly limits: InstallLimits = usualLimits) {
     super();
@@ -93,6 +94,7 @@ export class PackagesStage extends BuildStage {
       }
       if (await scratch.tooMuch()) throw await failure(scratch, '');
       await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal, ...(mounts && { mounts }) });
+      for (const key of await removeMadeKeys(upper, { lowers, signal, ...(mounts && { mounts }) })) log(`Removed ${key}: a key that was made with the image would be the same in all its machines`);
     });
   }
 

@@ -5,7 +5,7 @@ import { runInTree, runOnTree } from './tree-sandbox.js';
 /** What must not be in an image: identities, secrets, caches, logs, and whatever differs between two installations of the same packages. */
 const unwanted = [
   '/etc/apt/apt.conf.d/99mmdebstrap',
-  '/etc/ssh/ssh_host_*_key*', '/var/lib/dbus/machine-id', '/var/lib/systemd/random-seed', '/var/lib/systemd/credential.secret', '/etc/.pwd.lock', '/etc/passwd-', '/etc/group-', '/etc/shadow-', '/etc/gshadow-', '/etc/subuid-', '/etc/subgid-',
+  '/etc/ssh/ssh_host_*_key*', '/var/lib/dbus/machine-id', '/var/lib/systemd/random-seed', '/var/lib/systemd/credential.secret', '/etc/bind/rndc.key', '/etc/xrdp/rsakeys.ini', '/var/lib/rabbitmq/.erlang.cookie', '/etc/iscsi/initiatorname.iscsi', '/etc/nvme/hostid', '/etc/nvme/hostnqn', '/etc/hostid', '/etc/docker/key.json', '/var/lib/docker/engine-id', '/var/lib/NetworkManager/secret_key', '/etc/.pwd.lock', '/etc/passwd-', '/etc/group-', '/etc/shadow-', '/etc/gshadow-', '/etc/subuid-', '/etc/subgid-',
   '/var/cache/apt/*.bin', '/var/cache/apt/archives/*.deb', '/var/lib/apt/lists/*', '/var/cache/ldconfig/aux-cache', '/var/cache/debconf/*-old', '/var/lib/dpkg/*-old', '/var/lib/dpkg/available',
   '/var/log/*.log', '/var/log/apt/*', '/var/log/alternatives.log', '/var/log/journal/*', '/var/lib/systemd/catalog/database', '/etc/ssl/private/ssl-cert-snakeoil.key', '/etc/ssl/certs/ssl-cert-snakeoil.pem', '/root/.bash_history', '/var/cache/man/*',
 ];

@@ -1,5 +1,6 @@
 import type { ServiceConfig } from '#libs/recipes';
 import type { ImagePlan } from '../image-plan.js';
+import { machineWork } from '../machine.renderer.js';
 import type { ServiceRenderer } from './service-renderer.js';
 
 const keyUnit = 'of-wireguard-key.service';
@@ -55,4 +56,6 @@ function renderKey(plan: ImagePlan, file: string): void {
     content: ['[Unit]', 'Description=Make the WireGuard key of this machine', `ConditionPathExists=!${file}`, 'DefaultDependencies=no', 'After=local-fs.target systemd-sysusers.service', 'Before=systemd-networkd.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', `ExecStart=/bin/sh -c '${make}'`, '', '[Install]', 'WantedBy=systemd-networkd.service', ''].join('\n'),
   });
   plan.enable(keyUnit);
+  // One that a file of the recipe brought has no public half beside it.
+  machineWork(plan, 'wireguard', { commands: [`[ -e ${file}.pub ] || exit 0`, `rm -f ${file} ${file}.pub`], users: [keyUnit] });
 }
