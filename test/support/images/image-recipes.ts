@@ -17,7 +17,13 @@ export const imageRecipes = {
   sink: {
     name: 'kitchen-sink',
     base_image: 'debian-bookworm',
-    features: ['ssh'],
+    features: ['ssh', 'nginx'],
+    packages: ['ssl-cert', 'nvme-cli'],
+    services: [{ name: 'nginx', config: { sites: [{ server_name: 'shop.example.org', root: '/srv/www', ssl: true }] } }],
+    startup_scripts: [
+      { name: 'secret', script: '#!/bin/sh\numask 077\nhead -c 18 /dev/urandom | base64 > /etc/app-secret\n' },
+      { name: 'each start', run_once: false, script: '#!/bin/sh\numask 077\nhead -c 18 /dev/urandom | base64 > /etc/start-secret\n' },
+    ],
     users: [{ username: 'ada', password: 'counts4the-engine', sudo: true }],
     output: { compression: 'fast' },
   },
