@@ -19,6 +19,7 @@ const endings: Record<string, ConsoleEnding> = {
   vm_host_elsewhere: { title: 'The VM runs on another host', advice: 'Open the link at the address of that host.', canRetry: false },
   guest_ended: { title: 'The VM has stopped', advice: 'It was switched off, stopped or deleted. Start it with start_vm, then connect again.', canRetry: true },
   console_quota: { title: 'Too many consoles are open', advice: 'Close another one, then connect again.', canRetry: true },
+  console_flooded: { title: 'This browser sent more than the factory takes', advice: 'Connect again; paste long texts in parts.', canRetry: true },
   console_time_over: { title: 'This console was open for its longest time', advice: newLink, canRetry: true },
   factory_stopping: { title: 'The factory is stopping', advice: 'Connect again when it is back.', canRetry: true },
   protocol_violation: { title: 'The screen’s connection was misunderstood', advice: 'Connect again. If it happens again, tell the operator of this factory.', canRetry: true },

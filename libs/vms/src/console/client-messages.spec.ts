@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { ClientMessages, ProtocolViolation } from './client-messages.js';
 
 const greeting = Buffer.from('RFB 003.008\n');
@@ -60,6 +60,25 @@ describe('the messages of a viewer', () => {
     ['another protocol', () => viewer().pass(Buffer.from('GET / HTTP/1.1\r\n'))],
     ['another authentication', () => viewer().pass(Buffer.concat([greeting, Buffer.from([2])]))],
   ])('refuses %s', (_what, act) => expect(act).toThrow(ProtocolViolation));
+});
+
+describe('what it costs to put messages together', () => {
+  const longest = message(2, 4 + 4 * 256, (bytes) => bytes.writeUInt16BE(256, 2));
+
+  it.each([true, false])('is every byte a few times, in pieces of one byte (view only: %s)', (viewOnly) => {
+    const text = message(6, 8 + 5_000, (bytes) => bytes.writeInt32BE(5_000, 4));
+    const said = Buffer.concat([longest, longest, text, longest]);
+    const messages = shaken(viewOnly);
+    const concat = jest.spyOn(Buffer, 'concat');
+    for (const byte of said) messages.pass(Buffer.from([byte]));
+    const copied = concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+    concat.mockRestore();
+    expect(copied).toBeLessThan(4 * said.length);
+  });
+
+  it('is bounded by what one message may name', () => {
+    expect(() => shaken(true).pass(message(2, 4, (bytes) => bytes.writeUInt16BE(257, 2)))).toThrow(ProtocolViolation);
+  });
 });
 
 describe('the messages of one who may act', () => {

@@ -15,12 +15,51 @@ const lengths: Record<number, { known: number; length: (head: Buffer) => number 
 const qemuMessage = { known: 4, length: (head: Buffer) => (head[1] === 0 ? 12 : head.readUInt16BE(2) === 2 ? 10 : 4) };
 
 const harmless = new Set([0, 2, 3]);
+/** Of one SetEncodings; clients know some thirty. */
+const mostEncodings = 256;
 /** Versions before 3.7 shake hands in another way; nobody needs them. */
 const greeting = /^RFB 003\.00[78]\n$/;
 const noAuthentication = 1;
 
 /** A client said what the protocol does not know; what follows cannot be told apart any more. */
 export class ProtocolViolation extends Error {}
+
+/** What came and is not used yet, in the pieces it came in: joining them with each new one would cost the square of a message's length. */
+class PendingBytes {
+  readonly #pieces: Buffer[] = [];
+  length = 0;
+
+  add(piece: Buffer): void {
+    if (!piece.length) return;
+    this.#pieces.push(piece);
+    this.length += piece.length;
+  }
+
+  /** The first bytes, at least as many as are asked for; there must be so many. */
+  head(length: number): Buffer {
+    let first = this.#pieces[0] ?? Buffer.alloc(0);
+    while (first.length < length && this.#pieces.length > 1) {
+      first = Buffer.concat(this.#pieces.splice(0, length));
+      this.#pieces.unshift(first);
+    }
+    return first;
+  }
+
+  take(length: number): Buffer {
+    const first = this.#pieces[0] ?? Buffer.alloc(0);
+    this.length -= length;
+    if (first.length > length) {
+      this.#pieces[0] = first.subarray(length);
+      return first.subarray(0, length);
+    }
+    let count = 0;
+    for (let bytes = 0; bytes < length; count++) bytes += this.#pieces[count]?.length ?? length;
+    const joined = count === 1 ? first : Buffer.concat(this.#pieces.slice(0, count));
+    const rest = joined.subarray(length);
+    this.#pieces.splice(0, count, ...(rest.length ? [rest] : []));
+    return joined.subarray(0, length);
+  }
+}
 
 /** Keys whose press changes what others mean; a held one does nothing again (X11 keysyms: ISO_Lock to ISO_Last_Group_Lock, Scroll_Lock, Mode_switch, Num_Lock, Shift_L to Hyper_R). */
 const isModifier = (keysym: number) => (keysym >= 0xfe01 && keysym <= 0xfe0f) || keysym === 0xff14 || keysym === 0xff7e || keysym === 0xff7f || (keysym >= 0xffe1 && keysym <= 0xffee);
@@ -37,18 +76,19 @@ const mostHeldKeys = 64;
  * (`guest/openfactory-helper`, keyboard), so that a release that is late on its way types nothing.
  */
 export class ClientMessages {
-  #pending = Buffer.alloc(0);
+  readonly #pending = new PendingBytes();
   /** Of a message too long to gather: bytes still to come. */
   #unfinished = 0;
   #step: 'version' | 'security' | 'init' | 'messages' = 'version';
   readonly #held = new Set<string>();
 
-  constructor(private readonly options: { viewOnly: boolean }) {}
+  /** @param options `onMessage` is told of every message before it is looked at, and may throw */
+  constructor(private readonly options: { viewOnly: boolean; onMessage?: () => void }) {}
 
   /** @returns what of it passes. @throws ProtocolViolation */
   pass(chunk: Buffer): Buffer {
     const passed: Buffer[] = [];
-    this.#pending = Buffer.concat([this.#pending, chunk]);
+    this.#pending.add(chunk);
     for (let part = this.#next(); part; part = this.#next()) passed.push(part);
     return Buffer.concat(passed);
   }
@@ -80,17 +120,21 @@ export class ClientMessages {
   }
 
   #message(): Buffer | undefined {
-    const type = this.#pending.readUInt8(0);
+    const type = this.#pending.head(1)[0] ?? 0;
     const rule = type === 255 ? qemuMessage : lengths[type];
     if (!rule) throw new ProtocolViolation(`The client sent a message of type ${type}, which is unknown.`);
     if (this.#pending.length < rule.known) return undefined;
-    const length = rule.length(this.#pending);
+    const head = this.#pending.head(rule.known);
+    const length = rule.length(head);
+    if (type === 2 && head.readUInt16BE(2) > mostEncodings) throw new ProtocolViolation(`The client named more than ${mostEncodings} encodings.`);
     const isKey = type === 4 || (type === 255 && length === 12);
     if (harmless.has(type) || isKey) {
       if (this.#pending.length < length) return undefined;
+      this.options.onMessage?.();
       const message = this.#take(length);
       return isKey ? this.#key(message) : message;
     }
+    this.options.onMessage?.();
     // Never gathered: it may be gigabytes long.
     this.#unfinished = length;
     return this.#goOn();
@@ -117,8 +161,6 @@ export class ClientMessages {
   }
 
   #take(length: number): Buffer {
-    const taken = this.#pending.subarray(0, length);
-    this.#pending = this.#pending.subarray(length);
-    return taken;
+    return this.#pending.take(length);
   }
 }

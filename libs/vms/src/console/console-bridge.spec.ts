@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { bridge } from './console-bridge.js';
+import { ConsoleBudget, ConsoleBudgets, consoleLimits } from './console-budget.js';
 
 /** A websocket without a network: says what the test has it say, unless it is paused. */
 class FakeSocket extends EventEmitter {
@@ -26,6 +27,8 @@ class FakeSocket extends EventEmitter {
   readAll(): void {
     for (const read of this.#unread.splice(0)) read();
   }
+  /** Whether the peer answers. */
+  terminateOnClose = true;
 
   pause(): void {
     this.isPaused = true;
@@ -36,8 +39,8 @@ class FakeSocket extends EventEmitter {
   }
 
   close(code: number, reason: string): void {
-    this.ended = { code, reason };
-    this.terminate();
+    this.ended ??= { code, reason };
+    if (this.terminateOnClose) this.terminate();
   }
 
   terminate(): void {
@@ -74,10 +77,10 @@ function slowGuest() {
   return { screen, taken, readAll };
 }
 
-function bridged() {
+function bridged({ viewOnly = false, budget = new ConsoleBudget() } = {}) {
   const socket = new FakeSocket();
   const guest = slowGuest();
-  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly: false, pingMs: 1_000 }) };
+  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly, budget, pingMs: 1_000 }) };
 }
 
 describe('the bridge to a guest that reads slowly', () => {
@@ -112,7 +115,7 @@ describe('the bridge to a guest that reads slowly', () => {
   it('leaves a browser that answers no ping', async () => {
     const { socket, screen, closed } = bridged();
     jest.advanceTimersByTime(1_000);
-    socket.emit('pong');
+    socket.emit('pong', Buffer.alloc(0));
     jest.advanceTimersByTime(1_000);
     expect(screen.destroyed).toBe(false);
     jest.advanceTimersByTime(1_000);
@@ -127,7 +130,7 @@ describe('the bridge to a browser, from a screen that never rests', () => {
   const restless = (bytes: number) => new Duplex({ read() { this.push(Buffer.alloc(bytes, 1)); }, write: (_chunk, _encoding, done) => done() });
   const bridgedTo = (screen: Duplex) => {
     const socket = new FakeSocket();
-    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, pingMs: 1_000_000 }) };
+    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, budget: new ConsoleBudget(), pingMs: 1_000_000 }) };
   };
 
   it('keeps some megabytes for a browser that does not read, and goes on when it does', async () => {
@@ -155,5 +158,54 @@ describe('the bridge to a browser, from a screen that never rests', () => {
     // 256 KiB, and no piece counts for less than four.
     expect(most).toBeLessThanOrEqual(65);
     close({ code: 1000, reason: '' });
+  });
+});
+
+describe('a browser that sends without end', () => {
+  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['nextTick'] }));
+  afterEach(() => void jest.useRealTimers());
+  const frozen = () => new ConsoleBudget(() => 0);
+  const flooded = { code: 4429, reason: 'console_flooded' };
+  const encodings = Buffer.from([2, 0, 0, 1, 0, 0, 0, 0]);
+
+  it.each([false, true])('is closed after so many frames (view only: %s)', (viewOnly) => {
+    const { socket, screen } = bridged({ viewOnly, budget: frozen() });
+    screen.resume();
+    socket.emit('message', handshake);
+    let frames = 1;
+    for (; socket.ended === undefined && frames < 100_000; frames++) socket.emit('message', Buffer.from([encodings[frames % 8]!]));
+    expect({ frames, ended: socket.ended }).toEqual({ frames: expect.any(Number), ended: flooded });
+    expect(frames).toBeLessThanOrEqual(consoleLimits.frames.burst + 1);
+    expect([socket.isPaused, screen.destroyed]).toEqual([true, true]);
+  });
+
+  it.each([false, true])('is closed after so many messages in one frame (view only: %s)', (viewOnly) => {
+    const { socket } = bridged({ viewOnly, budget: frozen() });
+    socket.emit('message', Buffer.concat([handshake, ...Array.from({ length: consoleLimits.messages.burst + 1 }, () => updateRequest)]));
+    expect(socket.ended).toEqual(flooded);
+  });
+
+  it('is closed after so many bytes, and so many pings', () => {
+    const { socket } = bridged({ budget: frozen() });
+    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1));
+    const other = bridged({ budget: frozen() });
+    for (let ping = 0; ping <= consoleLimits.frames.burst; ping++) other.socket.emit('ping', Buffer.alloc(0));
+    expect([socket.ended, other.socket.ended]).toEqual([flooded, flooded]);
+  });
+
+  it('is read no more, and is gone a moment later, whether it answers or not', async () => {
+    const { socket, closed } = bridged({ budget: frozen() });
+    socket.terminateOnClose = false;
+    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1));
+    await new Promise((resolve) => process.nextTick(resolve));
+    expect([socket.isPaused, socket.readyState]).toEqual([true, WebSocket.OPEN]);
+    jest.advanceTimersByTime(5_000);
+    await closed;
+  });
+
+  it('shares its budget with the owner’s other consoles, and with the next', () => {
+    const budgets = new ConsoleBudgets();
+    expect(budgets.of('ada')).toBe(budgets.of('ada'));
+    expect(budgets.of('ada')).not.toBe(budgets.of('bob'));
   });
 });

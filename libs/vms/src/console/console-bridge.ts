@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { PacedReader, type ReadingPace } from '#libs/platform';
 import { WebSocket, type RawData } from 'ws';
 import { ClientMessages, ProtocolViolation } from './client-messages.js';
+import { ConsoleFlood, type ConsoleBudget } from './console-budget.js';
 
 /** Beyond this the screen waits for its reader: one frame of a large screen, no more. */
 const highWaterBytes = 4 * 1024 * 1024;
@@ -9,6 +10,9 @@ const lowWaterBytes = 1024 * 1024;
 
 /** Far more than a screen at work sends; a guest whose screen never rests, or that sends it in crumbs, waits. */
 const screenPace: ReadingPace = { bytesPerTurn: 256 << 10, bytesPerSecond: 32 << 20, burstBytes: 32 << 20, leastPieceBytes: 4 << 10 };
+
+/** What has been sent is given so long to arrive. */
+const refusedMs = 5_000;
 
 /** A close code of the application's own (RFC 6455, 7.4.2) and a word that pages compare. */
 export interface Closing {
@@ -18,6 +22,8 @@ export interface Closing {
 
 export interface BridgeOptions {
   viewOnly: boolean;
+  /** Of all consoles of the owner. */
+  budget: ConsoleBudget;
   /** A peer that answers no ping until the next one is gone. */
   pingMs: number;
 }
@@ -31,24 +37,41 @@ export interface Bridge {
  * Carries bytes between a browser and a guest's screen, both ways no faster than the slower side reads.
  * @returns how to end it, and when it has ended
  */
-export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, pingMs }: BridgeOptions): Bridge {
-  const messages = new ClientMessages({ viewOnly });
+export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pingMs }: BridgeOptions): Bridge {
+  const messages = new ClientMessages({ viewOnly, onMessage: () => budget.message() });
+  let isRefused = false;
   const close = ({ code, reason }: Closing) => {
     if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
     // A paused socket would never see the peer's answer to the closing.
-    if (socket.isPaused) socket.resume();
+    if (socket.isPaused && !isRefused) socket.resume();
     screen.destroy();
   };
   toBrowser(socket, screen);
-  toGuest(socket, screen, (bytes) => {
+  /** Nothing of theirs is read any more; the answer to the closing is not waited for. */
+  const refuse = (closing: Closing) => {
+    isRefused = true;
+    close(closing);
+    socket.pause();
+    setTimeout(() => socket.terminate(), refusedMs).unref();
+  };
+  const within = <T>(act: () => T, otherwise: T): T => {
     try {
-      return messages.pass(bytes);
+      return act();
     } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error;
-      close({ code: 4400, reason: 'protocol_violation' });
-      return Buffer.alloc(0);
+      if (error instanceof ConsoleFlood) refuse({ code: 4429, reason: 'console_flooded' });
+      else if (error instanceof ProtocolViolation) refuse({ code: 4400, reason: 'protocol_violation' });
+      else throw error;
+      return otherwise;
     }
-  });
+  };
+  toGuest(socket, screen, (bytes) =>
+    within(() => {
+      budget.frame(bytes.length);
+      return messages.pass(bytes);
+    }, Buffer.alloc(0)),
+  );
+  // Both are answered or looked at by the library, at our cost.
+  for (const sign of ['ping', 'pong'] as const) socket.on(sign, (bytes: Buffer) => void within(() => budget.frame(bytes.length), undefined));
   const heartbeat = keepAlive(socket, pingMs);
   screen.once('close', () => close({ code: 4410, reason: 'guest_ended' }));
   screen.on('error', () => screen.destroy());

@@ -6,6 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { AppError, errorMessage, RequestGuard, Settings, statusOf, toAppError } from '#libs/platform';
 import { ConsoleAccess, type ConsoleVm } from './console-access.js';
 import { bridge } from './console-bridge.js';
+import { ConsoleBudgets } from './console-budget.js';
 import { ConsoleDoor, type ConsolePass } from './console-door.js';
 import { ConsolePace } from './console-pace.js';
 import { OpenConsoles } from './open-consoles.js';
@@ -16,6 +17,8 @@ const protocol = 'openfactory-console.v1';
 const tokenPrefix = 'token.';
 /** What browsers send are keys, motions and pasted text. */
 const maxMessageBytes = 1024 * 1024;
+/** Pieces of one message: browsers cut what is long into some. */
+const mostFragments = 32;
 const mostPerOwner = 10;
 const mostInAll = 200;
 
@@ -26,10 +29,11 @@ const mostInAll = 200;
 @Injectable()
 export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger(ConsoleServer.name);
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(protocol) ? protocol : false) });
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, maxFragments: mostFragments, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(protocol) ? protocol : false) });
   readonly #guard: RequestGuard;
   /** Owners of the consoles that are open or being opened. */
   readonly #admitted = new Map<WebSocket, string>();
+  readonly #budgets = new ConsoleBudgets();
   #isStopping = false;
 
   constructor(
@@ -84,7 +88,7 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
       try {
         const screen = await guest.openScreen();
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
-        const bridged = bridge(socket, screen, { viewOnly, pingMs: this.pace.pingMs });
+        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.pace.pingMs });
         socket.resume();
         this.door.record(request, visitor);
         await this.consoles.watch({ vmId, guest, standsOn, checkedAt, expiresAt }, bridged);
