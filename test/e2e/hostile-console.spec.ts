@@ -30,7 +30,6 @@ describe('frames and messages of a console', () => {
     ['one-byte frames of a viewer', true, (socket) => Array.from({ length: 50_000 }, (_, at) => socket.send(setEncodings.subarray(at % setEncodings.length, (at % setEncodings.length) + 1)))],
     ['messages in one frame', true, (socket) => socket.send(updates)],
     ['bytes', true, (socket) => Array.from({ length: 6 }, () => socket.send(Buffer.alloc(1_000_000, 0)))],
-    ['pings', false, (socket) => Array.from({ length: 50_000 }, () => socket.ping())],
   ])('end it: too many %s', async (what, viewOnly, flood) => {
     const socket = await consoleOf(what.replaceAll(' ', '-'), viewOnly);
     const ending = consoleEnding(socket);

@@ -40,7 +40,7 @@ export { OpenResponses } from './http/open-responses.js';
 export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, UncountedRoute, type RouteAccess } from './http/route-access.js';
 export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
-export { readBody, requireJson } from './http/read-body.js';
+export { bodyTooLarge, readBody, requireJson } from './http/read-body.js';
 export { RequestGuard } from './http/request-guard.js';
 export { sendWebAsset, sendWebPage } from './http/web-pages.js';
 export { requestIdOf } from './http/request-id.js';

@@ -15,6 +15,19 @@ describe('mendRequest', () => {
     expect(mend('initialize', { protocolVersion: '1.0' })?.protocolVersion).toBe('1.0');
   });
 
+  it('keeps of initialize what is known, at a bounded length', () => {
+    const much = 'x'.repeat(3 * 1024 * 1024);
+    const kept = mend('initialize', {
+      protocolVersion: `2099-${much}`,
+      capabilities: { roots: { listChanged: true, other: much }, sampling: { tools: { deep: much } }, elicitation: {}, experimental: { x: { much } }, unknown: { much }, [much]: {} },
+      clientInfo: { name: much, version: much, title: much, websiteUrl: `https://example.org/${much}`, icons: [{ src: much }], other: much },
+      other: much,
+    });
+    expect(kept).toMatchObject({ capabilities: { roots: { listChanged: true }, sampling: { tools: {} }, elicitation: {} }, clientInfo: { name: expect.stringMatching(/^x{200}…$/) } });
+    expect(Object.keys(kept!).sort()).toEqual(['capabilities', 'clientInfo', 'protocolVersion']);
+    expect(JSON.stringify(kept).length).toBeLessThan(2_000);
+  });
+
   it('turns prompt arguments into strings', () => {
     expect(mend('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({ count: '3', yes: 'true', text: 'x' });
     expect(() => mend('prompts/get', { name: 'p', arguments: { nested: {} } })).toThrow('must be a string');

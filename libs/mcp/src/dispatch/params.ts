@@ -1,4 +1,5 @@
 import { InitializeRequestSchema, JSONRPCRequestSchema, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
+import { clip } from '#libs/platform';
 import { isObject, isResponse, RpcCode, RpcError, type Params, type RpcNotification, type RpcRequest, type RpcResponse } from './json-rpc.js';
 
 /** The revision that the HTTP+SSE transport belongs to: what a client of an unknown revision is offered there. */
@@ -64,6 +65,9 @@ function withoutNulls(params: Params, levels = protocolLevels): Params {
   return Object.fromEntries(given.map(([name, value]) => [name, isObject(value) && levels > 1 && name !== 'arguments' ? withoutNulls(value, levels - 1) : value]));
 }
 
+/** Of what a client says of itself. */
+const longestName = 200;
+
 function mendInitialize(params: Params, fallbackVersion: string | undefined): Params {
   const { protocolVersion } = params;
   if (typeof protocolVersion !== 'string') throw new RpcError(RpcCode.invalidParams, 'Invalid params: "protocolVersion" must be a string');
@@ -74,9 +78,28 @@ function mendInitialize(params: Params, fallbackVersion: string | undefined): Pa
     protocolVersion: supportedProtocolVersions.includes(protocolVersion) ? protocolVersion : (fallbackVersion ?? protocolVersion),
   };
   const checked = InitializeRequestSchema.safeParse({ method: 'initialize', params: mended });
-  if (checked.success) return mended;
+  if (checked.success) return knownOfInitialize(mended);
   const issue = checked.error.issues[0];
-  throw new RpcError(RpcCode.invalidParams, `Invalid params: ${issue ? `"${issue.path.slice(1).join('.')}" ${issue.message}` : 'initialize does not fit its schema'}`);
+  throw new RpcError(RpcCode.invalidParams, `Invalid params: ${issue ? `"${clip(issue.path.slice(1).join('.'))}" ${clip(issue.message, longestName)}` : 'initialize does not fit its schema'}`);
+}
+
+/** Members of capabilities that the specification gives clients (MCP 2025-11-25, schema: ClientCapabilities), and theirs. */
+const clientCapabilities: Record<string, readonly string[]> = { roots: ['listChanged'], sampling: ['context', 'tools'], elicitation: ['form', 'url'] };
+
+/** A session keeps what its client says of itself for as long as it is open: no more than is known, and no longer than names are. */
+function knownOfInitialize({ protocolVersion, capabilities, clientInfo, _meta }: Params): Params {
+  const given = capabilities as Params;
+  const { name, version, title } = clientInfo as Params;
+  return {
+    protocolVersion: clip(protocolVersion as string, longestName),
+    capabilities: Object.fromEntries(Object.entries(clientCapabilities).flatMap(([capability, members]) => (isObject(given[capability]) ? [[capability, flagsOf(given[capability], members)]] : []))),
+    clientInfo: { name: clip(name as string, longestName), version: clip(version as string, longestName), ...(typeof title === 'string' && { title: clip(title, longestName) }) },
+    ...(_meta !== undefined && { _meta }),
+  };
+}
+
+function flagsOf(capability: Params, members: readonly string[]): Params {
+  return Object.fromEntries(members.flatMap((member) => (capability[member] === undefined ? [] : [[member, isObject(capability[member]) ? {} : capability[member]]])));
 }
 
 function requireText(params: Params, name: string, method: string): void {
@@ -91,7 +114,7 @@ function promptArguments(given: unknown): Record<string, string> {
     Object.entries(withoutNulls(given, 1)).map(([name, value]) => {
       if (typeof value === 'string') return [name, value];
       if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
-      throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt argument "${name}" must be a string`);
+      throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt argument "${clip(name)}" must be a string`);
     }),
   );
 }

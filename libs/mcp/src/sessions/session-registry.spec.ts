@@ -54,7 +54,7 @@ beforeEach(() => {
       close: () => transport.close(),
     }),
   } as unknown as SessionFactory;
-  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, revocations as unknown as Revocations, new Metrics());
+  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2, mcpMaxSessionsPerOwner: 3 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, revocations as unknown as Revocations, new Metrics());
   registry.onModuleInit();
 });
 
@@ -86,6 +86,17 @@ describe('SessionRegistry', () => {
     for (const { transport } of [second, third]) transport.inFlight.add(1);
     expect(() => registry.admit(ada)).toThrow(expect.objectContaining({ reason: 'too_many_sessions', retryAfterSeconds: 10 }));
     expect(() => registry.admit(bob)).not.toThrow();
+  });
+
+  it('counts the sessions of all keys of an account together', async () => {
+    const [one, two] = [await open(holder('1')), await open(holder('1'))];
+    const three = await open(holder('2'));
+    one.session.lastUsedAt = 0;
+    const four = await open(holder('2'));
+    expect([one, two, three, four].map(({ transport }) => transport.connected)).toEqual([false, true, true, true]);
+    for (const { transport } of [two, three, four]) transport.inFlight.add(1);
+    expect(() => registry.admit(holder('3'))).toThrow(expect.objectContaining({ reason: 'too_many_sessions', message: expect.stringContaining('Your account has 3') }));
+    expect(() => registry.admit(ada)).not.toThrow();
   });
 
   it('turns newcomers away when the whole process is full', async () => {

@@ -6,6 +6,7 @@ import { StreamKeeper } from '../transports/stream-keeper.js';
 import type { SessionTransport } from '../transports/session-transport.js';
 import type { McpSession } from './mcp-session.js';
 import { SessionFactory } from './session.factory.js';
+import { SessionGroups } from './session-groups.js';
 
 const idleMs = 30 * 60_000;
 const maxAgeMs = 24 * 3_600_000;
@@ -22,7 +23,8 @@ export const LIST_CHANGED = 'mcp.list_changed';
 export class SessionRegistry implements OnModuleInit {
   private readonly log = new Logger('McpSessions');
   private readonly sessions = new Map<string, McpSession>();
-  private readonly byPrincipal = new Map<string, Set<McpSession>>();
+  private readonly byPrincipal = new SessionGroups();
+  private readonly byOwner = new SessionGroups();
   private readonly endReasons = new WeakMap<McpSession, EndReason>();
   private readonly closed;
 
@@ -56,9 +58,10 @@ export class SessionRegistry implements OnModuleInit {
 
   /** To be asked before a stream is opened. @throws AppError `too_many_sessions` */
   admit(caller: Caller): void {
-    const { mcpMaxSessions, mcpMaxSessionsPerCaller } = this.settings;
-    const own = this.byPrincipal.get(caller.principalId);
-    if (own && own.size >= mcpMaxSessionsPerCaller && !this.evictIdlest(own)) throw tooMany(`You have ${own.size} sessions, all of them busy.`);
+    const { mcpMaxSessions, mcpMaxSessionsPerCaller, mcpMaxSessionsPerOwner } = this.settings;
+    this.makeRoom(this.byPrincipal.of(caller.principalId), mcpMaxSessionsPerCaller, 'You have');
+    // An account may have any number of keys.
+    this.makeRoom(this.byOwner.of(caller.ownerId), mcpMaxSessionsPerOwner, 'Your account has');
     if (this.sessions.size >= mcpMaxSessions) throw tooMany('The factory has as many sessions as it can take.');
   }
 
@@ -67,8 +70,8 @@ export class SessionRegistry implements OnModuleInit {
     const session = this.factory.make(caller, selection, transport);
     transport.onclose = () => this.forget(session);
     this.sessions.set(session.id, session);
-    const own = this.byPrincipal.get(caller.principalId) ?? new Set();
-    this.byPrincipal.set(caller.principalId, own.add(session));
+    this.byPrincipal.add(caller.principalId, session);
+    this.byOwner.add(caller.ownerId, session);
     await session.start();
     if (this.revocations.wasRevokedSince(caller)) {
       await this.end(session, 'revoked');
@@ -102,10 +105,8 @@ export class SessionRegistry implements OnModuleInit {
     if (!this.sessions.delete(session.id)) return;
     // Nobody here ended it: its client went away, or read so slowly that its stream was given up.
     this.closed.inc({ reason: this.endReasons.get(session) ?? 'disconnected' });
-    const { principalId } = session.caller;
-    const own = this.byPrincipal.get(principalId);
-    own?.delete(session);
-    if (own?.size === 0) this.byPrincipal.delete(principalId);
+    this.byPrincipal.remove(session.caller.principalId, session);
+    this.byOwner.remove(session.caller.ownerId, session);
   }
 
   /** At once and with calls running: they are aborted, and nothing more is said. */
@@ -113,13 +114,14 @@ export class SessionRegistry implements OnModuleInit {
     for (const session of [...this.sessions.values()]) if (session.caller.standsOn.includes(subject)) void this.end(session, 'revoked');
   }
 
-  private evictIdlest(own: Set<McpSession>): boolean {
+  /** @throws AppError `too_many_sessions` */
+  private makeRoom(own: ReadonlySet<McpSession>, most: number, whose: string): void {
+    if (own.size < most) return;
     let idlest: McpSession | undefined;
     for (const session of own) if (!session.busy && (!idlest || session.lastUsedAt < idlest.lastUsedAt)) idlest = session;
-    if (!idlest) return false;
+    if (!idlest) throw tooMany(`${whose} ${own.size} sessions, all of them busy.`);
     this.log.debug(`Ending session ${idlest.logId}, the longest idle of its caller, for a new one`);
     void this.end(idlest, 'evicted');
-    return true;
   }
 
   private endIdle(now: number): void {

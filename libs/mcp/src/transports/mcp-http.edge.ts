@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
+import { AppError, bodyTooLarge, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
 import { refusalData } from '../dispatch/tool-refusal.js';
@@ -13,6 +13,8 @@ import { StreamKeeper } from './stream-keeper.js';
 import { StreamableHttpTransport } from './streamable-http.transport.js';
 
 const maxBodyBytes = 4 * 1024 * 1024;
+/** What it says of the client stays in memory. */
+const maxInitializeBytes = 64 * 1024;
 const root = '/api/mcp';
 /** Some clients make the messages URL by appending to the SSE one. */
 const messagePaths = new Set([`${root}/messages`, `${root}/sse/messages`]);
@@ -84,7 +86,7 @@ export class McpHttpEdge {
     const session = this.sessions.find(queryParameter(request, 'sessionId'), visit.caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
-      const message = await this.readMessage(request);
+      const message = await this.readMessage(request, maxBodyBytes);
       this.checkStillOpen(session);
       this.checkInFlight(session, message);
       session.transport.post(message, visit);
@@ -103,7 +105,8 @@ export class McpHttpEdge {
     if (sessionId !== undefined) this.checkProtocolVersion(request);
     const session = this.sessions.find(sessionId, visit.caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
-    const message = await this.readMessage(request);
+    // Without a session only initialize is taken.
+    const message = await this.readMessage(request, session ? maxBodyBytes : maxInitializeBytes);
     const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, visit, message);
     if (session) {
       this.checkStillOpen(session);
@@ -152,9 +155,12 @@ export class McpHttpEdge {
     return session;
   }
 
-  private async readMessage(request: IncomingMessage): Promise<RpcMessage> {
+  private async readMessage(request: IncomingMessage, limitBytes: number): Promise<RpcMessage> {
     requireJson(request);
-    return readMessage(await readBody(request, maxBodyBytes));
+    const text = await readBody(request, limitBytes);
+    const message = readMessage(text);
+    if (isRequest(message) && message.method === 'initialize' && text.length > maxInitializeBytes) throw bodyTooLarge(maxInitializeBytes);
+    return message;
   }
 
   /** A body may be sent slowly. What came with a key that was revoked meanwhile must not be run. */

@@ -254,6 +254,12 @@ export const settingDefinitions = {
     shownDefault: '100',
     parse: integer(1, 1_000_000, 100),
   }),
+  mcpMaxSessionsPerOwner: define({
+    name: 'OPENFACTORY_MCP_MAX_SESSIONS_PER_OWNER',
+    meaning: 'MCP sessions of one owner, with all keys of the account together; a further one ends the owner’s longest idle session.',
+    shownDefault: '300',
+    parse: integer(1, 1_000_000, 300),
+  }),
   mcpMaxInFlight: define({
     name: 'OPENFACTORY_MCP_MAX_IN_FLIGHT',
     meaning: 'Requests that one MCP session may have running at once.',

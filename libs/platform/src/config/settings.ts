@@ -40,6 +40,7 @@ export class Settings {
   readonly logLevel: ServerValues['logLevel'];
   readonly mcpMaxSessions: number;
   readonly mcpMaxSessionsPerCaller: number;
+  readonly mcpMaxSessionsPerOwner: number;
   readonly mcpMaxInFlight: number;
   readonly debianMirror: string | undefined;
   readonly ubuntuMirror: string | undefined;

@@ -14,15 +14,13 @@ export function requireJson(request: IncomingMessage): void {
   });
 }
 
+export function bodyTooLarge(limitBytes: number): AppError {
+  return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
+}
+
 /** Reads a whole body as UTF-8. @throws AppError `body_too_large`, or `body_incomplete` if the client went away */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<string> {
-  const tooLarge = () =>
-    new AppError({
-      kind: 'too_large',
-      reason: 'body_too_large',
-      message: `The body is larger than ${limitBytes} bytes.`,
-      hint: 'Send less at once.',
-    });
+  const tooLarge = () => bodyTooLarge(limitBytes);
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
