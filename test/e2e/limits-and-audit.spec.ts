@@ -80,7 +80,7 @@ describe('calls that come too often', () => {
 
   it('are counted for their address too, whoever sends them, wherever to, and refused ones', async () => {
     const from = '127.0.0.6';
-    const calls = [() => get(from, as('test-user')), () => postJson(`${app.url}/api/nothing`, {}, { from }), () => postJson(`${app.url}/api/builds`, '{"broken', { from }), () => get(from, as('test-key'))];
+    const calls = [() => get(from, as('test-user')), () => postJson(`${app.url}/api/nothing`, {}, { from }), () => postJson(`${app.url}/api/auth/token`, '{"broken', { from }), () => get(from, as('test-key'))];
     const statuses = (await times(mostOfAddress, (turn) => calls[turn % 4]!())).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([200, 404, 400]));
     for (const call of calls) expect((await call()).json()).toMatchObject({ status: 429, reason: 'rate_limited', detail: expect.stringContaining(`More than ${mostOfAddress} calls in a minute came from your address`) });
@@ -231,7 +231,7 @@ describe('the audit log', () => {
     expect(found.map(({ action, result, owner_id }) => ({ action, result, owner_id }))).toEqual(
       expect.arrayContaining([
         { action: 'POST unrouted', result: 'route_not_found', owner_id: null },
-        { action: 'POST unrouted', result: 'malformed_json', owner_id: null },
+        { action: 'createBuild', result: 'malformed_json', owner_id: 'address:127.0.0.3' },
         { action: 'authenticate', result: 'invalid_api_key', owner_id: null },
         { action: 'createBuild', result: 'invalid_api_key', owner_id: null },
       ]),

@@ -16,6 +16,15 @@ export class BuildIntake {
     private readonly allowance: BuildAllowance,
   ) {}
 
+  /**
+   * Whether it would be taken, before anything dear is done for it; `take` asks again.
+   * @throws AppError `build_quota`, `build_minutes_quota`, `disk_quota`
+   */
+  async check(caller: Caller, request: { operation: string; key: string | undefined }): Promise<void> {
+    if (await this.idempotency.knows(caller, request)) return;
+    await this.idempotency.once(caller, { operation: request.operation, key: undefined, body: undefined }, (manager) => this.allowance.admit(manager, caller));
+  }
+
   async take(caller: Caller, build: Omit<NewBuild, 'ownerId'>, request: { operation: string; key: string | undefined; body: unknown }, estimatedSeconds: number | null): Promise<CreatedBuild> {
     return await this.idempotency.once(caller, request, async (manager) => {
       await this.allowance.admit(manager, caller);

@@ -3,7 +3,7 @@ import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery
 import type { Request, Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '#libs/artifacts';
-import { CurrentCaller, parseInput, Toolset, type Caller } from '#libs/platform';
+import { CurrentCaller, FlowingAnswers, parseInput, Toolset, type Caller } from '#libs/platform';
 import { sendEvents } from './build-events.response.js';
 import { BuildFeedService } from './build-feed.service.js';
 import { BuildQueryService } from './build-query.service.js';
@@ -22,6 +22,7 @@ export class BuildStreamsController {
     private readonly feeds: BuildFeedService,
     private readonly downloads: BuildDownloadService,
     private readonly store: ArtifactStore,
+    private readonly answers: FlowingAnswers,
   ) {}
 
   @Get('log')
@@ -31,8 +32,9 @@ export class BuildStreamsController {
   @ApiQuery({ name: 'tail', required: false, type: Number, description: 'Only so many lines, the last ones.' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ description: 'The log.', content: { 'text/plain': { schema: { type: 'string' } } } })
-  async log(@CurrentCaller() caller: Caller, @Param('id') id: string, @Query() query: unknown, @Res() response: Response): Promise<void> {
+  async log(@CurrentCaller() caller: Caller, @Param('id') id: string, @Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
     const { next, pieces } = await this.query.log(caller, id, parseInput(ReadLogInput, query));
+    this.answers.admit(request, response);
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'X-Log-Next': String(next) });
     await pipeline(pieces, response).catch(() => response.destroy());
   }
@@ -47,6 +49,7 @@ export class BuildStreamsController {
   async events(@CurrentCaller() caller: Caller, @Param('id') id: string, @Req() request: Request, @Res() response: Response, @Headers('last-event-id') last?: string): Promise<void> {
     const from = last !== undefined && /^\d{1,15}$/.test(last) ? Number(last) : 0;
     if (last !== undefined && (await this.ended(caller, id, from))) return void response.status(204).end();
+    this.answers.admit(request, response);
     const closed = new AbortController();
     response.on('close', () => closed.abort());
     await sendEvents(response, await this.feeds.follow(caller, id, from, closed.signal), closed.signal);
@@ -61,7 +64,9 @@ export class BuildStreamsController {
   @ApiResponse({ status: 206, description: 'A part of the file.' })
   @ApiResponse({ status: 416, description: 'The range lies outside of the file.' })
   async artifact(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('name') name: string, @Req() request: Request, @Res() response: Response): Promise<void> {
-    await sendArtifact(request, response, await this.downloads.artifactOf(caller, id, name), this.store);
+    const artifact = await this.downloads.artifactOf(caller, id, name);
+    this.answers.admit(request, response);
+    await sendArtifact(request, response, artifact, this.store);
   }
 
   /** An EventSource comes back after every end; 204 is what stops it. */

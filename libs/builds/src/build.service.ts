@@ -24,10 +24,10 @@ export class BuildService {
    * Stores a build and its job; a worker does the rest.
    * @throws AppError `invalid_arguments`, `invalid_recipe`, `recipe_not_found`, `build_quota`, `build_minutes_quota`, `disk_quota`, `idempotency_key_reused`
    */
-  async create(caller: Caller, { recipe, recipe_id, idempotency_key }: CreateBuildInput): Promise<CreatedBuild> {
+  async create(caller: Caller, { recipe, recipe_id, idempotency_key }: CreateBuildInput, signal?: AbortSignal): Promise<CreatedBuild> {
     if ((recipe ?? undefined) === undefined ? !recipe_id : recipe_id) throw invalidArguments([{ path: '/recipe', code: 'one_of', message: 'give either recipe or recipe_id' }]);
     const found = recipe_id ? await this.recipes.get(caller, recipe_id) : undefined;
-    const prepared = await this.recipes.prepare(caller, found?.document ?? recipe);
+    const prepared = await this.recipes.prepare(caller, found?.document ?? recipe, { admit: () => this.intake.check(caller, { operation: 'create_build', key: idempotency_key }), ...(signal && { signal }) });
     const { document, validation } = prepared;
     const build = { name: String(document.name), recipe: document, recipeId: found?.id ?? null, retryOf: null };
     const body = found ? { recipe_id } : { recipe: document };

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
+import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
 import { buildStatuses } from './build.js';
@@ -38,7 +38,7 @@ export class BuildsController {
   @ApiBody(schema('CreateBuildInput'))
   @ApiAcceptedResponse(schema('CreatedBuild'))
   async create(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedBuild> {
-    return this.located(response, await this.builds.create(caller, parseInput(CreateBuildInput, { ...given(key), ...asObject(body) })));
+    return this.located(response, await this.builds.create(caller, parseInput(CreateBuildInput, { ...given(key), ...asObject(body) }), clientSignal(response)));
   }
 
   @Get(':id')

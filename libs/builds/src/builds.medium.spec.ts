@@ -251,7 +251,7 @@ it('the tools answer in the shape that they publish', async () => {
     expect(misfit(BuildState, await tools.getBuildStatus(ada, { build_id: id }))).toEqual([]);
   }
   expect(misfit(BuildList, await tools.listBuilds(ada, parseInput(ListBuildsInput, { limit: '5' })))).toEqual([]);
-  expect(misfit(CreatedBuild, await tools.createBuild(ada, parseInput(CreateBuildInput, { recipe: recipe('shape-2') })))).toEqual([]);
+  expect(misfit(CreatedBuild, await tools.createBuild(ada, parseInput(CreateBuildInput, { recipe: recipe('shape-2') }), new AbortController()))).toEqual([]);
   expect(misfit(CreatedBuild, await tools.retryBuild(ada, { build_id: ids[1]! }))).toEqual([]);
   expect(misfit(IsoDownload, await tools.getIsoDownloadUrl(ada, { build_id: ids[0]! }))).toEqual([]);
   await app.get(QueueService).send('build.recover');

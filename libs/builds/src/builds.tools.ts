@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '#libs/platform';
-import { Tool } from '#libs/mcp';
+import { Tool, type CallContext } from '#libs/mcp';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
 import { BuildDetails, BuildList, BuildState, CreateBuildInput, CreatedBuild, GetBuildInput, IsoDownload, ListBuildsInput, RetryBuildInput } from './builds.dto.js';
@@ -65,8 +65,8 @@ export class BuildsTools {
     input: CreateBuildInput,
     output: CreatedBuild,
   })
-  async createBuild(caller: Caller, input: CreateBuildInput): Promise<CreatedBuild> {
-    return await this.builds.create(caller, input);
+  async createBuild(caller: Caller, input: CreateBuildInput, { signal }: Pick<CallContext, 'signal'>): Promise<CreatedBuild> {
+    return await this.builds.create(caller, input, signal);
   }
 
   @Tool({

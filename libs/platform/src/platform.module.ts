@@ -12,7 +12,9 @@ import { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import type { EntityClass } from './database/migrate.js';
 import { DATABASE_URL, EventBus } from './events/event-bus.js';
+import { BodyReader } from './http/body-reader.js';
 import { CallerGuard } from './http/caller.guard.js';
+import { FlowingAnswers } from './http/flowing-answers.js';
 import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
@@ -20,6 +22,7 @@ import { IdempotencyService } from './idempotency/idempotency.service.js';
 import { AccountKeys } from './caller/account-keys.js';
 import { AnonymousDisk } from './limits/anonymous-disk.service.js';
 import { CallLimits } from './limits/call-limits.js';
+import { HashingQueue } from './limits/hashing-queue.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { HousekeepingJobs } from './operations/housekeeping.jobs.js';
 import { Metrics } from './operations/metrics.js';
@@ -56,9 +59,12 @@ export class PlatformModule {
         AnonymousDisk,
         AuditLog,
         AuditRepository,
+        BodyReader,
         CallerService,
         CallLimits,
         EventBus,
+        FlowingAnswers,
+        HashingQueue,
         HousekeepingJobs,
         IdempotencyService,
         Metrics,
@@ -68,7 +74,7 @@ export class PlatformModule {
         RequestAudit,
         Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
+      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, BodyReader, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, FlowingAnswers, HashingQueue, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
     };
   }
 }

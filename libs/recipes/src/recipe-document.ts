@@ -12,6 +12,16 @@ export interface PreparedRecipe {
   resolution: Resolution;
 }
 
+/** How a recipe is prepared. */
+export interface Preparing {
+  /** Told with those of the recipe. */
+  more?: Violation[];
+  /** Asked before passwords are hashed, which is dear: throws for who may not keep the recipe anyway. */
+  admit?: () => Promise<void>;
+  /** Whoever waits for it has gone. */
+  signal?: AbortSignal;
+}
+
 /** Turns what a caller sent into a recipe that may be kept. */
 @Injectable()
 export class RecipeDocuments {
@@ -21,18 +31,19 @@ export class RecipeDocuments {
   ) {}
 
   /** @throws AppError `invalid_recipe` that names every error */
-  async prepare(caller: Caller, input: unknown, more: Violation[] = []): Promise<PreparedRecipe> {
+  async prepare(caller: Caller, input: unknown, { more = [], admit, signal }: Preparing = {}): Promise<PreparedRecipe> {
     const { validation, recipe, resolution } = await this.validator.check(input);
     const errors = [...more, ...validation.errors];
     if (errors.length || !recipe || !resolution) throw invalidRecipe(errors);
-    await this.hashPasswords(caller, recipe);
+    if (recipe.users.some(({ password }) => password !== undefined)) await admit?.();
+    await this.hashPasswords(caller, recipe, signal);
     return { document: JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>, validation, resolution };
   }
 
-  private async hashPasswords(caller: Caller, recipe: RecipeDto): Promise<void> {
+  private async hashPasswords(caller: Caller, recipe: RecipeDto, signal: AbortSignal | undefined): Promise<void> {
     for (const user of recipe.users) {
       if (user.password === undefined) continue;
-      user.password_hash = await this.hasher.hash(user.password, { ownerId: caller.ownerId, recipe: recipe.name, user: user.username });
+      user.password_hash = await this.hasher.hash(user.password, { ownerId: caller.ownerId, recipe: recipe.name, user: user.username }, signal);
       delete user.password;
     }
   }

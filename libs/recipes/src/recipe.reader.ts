@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { notFound, type Caller } from '#libs/platform';
 import { Catalogue } from './catalogue/catalogue.js';
-import { RecipeDocuments, type PreparedRecipe } from './recipe-document.js';
+import { RecipeDocuments, type PreparedRecipe, type Preparing } from './recipe-document.js';
 import { RecipeRepository } from './recipe.repository.js';
 import { RecipeValidator, type RecipeValidation } from './validation/recipe-validator.js';
 
@@ -53,7 +53,7 @@ export class RecipeReader {
    * The whole recipe, ready to be stored and built, and what it comes to on its base.
    * @throws AppError `invalid_recipe` that names every error
    */
-  async prepare(caller: Caller, input: unknown): Promise<PreparedRecipe> {
-    return await this.documents.prepare(caller, input);
+  async prepare(caller: Caller, input: unknown, how: Preparing = {}): Promise<PreparedRecipe> {
+    return await this.documents.prepare(caller, input, how);
   }
 }

@@ -26,6 +26,11 @@ export class RecipeRepository {
     return await this.database.getRepository(RecipeEntity).findOneBy({ ownerId, id });
   }
 
+  /** Before work is done that a full store would throw away. @throws AppError `recipe_quota` */
+  async checkRoom(ownerId: string): Promise<void> {
+    if ((await this.database.getRepository(RecipeEntity).countBy({ ownerId })) >= mostRecipesPerCaller) throw quotaReached();
+  }
+
   /** @throws AppError `recipe_name_taken`, `recipe_quota` */
   async insert(manager: EntityManager, recipe: NewRecipe): Promise<RecipeEntity> {
     // One insert of an owner at a time, so that the count holds.

@@ -51,14 +51,17 @@ export class RecipeService {
    * Makes a recipe of the caller's own from a template (or from another recipe of theirs).
    * @throws AppError `recipe_not_found`, `invalid_recipe`, `recipe_name_taken`, `recipe_quota`, `idempotency_key_reused`
    */
-  async createFromTemplate(caller: Caller, { template_id, name, modifications, idempotency_key }: CreateRecipeInput): Promise<CreatedRecipe> {
+  async createFromTemplate(caller: Caller, { template_id, name, modifications, idempotency_key }: CreateRecipeInput, signal?: AbortSignal): Promise<CreatedRecipe> {
     const { id: templateId, document } = await this.reader.get(caller, template_id);
     // Outside the transaction: it asks the package index on other connections of the same pool.
     const { recipe, violations } = applyModifications({ ...document, name }, modifications);
     if (recipe.name !== name) violations.push({ path: '/modifications/name', code: 'name_twice', message: 'says something else than the name of the new recipe' });
-    const prepared = await this.documents.prepare(caller, { ...recipe, name }, violations);
-    const body = { template_id, name, modifications };
-    return await this.idempotency.once(caller, { operation: 'create_recipe_from_template', key: idempotency_key, body }, async (manager) => {
+    const request = { operation: 'create_recipe_from_template', key: idempotency_key, body: { template_id, name, modifications } };
+    const admit = async () => {
+      if (!(await this.idempotency.knows(caller, request))) await this.recipes.checkRoom(caller.ownerId);
+    };
+    const prepared = await this.documents.prepare(caller, { ...recipe, name }, { more: violations, admit, ...(signal && { signal }) });
+    return await this.idempotency.once(caller, request, async (manager) => {
       const stored = await this.recipes.insert(manager, { ownerId: caller.ownerId, name, templateId, document: prepared.document });
       return { recipe_id: stored.id, name, template_id: templateId, recipe: prepared.document, validation: prepared.validation, created_at: stored.createdAt.toISOString() };
     });

@@ -1,6 +1,7 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
+import type { Response } from 'express';
+import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
 import { CatalogueService } from './catalogue/catalogue.service.js';
 import { RecipeService } from './recipe.service.js';
 import { CreateRecipeInput, ListRecipesInput, ValidateRecipeInput, type BaseImageSummaryList, type CreatedRecipe, type RecipeCategoryList, type RecipeDetails, type RecipeFeatureList, type RecipeList, type RecipeServiceList, type RecipeValidationOutput } from './recipes.dto.js';
@@ -86,8 +87,8 @@ export class RecipesController {
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' })
   @ApiBody({ schema: { $ref: '#/components/schemas/CreateRecipeInput' } })
   @ApiCreatedResponse(schema('CreatedRecipe'))
-  async createFromTemplate(@CurrentCaller() caller: Caller, @Body() body: unknown, @Headers('idempotency-key') key?: string): Promise<CreatedRecipe> {
-    return await this.recipes.createFromTemplate(caller, parseInput(CreateRecipeInput, withKey(body, key)));
+  async createFromTemplate(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedRecipe> {
+    return await this.recipes.createFromTemplate(caller, parseInput(CreateRecipeInput, withKey(body, key)), clientSignal(response));
   }
 
   @Delete(':id')

@@ -130,7 +130,7 @@ describe('the tools', () => {
     for (const recipe of [validRecipe(), validRecipe({ services: [{ name: 'ssh' }] }), { name: 'x' }, '{"name":"a","base":"fedora-40"}', 'nonsense', 5]) {
       expect(misfit(RecipeValidationOutput, await tools.validateRecipe(ada, parseInput(ValidateRecipeInput, { recipe })))).toEqual([]);
     }
-    expect(misfit(CreatedRecipe, await tools.createRecipeFromTemplate(ada, parseInput(CreateRecipeInput, { template_id: 'gxp-medtech', name: 'shape-2', modifications: '{"add_features":["git"]}' })))).toEqual([]);
+    expect(misfit(CreatedRecipe, await tools.createRecipeFromTemplate(ada, parseInput(CreateRecipeInput, { template_id: 'gxp-medtech', name: 'shape-2', modifications: '{"add_features":["git"]}' }), new AbortController()))).toEqual([]);
   });
 });
 

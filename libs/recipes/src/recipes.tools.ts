@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '#libs/platform';
-import { Tool } from '#libs/mcp';
+import { Tool, type CallContext } from '#libs/mcp';
 import { RecipeService } from './recipe.service.js';
 import { CreatedRecipe, CreateRecipeInput, GetRecipeInput, ListRecipeCategoriesInput, ListRecipesInput, RecipeCategoryList, RecipeDetails, RecipeList, RecipeValidationOutput, ValidateRecipeInput } from './recipes.dto.js';
 
@@ -88,7 +88,7 @@ export class RecipesTools {
     idempotent: false,
     openWorld: false,
   })
-  async createRecipeFromTemplate(caller: Caller, input: CreateRecipeInput): Promise<CreatedRecipe> {
-    return await this.recipes.createFromTemplate(caller, input);
+  async createRecipeFromTemplate(caller: Caller, input: CreateRecipeInput, { signal }: Pick<CallContext, 'signal'>): Promise<CreatedRecipe> {
+    return await this.recipes.createFromTemplate(caller, input, signal);
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { ArtifactStore } from '#libs/artifacts';
-import { OpenResponses, PublicRoute } from '#libs/platform';
+import { FlowingAnswers, OpenResponses, PublicRoute } from '#libs/platform';
 import { sendArtifact } from './artifact-response.js';
 import { BuildDownloadService } from './build-download.service.js';
 
@@ -13,6 +13,7 @@ export class DownloadsController {
     private readonly downloads: BuildDownloadService,
     private readonly store: ArtifactStore,
     private readonly responses: OpenResponses,
+    private readonly answers: FlowingAnswers,
   ) {}
 
   /** Public on purpose: the token is the permission. */
@@ -28,6 +29,7 @@ export class DownloadsController {
   async download(@Param('token') token: string, @Req() request: Request, @Res() response: Response): Promise<void> {
     const { artifact, maker } = await this.downloads.artifactFor(token);
     if (maker) this.responses.watch(maker, response);
+    this.answers.admit(request, response);
     await sendArtifact(request, response, artifact, this.store);
   }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { HashingQueue } from '#libs/platform';
 import { PasswordHasher, unmatchableHash } from './password-hasher.js';
 
 describe('PasswordHasher', () => {
-  const hasher = new PasswordHasher();
+  const hasher = new PasswordHasher(new HashingQueue());
 
   it('makes argon2id hashes of the recommended cost, each with a salt of its own', async () => {
     const [one, two] = await Promise.all([hasher.hash('correct horse'), hasher.hash('correct horse')]);
@@ -23,7 +24,7 @@ describe('PasswordHasher', () => {
   });
 
   it('refuses rather than let the queue grow without bound', async () => {
-    const busy = new PasswordHasher();
+    const busy = new PasswordHasher(new HashingQueue());
     const outcomes = await Promise.allSettled(Array.from({ length: 60 }, () => busy.matches(undefined, 'x')));
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(refused).toHaveLength(8);

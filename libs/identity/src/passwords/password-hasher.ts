@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
-import pLimit from 'p-limit';
-import { AppError } from '#libs/platform';
+import { HashingQueue } from '#libs/platform';
 
 /** argon2id, the smallest that OWASP recommends (Password Storage Cheat Sheet): 19 MiB each. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
-const mostAtOnce = 2;
-const mostWaiting = 50;
+/** Who signs in waits in turn with who has the passwords of a recipe hashed. */
+const asker = 'accounts';
 
 /** Hashes passwords, a few at a time: the memory and the processors are for the rest of the factory too. */
 @Injectable()
 export class PasswordHasher {
-  readonly #limit = pLimit(mostAtOnce);
   readonly #nobodys = unmatchableHash();
+
+  constructor(private readonly queue: HashingQueue) {}
 
   /** @throws AppError `too_busy` */
   async hash(password: string): Promise<string> {
-    return await this.#run(() => hash(spelled(password), cost));
+    return await this.queue.run(asker, () => hash(spelled(password), cost));
   }
 
   /**
@@ -25,13 +25,8 @@ export class PasswordHasher {
    * @throws AppError `too_busy`
    */
   async matches(known: string | undefined, password: string): Promise<boolean> {
-    const isMatch = await this.#run(() => verify(known ?? this.#nobodys, spelled(password)));
+    const isMatch = await this.queue.run(asker, () => verify(known ?? this.#nobodys, spelled(password)));
     return isMatch && known !== undefined;
-  }
-
-  async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#limit.pendingCount >= mostWaiting) throw new AppError({ kind: 'unavailable', reason: 'too_busy', message: 'Too many people sign in at this moment.', hint: 'Try again in a few seconds.', retryAfterSeconds: 5 });
-    return await this.#limit(work);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CallerService, CallLimits } from '#libs/platform';
+import { HashingQueue, type CallerService, type CallLimits } from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import type { AccountRepository } from '../accounts/account.repository.js';
 import type { GuessLimits } from '../guessing/guess-limits.js';
@@ -26,7 +26,7 @@ const attempt = (email: string, password = `password of ${email}`) => ({ email, 
 
 describe('Credentials', () => {
   it('tell people who come at once apart', async () => {
-    const credentials = new Credentials(accounts, new CountingHasher(), limits, callers, calls);
+    const credentials = new Credentials(accounts, new CountingHasher(new HashingQueue()), limits, callers, calls);
     const emails = Array.from({ length: 20 }, (_, index) => known[index % 2]!.email);
     expect((await Promise.all(emails.map((email) => credentials.check(attempt(email))))).map(({ email }) => email)).toEqual(emails);
   });
@@ -36,7 +36,7 @@ describe('Credentials', () => {
     ['an address without an account', attempt('nobody@example.com')],
     ['a disabled account and its password', attempt('gone@example.com')],
   ])('refuse %s alike, and compare once for each', async (_, wrong) => {
-    const hasher = new CountingHasher();
+    const hasher = new CountingHasher(new HashingQueue());
     await expect(new Credentials(accounts, hasher, limits, callers, calls).check(wrong)).rejects.toMatchObject({ kind: 'unauthenticated', reason: 'invalid_credentials', message: 'E-mail or password is wrong.' });
     expect(hasher.count).toBe(1);
     // Counted against the address, and written down.
@@ -45,6 +45,6 @@ describe('Credentials', () => {
 
   it('pass on what broke', async () => {
     const broken = { findByEmail: () => Promise.reject(new Error('database gone')) } as unknown as AccountRepository;
-    await expect(new Credentials(broken, new CountingHasher(), limits, callers, calls).check(attempt('ada@example.com'))).rejects.toThrow('database gone');
+    await expect(new Credentials(broken, new CountingHasher(new HashingQueue()), limits, callers, calls).check(attempt('ada@example.com'))).rejects.toThrow('database gone');
   });
 });

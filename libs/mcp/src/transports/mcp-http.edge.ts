@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, bodyTooLarge, clip, errorMessage, Metrics, readBody, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
+import { AppError, BodyReader, bodyTooLarge, clip, errorMessage, Metrics, requestIdOf, requireJson, sendErrorBody, Settings, toAppError } from '#libs/platform';
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
 import { refusalData } from '../dispatch/tool-refusal.js';
@@ -15,6 +15,7 @@ import { StreamableHttpTransport } from './streamable-http.transport.js';
 const maxBodyBytes = 4 * 1024 * 1024;
 /** What it says of the client stays in memory. */
 const maxInitializeBytes = 64 * 1024;
+const maxRefusedBytes = 16 * 1024;
 const root = '/api/mcp';
 /** Some clients make the messages URL by appending to the SSE one. */
 const messagePaths = new Set([`${root}/messages`, `${root}/sse/messages`]);
@@ -45,6 +46,7 @@ export class McpHttpEdge {
     private readonly door: Doorkeeper,
     private readonly sessions: SessionRegistry,
     private readonly keeper: StreamKeeper,
+    private readonly bodies: BodyReader,
     metrics: Metrics,
   ) {
     this.messagesPath = `${new URL(settings.publicUrl).pathname.replace(/\/$/, '')}${root}/messages`;
@@ -86,7 +88,7 @@ export class McpHttpEdge {
     const session = this.sessions.find(queryParameter(request, 'sessionId'), visit.caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
-      const message = await this.readMessage(request, maxBodyBytes);
+      const message = await this.readMessage(request, visit, maxBodyBytes);
       this.checkStillOpen(session);
       this.checkInFlight(session, message);
       session.transport.post(message, visit);
@@ -106,7 +108,7 @@ export class McpHttpEdge {
     const session = this.sessions.find(sessionId, visit.caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     // Without a session only initialize is taken.
-    const message = await this.readMessage(request, session ? maxBodyBytes : maxInitializeBytes);
+    const message = await this.readMessage(request, visit, session ? maxBodyBytes : maxInitializeBytes);
     const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, visit, message);
     if (session) {
       this.checkStillOpen(session);
@@ -155,9 +157,11 @@ export class McpHttpEdge {
     return session;
   }
 
-  private async readMessage(request: IncomingMessage, limitBytes: number): Promise<RpcMessage> {
+  private async readMessage(request: IncomingMessage, { caller, refusal }: Visit, limitBytes: number): Promise<RpcMessage> {
     requireJson(request);
-    const text = await readBody(request, limitBytes);
+    // Of who calls too often only what is short is read, to answer it by its id.
+    if (refusal && !(Number(request.headers['content-length']) <= maxRefusedBytes)) throw refusal;
+    const text = await this.bodies.read(request, caller.address, limitBytes);
     const message = readMessage(text);
     if (isRequest(message) && message.method === 'initialize' && text.length > maxInitializeBytes) throw bodyTooLarge(maxInitializeBytes);
     return message;
@@ -196,7 +200,7 @@ export class McpHttpEdge {
 
 function rpcCodeOf({ kind, reason }: AppError): number {
   if (reason === 'session_not_found') return RpcCode.sessionNotFound;
-  if (kind === 'too_large' || kind === 'unsupported_media_type' || kind === 'invalid') return RpcCode.invalidRequest;
+  if (kind === 'too_large' || kind === 'too_slow' || kind === 'unsupported_media_type' || kind === 'invalid') return RpcCode.invalidRequest;
   return kind === 'internal' ? RpcCode.internalError : RpcCode.refused;
 }
 

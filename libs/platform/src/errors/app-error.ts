@@ -12,6 +12,7 @@ export type ErrorKind =
   | 'not_found'
   | 'conflict'
   | 'wrong_state'
+  | 'too_slow'
   | 'too_large'
   | 'unsupported_media_type'
   | 'quota'

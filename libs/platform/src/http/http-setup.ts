@@ -1,27 +1,27 @@
-import { Readable } from 'node:stream';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import express, { type NextFunction, type Request, type Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import { RequestAudit } from '../audit/request-audit.js';
 import type { Settings } from '../config/settings.js';
 import { invalid } from '../errors/app-error.js';
 import { CallerService } from '../caller/caller.service.js';
 import { CallLimits } from '../limits/call-limits.js';
-import { fromFramework } from './framework-error.js';
+import { bodyMethods } from './caller.guard.js';
 import { isReading } from './is-reading.js';
-import { requireJson } from './read-body.js';
+import { hasBody } from './body-reader.js';
+import { requireJson } from './unread-body.js';
 import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
 import { sendProblem, toAppError } from './problem.js';
 
-const restBodyLimit = '2mb';
-const bodyMethods = new Set(['POST', 'PUT', 'PATCH']);
+
 
 export type RawHandler = (request: Request, response: Response) => boolean | Promise<boolean>;
 
 /**
  * What holds for every request, in order: host and origin, then the `edges` (the MCP endpoints, which answer for themselves and must not
- * pay for what only REST needs), then the audit log, limits by address, security headers, body limits and JSON only.
+ * pay for what only REST needs), then the audit log, limits by address, security headers and JSON only. No body is read here: CallerGuard does, when nothing
+ * else stands against the request.
  */
 export function setUpHttp(app: NestExpressApplication, settings: Settings, edges: RawHandler[]): void {
   const guard = new RequestGuard(settings);
@@ -65,21 +65,13 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
   app.use((request: Request, response: Response, next: NextFunction) => {
     response.setHeader('X-Request-Id', requestIdOf(request));
     response.setHeader('Cache-Control', 'no-store');
-    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-    if (!bodyMethods.has(request.method) || (encoding === undefined && (length === undefined || length === '0'))) return next();
+    if (!bodyMethods.has(request.method) || !hasBody(request)) return next();
     try {
       requireJson(request);
       next();
     } catch (error) {
       refuse(request, response, error);
     }
-  });
-  // Not strict: null and the like are JSON, and each route says itself what it wants.
-  const parse = express.json({ limit: restBodyLimit, strict: false, type: () => true, inflate: false });
-  warmUp(parse);
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    // Nest would turn the parser's errors into its own and lose what kind they were.
-    parse(request, response, (error?: unknown) => (error ? refuse(request, response, fromFramework(error) ?? error) : next()));
   });
 }
 
@@ -88,16 +80,10 @@ function checkUrl({ url = '' }: Request): void {
   if (/%00|\0/.test(url)) throw invalid('invalid_url', 'The URL holds a NUL character (%00).', 'Leave it out.');
 }
 
-/** With its first body the parser loads the tables of every character set there is, 100 ms of work that the first caller should not wait for. */
-function warmUp(parse: express.RequestHandler): void {
-  const request = Object.assign(Readable.from([Buffer.from('{}')]), { headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': '2' } });
-  parse(request as never, {} as never, () => undefined);
-}
-
-/** Slow senders are cut off; a long answer (an event stream) is not a slow request. */
+/** Who sends headers slowly is cut off, and a body is given up by its progress (BodyProgress); a long answer (an event stream) is not a slow request. */
 export function setUpServer(app: NestExpressApplication): void {
   const server = app.getHttpServer();
-  server.requestTimeout = 60_000;
+  server.requestTimeout = 15 * 60_000;
   server.headersTimeout = 20_000;
   server.keepAliveTimeout = 65_000;
 }

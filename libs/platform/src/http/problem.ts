@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, type ErrorKind } from '../errors/app-error.js';
-import { answerAndClose } from './read-body.js';
+import { answerAndClose } from './unread-body.js';
 import { noteOn } from './request-trail.js';
 
 export const statusOf: Record<ErrorKind, number> = {
@@ -10,6 +10,7 @@ export const statusOf: Record<ErrorKind, number> = {
   not_found: 404,
   conflict: 409,
   wrong_state: 409,
+  too_slow: 408,
   too_large: 413,
   unsupported_media_type: 415,
   quota: 429,
@@ -24,6 +25,7 @@ const titles: Record<ErrorKind, string> = {
   not_found: 'Not found',
   conflict: 'Conflict',
   wrong_state: 'Wrong state',
+  too_slow: 'Too slow',
   too_large: 'Too large',
   unsupported_media_type: 'Unsupported media type',
   quota: 'Limit reached',

@@ -38,6 +38,11 @@ export class IdempotencyService {
     });
   }
 
+  /** Whether `once` would give a first result: then nothing new is made, and no quota stands against it. */
+  async knows(caller: Caller, { operation, key }: { operation: string; key: string | undefined }): Promise<boolean> {
+    return key !== undefined && (await this.database.getRepository(IdempotencyKeyEntity).existsBy({ ownerId: caller.ownerId, operation, key }));
+  }
+
   /** Forgets keys nobody retries any more. @returns how many */
   async forgetOld(): Promise<number> {
     const old = await this.database.getRepository(IdempotencyKeyEntity).createQueryBuilder().delete().where(`created_at < now() - interval '${keptForDays} days'`).execute();

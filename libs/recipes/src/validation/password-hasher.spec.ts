@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { FactorySecret, runProgram } from '#libs/platform';
+import { FactorySecret, HashingQueue, runProgram } from '#libs/platform';
 import { passwordHash } from '../schema/text-rules.js';
 import { crypt64, PasswordHasher } from './password-hasher.js';
 
-const hasher = new PasswordHasher(new FactorySecret('x'.repeat(32)));
+const hasher = new PasswordHasher(new FactorySecret('x'.repeat(32)), new HashingQueue());
 const ada = { ownerId: 'address:192.0.2.1', recipe: 'web', user: 'ada' };
 
 describe('PasswordHasher', () => {

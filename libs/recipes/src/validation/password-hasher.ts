@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, FactorySecret, runProgram } from '#libs/platform';
+import { AppError, FactorySecret, HashingQueue, runProgram } from '#libs/platform';
 
 const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const saltBytes = 16;
@@ -9,12 +9,16 @@ const script = 'my $s = <STDIN>; chomp $s; local $/; my $p = <STDIN>; print cryp
 /** yescrypt hashes with a salt derived from whom the password is for: the same recipe gives the same image, and no two users share a salt. */
 @Injectable()
 export class PasswordHasher {
-  constructor(private readonly secret: FactorySecret) {}
+  constructor(
+    private readonly secret: FactorySecret,
+    private readonly queue: HashingQueue,
+  ) {}
 
-  async hash(password: string, owner: { ownerId: string; recipe: string; user: string }): Promise<string> {
+  /** @throws AppError `hash_unavailable`, `too_busy`; the signal's reason where it was aborted */
+  async hash(password: string, owner: { ownerId: string; recipe: string; user: string }, signal?: AbortSignal): Promise<string> {
     const purpose = ['recipe-password', owner.ownerId, owner.recipe, owner.user].map((word) => JSON.stringify(word)).join(' ');
     const setting = `$y$j9T$${crypt64(this.secret.derive(purpose, saltBytes))}`;
-    const { stdout } = await runProgram('perl', ['-e', script], { input: `${setting}\n${password}`, deadlineMs: 20_000 });
+    const { stdout } = await this.queue.run(owner.ownerId, () => runProgram('perl', ['-e', script], { input: `${setting}\n${password}`, deadlineMs: 20_000, ...(signal && { signal }) }), signal);
     if (stdout.startsWith(`${setting}$`)) return stdout;
     throw new AppError({ kind: 'unavailable', reason: 'hash_unavailable', message: 'This host cannot make yescrypt password hashes.', hint: 'The C library needs libcrypt 4.4 or newer, as Debian 11 and later have; give password_hash instead of password meanwhile.' });
   }

@@ -14,34 +14,7 @@ export function requireJson(request: IncomingMessage): void {
   });
 }
 
-export function bodyTooLarge(limitBytes: number): AppError {
-  return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
-}
-
-/** Reads a whole body as UTF-8. @throws AppError `body_too_large`, or `body_incomplete` if the client went away */
-export function readBody(request: IncomingMessage, limitBytes: number): Promise<string> {
-  const tooLarge = () => bodyTooLarge(limitBytes);
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const settle = (action: () => void) => {
-      request.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onAborted);
-      action();
-    };
-    const onData = (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > limitBytes) settle(() => reject(tooLarge()));
-      else chunks.push(chunk);
-    };
-    const onEnd = () => settle(() => resolve(chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8')));
-    const onAborted = () =>
-      settle(() => reject(new AppError({ kind: 'invalid', reason: 'body_incomplete', message: 'The connection closed before the body was complete.' })));
-    request.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onAborted);
-  });
-}
-
-const drainBytes = 64 * 1024 * 1024;
+const drainBytes = 8 * 1024 * 1024;
 const drainMs = 5_000;
 
 /**

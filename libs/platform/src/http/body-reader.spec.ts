@@ -1,0 +1,94 @@
+import { PassThrough } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { BodyBudget } from './body-budget.js';
+import { bodyPace } from './body-progress.js';
+import { BodyReader } from './body-reader.js';
+
+/** A request whose body the test sends. */
+function sending(headers: Record<string, string> = {}): { request: IncomingMessage; body: PassThrough } {
+  const body = new PassThrough();
+  return { request: Object.assign(body, { headers }) as unknown as IncomingMessage, body };
+}
+const address = '192.0.2.1';
+const reasonOf = async (reading: Promise<unknown>) => await reading.then(
+  () => 'read',
+  (error: { reason: string }) => error.reason,
+);
+
+describe('BodyReader', () => {
+  it('reads a body, in whatever pieces it comes', async () => {
+    const { request, body } = sending();
+    const reading = new BodyReader().readJson(request, address, 100);
+    for (const byte of Buffer.from('{"a":"ü"}')) body.write(Buffer.from([byte]));
+    body.end();
+    expect(await reading).toEqual({ a: 'ü' });
+  });
+
+  it('looks at nothing of what says that it is too much, and stops at what turns out to be', async () => {
+    const { request, body } = sending({ 'content-length': '101' });
+    expect(await reasonOf(new BodyReader().read(request, address, 100))).toBe('body_too_large');
+    expect(body.listenerCount('data')).toBe(0);
+    const endless = sending();
+    const reading = reasonOf(new BodyReader().read(endless.request, address, 100));
+    endless.body.write(Buffer.alloc(101));
+    expect(await reading).toBe('body_too_large');
+  });
+
+  it('counts a half-sent body by what it promised, until its reading has ended', async () => {
+    const reader = new BodyReader();
+    const most = 4 * 1024 * 1024;
+    const held = Array.from({ length: 8 }, () => sending({ 'content-length': String(most) }));
+    const readings = held.map(({ request }) => reasonOf(reader.read(request, address, most)));
+    expect(await reasonOf(reader.read(sending({ 'content-length': '1' }).request, address, most))).toBe('too_many_bodies');
+    // Another address has its own.
+    const other = sending({ 'content-length': '2' });
+    other.body.end('{}');
+    expect(await reasonOf(reader.read(other.request, '192.0.2.2', most))).toBe('read');
+    held[0]!.body.end('x');
+    expect(await readings[0]).toBe('read');
+    const next = sending({ 'content-length': '1' });
+    next.body.end('1');
+    expect(await reasonOf(reader.read(next.request, address, most))).toBe('read');
+    held.forEach(({ request }) => request.emit('aborted'));
+    expect(new Set(await Promise.all(readings.slice(1)))).toEqual(new Set(['body_incomplete']));
+  });
+
+  describe('with a clock of its own', () => {
+    beforeEach(() => void jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] }));
+    afterEach(() => void jest.useRealTimers());
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+    it('lets go of a body that does not come, and waits for one that comes slowly', async () => {
+      const held = sending();
+      const slow = sending();
+      const reader = new BodyReader();
+      const [heldReading, slowReading] = [reasonOf(reader.read(held.request, address, 1_000_000)), reasonOf(reader.read(slow.request, address, 1_000_000))];
+      for (let span = 0; span < 30; span++) {
+        slow.body.write(Buffer.alloc(bodyPace.leastBytes));
+        if (span === 0) held.body.write(Buffer.alloc(bodyPace.leastBytes - 1));
+        await turn();
+        jest.advanceTimersByTime(bodyPace.spanMs);
+      }
+      expect(await heldReading).toBe('body_too_slow');
+      slow.body.end();
+      expect(await slowReading).toBe('read');
+    });
+  });
+});
+
+describe('BodyBudget', () => {
+  it('has a bound for the process, for the bytes and for the bodies of an address', () => {
+    const budget = new BodyBudget({ processBytes: 100, addressBytes: 60, addressBodies: 2 });
+    const giveBack = budget.take('a', 50);
+    expect(() => budget.take('a', 11)).toThrow(expect.objectContaining({ reason: 'too_many_bodies', kind: 'quota' }));
+    budget.take('b', 50);
+    expect(() => budget.take('c', 1)).toThrow(expect.objectContaining({ reason: 'too_many_bodies', kind: 'unavailable' }));
+    giveBack();
+    giveBack();
+    budget.take('a', 0);
+    budget.take('a', 0);
+    expect(() => budget.take('a', 0)).toThrow(expect.objectContaining({ kind: 'quota' }));
+    expect(() => budget.take('c', 51)).toThrow(expect.objectContaining({ kind: 'unavailable' }));
+  });
+});

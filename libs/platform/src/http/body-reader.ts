@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../errors/app-error.js';
+import { BodyBudget } from './body-budget.js';
+import { BodyProgress } from './body-progress.js';
+
+/** Without a length of its own a body may become as long as is taken, so it is counted as that. */
+const declaredBytes = (request: IncomingMessage): number | undefined => {
+  const length = request.headers['content-length'];
+  return length === undefined ? undefined : Number(length);
+};
+
+export const hasBody = (request: IncomingMessage): boolean => request.headers['transfer-encoding'] !== undefined || (declaredBytes(request) ?? 0) > 0;
+
+/** Reads bodies: after everything that the headers alone decide, within what bodies may hold at once, and no slower than a slow line. */
+@Injectable()
+export class BodyReader {
+  readonly #budget = new BodyBudget();
+
+  /**
+   * A whole body as UTF-8. Nothing of it is looked at where its length alone is too much.
+   * @throws AppError `body_too_large`, `body_too_slow`, `body_incomplete` if the client went away, `too_many_bodies`
+   */
+  async read(request: IncomingMessage, address: string, limitBytes: number): Promise<string> {
+    const declared = declaredBytes(request) ?? limitBytes;
+    if (declared > limitBytes) throw bodyTooLarge(limitBytes);
+    const giveBack = this.#budget.take(address, declared);
+    try {
+      return await readAll(request, limitBytes);
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** @throws AppError as `read`, and `malformed_json` */
+  async readJson(request: IncomingMessage, address: string, limitBytes: number): Promise<unknown> {
+    const text = await this.read(request, address, limitBytes);
+    if (text === '') return {};
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw new AppError({ kind: 'invalid', reason: 'malformed_json', message: 'The body is not valid JSON.', hint: 'Check it with a JSON parser.' });
+    }
+  }
+}
+
+export function bodyTooLarge(limitBytes: number): AppError {
+  return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
+}
+
+function readAll(request: IncomingMessage, limitBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const settle = (action: () => void) => {
+      progress.stop();
+      request.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onAborted);
+      action();
+    };
+    const progress = new BodyProgress((error) => settle(() => reject(error)));
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      progress.came(chunk.length);
+      if (bytes > limitBytes) settle(() => reject(bodyTooLarge(limitBytes)));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => settle(() => resolve(Buffer.concat(chunks).toString('utf8')));
+    const onAborted = () => settle(() => reject(new AppError({ kind: 'invalid', reason: 'body_incomplete', message: 'The connection closed before the body was complete.' })));
+    request.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onAborted);
+  });
+}

@@ -1,0 +1,89 @@
+import http from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SessionRegistry } from '#libs/mcp';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { postJson } from '../support/raw-client.js';
+
+const perMinute = 30;
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp({ environment: { OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: String(perMinute) } });
+});
+afterAll(() => app.stop());
+
+/** Promises a body and sends but its first byte. @returns the answer that came nevertheless */
+function halfSent(route: string, { from, headers = {}, promised = 2_000_000, method = 'POST' }: { from: string; headers?: Record<string, string>; promised?: number; method?: string }): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${app.url}${route}`, { method, localAddress: from, agent: false, headers: { 'content-type': 'application/json', 'content-length': String(promised), ...headers } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        // The rest of the body is drained for a while; the answer is here.
+        const body = Buffer.concat(chunks).toString('utf8');
+        if (Buffer.byteLength(body) < Number(response.headers['content-length'])) return;
+        request.destroy();
+        resolve({ status: response.statusCode ?? 0, body });
+      });
+      response.on('error', () => undefined);
+    });
+    request.on('error', reject);
+    request.write('{');
+  });
+}
+const reasonOf = ({ body }: { body: string }): unknown => {
+  const said = JSON.parse(body) as { reason?: string; error?: { data?: { reason?: string } } };
+  return said.reason ?? said.error?.data?.reason;
+};
+
+describe('headers alone decide', () => {
+  it.each<[string, string, Record<string, string>, number, string]>([
+    ['a key that is not valid', '/api/recipes/validate', { authorization: 'Bearer of_mcp_nothing' }, 401, 'invalid_api_key'],
+    ['nobody, where people are asked for', '/api/mcp-keys', {}, 401, 'credentials_required'],
+    ['an address that there is not', '/api/nothing', {}, 404, 'route_not_found'],
+    ['another type', '/api/recipes/validate', { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
+    ['a length beyond the limit', '/api/recipes/validate', { 'content-length': '2097153' }, 413, 'body_too_large'],
+    ['a key that is not valid, over MCP', '/api/mcp', { authorization: 'Bearer of_mcp_nothing' }, 401, 'invalid_api_key'],
+    ['a session that there is not', '/api/mcp/messages?sessionId=none', {}, 404, 'session_not_found'],
+    ['an initialize beyond its limit', '/api/mcp', { 'content-length': '65537' }, 413, 'body_too_large'],
+  ])('%s: answered while the body is still to come', async (_what, route, headers, status, reason) => {
+    const answer = await halfSent(route, { from: '127.0.0.11', headers });
+    expect({ status: answer.status, reason: reasonOf(answer) }).toEqual({ status, reason });
+  });
+
+  it('too many calls: neither REST nor MCP waits for the body', async () => {
+    const from = '127.0.0.12';
+    for (let call = 0; call < perMinute; call++) await postJson(`${app.url}/api/recipes/validate`, {}, { from });
+    for (const route of ['/api/recipes/validate', '/api/mcp']) {
+      const answer = await halfSent(route, { from, promised: 60_000 });
+      expect({ route, status: answer.status, reason: reasonOf(answer) }).toEqual({ route, status: 429, reason: 'rate_limited' });
+    }
+  });
+});
+
+describe('bodies that are held half sent', () => {
+  it('have a bound by address, and others go on', async () => {
+    const held = Array.from({ length: 16 }, () => {
+      const request = http.request(`${app.url}/api/recipes/validate`, { method: 'POST', localAddress: '127.0.0.13', agent: false, headers: { 'content-type': 'application/json', 'content-length': '2097152' } });
+      request.on('error', () => undefined);
+      request.write('{');
+      return request;
+    });
+    try {
+      let refused = await halfSent('/api/auth/token', { from: '127.0.0.13', promised: 2_097_152 }).catch(() => undefined);
+      for (let tries = 0; tries < 20 && refused?.status !== 429; tries++) refused = await halfSent('/api/auth/token', { from: '127.0.0.13', promised: 2_097_153 - 1 });
+      expect({ status: refused?.status, reason: refused && reasonOf(refused) }).toEqual({ status: 429, reason: 'too_many_bodies' });
+      expect((await postJson(`${app.url}/api/recipes/validate`, { recipe: {} }, { from: '127.0.0.14' })).status).toBe(200);
+    } finally {
+      held.forEach((request) => request.destroy());
+    }
+  });
+});
+
+describe('what a client says of itself', () => {
+  it('is not kept at any length', async () => {
+    const much = 'x'.repeat(3_000_000);
+    const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: { other: { much } }, clientInfo: { name: 'c', version: '1', other: much } } };
+    expect((await postJson(`${app.url}/api/mcp`, initialize, { from: '127.0.0.15' })).status).toBe(413);
+    expect(app.app.get(SessionRegistry).size).toBe(0);
+  });
+});
