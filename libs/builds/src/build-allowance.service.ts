@@ -4,6 +4,8 @@ import { AnonymousDisk, AppError, Settings, widerLimits, type Caller } from '#li
 import { secondsUntilRoom, secondsWithinDay } from './build-minutes.js';
 import { BuildRepository } from './build.repository.js';
 
+const mib = 2 ** 20;
+
 /** Whether a caller may have one more build. Anonymous callers have limits of their own, and never more than others. */
 @Injectable()
 export class BuildAllowance implements OnModuleInit {
@@ -17,10 +19,11 @@ export class BuildAllowance implements OnModuleInit {
     this.disk.register((manager, ownerId) => this.builds.artifactBytes(manager, ownerId));
   }
 
-  /** Holds until the transaction ends: one admission of an owner at a time. @throws AppError `build_quota`, `build_minutes_quota`, `disk_quota` */
+  /** Holds until the transaction ends: one admission of an owner at a time. @throws AppError `build_quota`, `build_records_quota`, `build_minutes_quota`, `disk_quota` */
   async admit(manager: EntityManager, caller: Caller): Promise<void> {
     await this.builds.lockAdmission(manager, caller.ownerId);
     await this.admitUnfinished(manager, caller);
+    await this.admitRecords(manager, caller);
     if (caller.kind !== 'anonymous') return;
     await this.admitMinutes(manager, caller);
     await this.disk.admit(manager, caller);
@@ -32,6 +35,14 @@ export class BuildAllowance implements OnModuleInit {
     if ((await this.builds.countUnfinished(manager, ownerId)) < most) return;
     const hint = `Wait until one has ended (list_builds shows them), or cancel one.${kind === 'anonymous' ? ` ${widerLimits}` : ''}`;
     throw new AppError({ kind: 'quota', reason: 'build_quota', message: `You have ${most} builds waiting or running, which is the most.`, hint });
+  }
+
+  /** Builds that ended stay until their owner deletes them: nothing of theirs is forgotten by itself, so there is an end to it. */
+  private async admitRecords(manager: EntityManager, { ownerId }: Caller): Promise<void> {
+    const most = this.settings.buildRecordsMbPerCaller;
+    const taken = await this.builds.recordBytes(manager, ownerId);
+    if (taken < most * mib) return;
+    throw new AppError({ kind: 'quota', reason: 'build_records_quota', message: `The recipes and logs of your builds take ${Math.round(taken / mib)} MiB, and ${most} MiB is the most.`, hint: 'Delete builds that you no longer need: DELETE /api/builds/{id}.', retryable: false });
   }
 
   private async admitMinutes(manager: EntityManager, { ownerId }: Caller): Promise<void> {

@@ -54,6 +54,12 @@ export class BuildRepository {
     return await manager.countBy(BuildEntity, { ownerId, status: In(unfinishedStatuses) });
   }
 
+  /** What the recipes and logs of this owner's builds take, as they are stored. */
+  async recordBytes(manager: EntityManager, ownerId: string): Promise<number> {
+    const [row] = await manager.query<{ bytes: string | null }[]>('SELECT sum(pg_column_size(recipe) + log_bytes) AS bytes FROM build WHERE owner_id = $1', [ownerId]);
+    return Number(row?.bytes ?? 0);
+  }
+
   /** When this owner's builds ran in the last 24 hours, by the clock of the database; those that were deleted too. */
   async runsWithinDay(manager: EntityManager, ownerId: string): Promise<BuildRun[]> {
     const rows = await manager.query<Record<'from' | 'to', string>[]>(

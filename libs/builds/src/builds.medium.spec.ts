@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { anonymousCaller, loadSettings, parseInput, PlatformModule, QueueService, schemaOf, type DtoClass } from '#libs/platform';
+import { anonymousCaller, HashingQueue, loadSettings, parseInput, PlatformModule, QueueService, schemaOf, type DtoClass } from '#libs/platform';
 import { recipeEntities } from '#libs/recipes';
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.js';
 import { FakeBuildPipeline } from '../../../test/support/fake-build-pipeline.js';
@@ -226,6 +226,21 @@ describe('artifacts', () => {
     await expect(app.get(BuildReader).image(ada, id)).rejects.toMatchObject({ reason: 'build_without_image' });
     await expect(app.get(BuildReader).image(ada, young)).resolves.toMatchObject({ name: 'young.iso' });
   });
+});
+
+it('takes no more of a caller whose ended builds fill their room, before any password is hashed, and repeats what was taken', async () => {
+  const eve = anonymousCaller('192.0.2.66');
+  const hashings = jest.spyOn(app.get(HashingQueue), 'run');
+  const ask = async (name: string, key?: string) => await app.get(BuildService).create(eve, parseInput(CreateBuildInput, { recipe: recipe(name), ...(key && { idempotency_key: key }) }));
+  const { build_id } = await ask('first', 'once');
+  expect(hashings).toHaveBeenCalledTimes(1);
+  await database.query("UPDATE build SET status = 'failed', log_bytes = 512::bigint << 20 WHERE id = $1", [build_id]);
+  await expect(ask('second')).rejects.toMatchObject({ kind: 'quota', reason: 'build_records_quota', message: expect.stringContaining('512 MiB') });
+  expect(hashings).toHaveBeenCalledTimes(1);
+  expect((await ask('first', 'once')).build_id).toBe(build_id);
+  await app.get(BuildService).delete(eve, build_id);
+  await ask('third');
+  hashings.mockRestore();
 });
 
 it('an estimate comes from what earlier builds took', async () => {

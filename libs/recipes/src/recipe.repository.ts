@@ -12,6 +12,8 @@ export interface NewRecipe {
 }
 
 export const mostRecipesPerCaller = 1_000;
+/** As they are stored; a recipe may hold a MiB of files. */
+export const mostRecipeBytesPerCaller = 64 * 1024 * 1024;
 
 /** The recipes that callers own. Every query names the owner. */
 @Injectable()
@@ -28,14 +30,14 @@ export class RecipeRepository {
 
   /** Before work is done that a full store would throw away. @throws AppError `recipe_quota` */
   async checkRoom(ownerId: string): Promise<void> {
-    if ((await this.database.getRepository(RecipeEntity).countBy({ ownerId })) >= mostRecipesPerCaller) throw quotaReached();
+    await admit(this.database.manager, ownerId);
   }
 
   /** @throws AppError `recipe_name_taken`, `recipe_quota` */
   async insert(manager: EntityManager, recipe: NewRecipe): Promise<RecipeEntity> {
     // One insert of an owner at a time, so that the count holds.
     await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`recipe ${recipe.ownerId}`]);
-    if ((await manager.countBy(RecipeEntity, { ownerId: recipe.ownerId })) >= mostRecipesPerCaller) throw quotaReached();
+    await admit(manager, recipe.ownerId);
     try {
       return await manager.save(RecipeEntity, { ...recipe, id: `rcp-${randomUUID()}` });
     } catch (error) {
@@ -55,6 +57,13 @@ function nameTaken(name: string): AppError {
   return new AppError({ kind: 'conflict', reason: 'recipe_name_taken', message: `You already have a recipe named "${name}".`, hint: 'Choose another name, or delete the old recipe first.' });
 }
 
-function quotaReached(): AppError {
-  return new AppError({ kind: 'quota', reason: 'recipe_quota', message: `You have ${mostRecipesPerCaller} recipes, which is the most.`, hint: 'Delete recipes that you no longer need.', retryable: false });
+/** @throws AppError `recipe_quota` */
+async function admit(manager: EntityManager, ownerId: string): Promise<void> {
+  const [row] = await manager.query<{ count: string; bytes: string | null }[]>('SELECT count(*) AS count, sum(pg_column_size(document)) AS bytes FROM recipe WHERE owner_id = $1', [ownerId]);
+  if (Number(row?.count ?? 0) >= mostRecipesPerCaller) throw quotaReached(`You have ${mostRecipesPerCaller} recipes, which is the most.`);
+  if (Number(row?.bytes ?? 0) >= mostRecipeBytesPerCaller) throw quotaReached(`Your recipes take ${mostRecipeBytesPerCaller / 2 ** 20} MiB, which is the most.`);
+}
+
+function quotaReached(message: string): AppError {
+  return new AppError({ kind: 'quota', reason: 'recipe_quota', message, hint: 'Delete recipes that you no longer need.', retryable: false });
 }

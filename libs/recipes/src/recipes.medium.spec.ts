@@ -117,6 +117,11 @@ describe('RecipeService', () => {
   it('keeps a caller within the quota', async () => {
     await database.query(`INSERT INTO recipe (id, owner_id, name, document) SELECT 'rcp-' || n, 'address:192.0.2.9', 'n' || n, '{}' FROM generate_series(1, ${mostRecipesPerCaller}) n`);
     await expect(create(anonymousCaller('192.0.2.9'), 'one-more')).rejects.toMatchObject({ kind: 'quota', reason: 'recipe_quota' });
+    await database.query(
+      `WITH big AS (SELECT jsonb_build_object('d', string_agg(md5(random()::text), '')) AS document FROM generate_series(1, 32768))
+       INSERT INTO recipe (id, owner_id, name, document) SELECT 'rcp-big' || n, 'address:192.0.2.10', 'n' || n, big.document FROM big, generate_series(1, 130) n`,
+    );
+    await expect(create(anonymousCaller('192.0.2.10'), 'one-more')).rejects.toMatchObject({ kind: 'quota', reason: 'recipe_quota', message: expect.stringContaining('64 MiB') });
   });
 });
 

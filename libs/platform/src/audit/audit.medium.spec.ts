@@ -95,6 +95,28 @@ describe('the audit log', () => {
   });
 });
 
+describe('what is old', () => {
+  const aged = (days: number) => database.query(`INSERT INTO audit_entry (at, action, result) VALUES (now() - make_interval(days => ${days}), 'of ${days} days', 'ok')`);
+
+  it('is forgotten by one function, and by nothing else', async () => {
+    for (const days of [500, 401, 399, 31, 29]) await aged(days);
+    await expect(database.query("DELETE FROM audit_entry WHERE at < now() - interval '400 days'")).rejects.toMatchObject({ code: '42501' });
+    expect(await repository.forgetOld(400)).toBe(2);
+    expect(await actions()).toEqual(['of 399 days', 'of 31 days', 'of 29 days']);
+    // The permission ends with the function.
+    await expect(database.query("DELETE FROM audit_entry WHERE at < now() - interval '30 days'")).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('is not what is younger than 30 days, whatever is asked for', async () => {
+    for (const days of [31, 29]) await aged(days);
+    for (const statement of ['SELECT forget_audit_entries(1, 100)', "SET openfactory.forgets_audit = 'on'; DELETE FROM audit_entry", "SET session_replication_role = replica; SET openfactory.forgets_audit = 'on'; DELETE FROM audit_entry"]) {
+      await expect(database.query(statement)).rejects.toMatchObject({ code: '42501' });
+    }
+    await expect(database.query("SET openfactory.forgets_audit = 'on'; UPDATE audit_entry SET action = 'x'")).rejects.toMatchObject({ code: '42501' });
+    expect(await actions()).toEqual(['of 31 days', 'of 29 days']);
+  });
+});
+
 describe('reading it', () => {
   const page = (input: Partial<AuditListInput>) => repository.page(Object.assign(new AuditListInput(), input));
 

@@ -3,9 +3,11 @@ import { DataSource } from 'typeorm';
 import type { AuditEntry, AuditFilterInput, AuditListInput, AuditPage } from './audit.dto.js';
 
 const pageSize = 1_000;
+/** In one transaction. */
+const mostForgotten = 10_000;
 const columnOf = { owner: 'owner_id', principal: 'principal_id', action: 'action', object: 'object', result: 'result', address: 'address' } as const;
 
-/** Reads the audit log; only AuditLog writes it. */
+/** Reads the audit log, and forgets what is old; only AuditLog writes it. */
 @Injectable()
 export class AuditRepository {
   constructor(private readonly database: DataSource) {}
@@ -30,6 +32,16 @@ export class AuditRepository {
       yield* entries;
       after = entries.length === pageSize ? entries.at(-1)?.id : undefined;
     }
+  }
+
+  /** Entries older than so many days, which are at least 30. @returns how many were forgotten */
+  async forgetOld(days: number): Promise<number> {
+    let sum = 0;
+    for (let forgotten = mostForgotten; forgotten === mostForgotten; sum += forgotten) {
+      const [row] = await this.database.query<{ forgotten: string }[]>('SELECT forget_audit_entries($1, $2) AS forgotten', [days, mostForgotten]);
+      forgotten = Number(row?.forgotten ?? 0);
+    }
+    return sum;
   }
 
   private async select({ sql, values }: Conditions, order: string): Promise<AuditEntry[]> {

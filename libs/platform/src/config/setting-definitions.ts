@@ -304,6 +304,18 @@ export const settingDefinitions = {
     shownDefault: '10',
     parse: integer(1, 10_000, 10),
   }),
+  buildRecordsMbPerCaller: define({
+    name: 'OPENFACTORY_BUILD_RECORDS_MB_PER_CALLER',
+    meaning: 'MiB of recipes and logs of one caller’s builds, ended ones too; beyond it new ones are refused until some are deleted.',
+    shownDefault: '512',
+    parse: integer(1, 1_000_000, 512),
+  }),
+  auditDays: define({
+    name: 'OPENFACTORY_AUDIT_DAYS',
+    meaning: 'Days that entries of the audit log are kept; at least 30.',
+    shownDefault: '400',
+    parse: integer(30, 36_500, 400),
+  }),
   artifactRetentionDays: define({
     name: 'OPENFACTORY_ARTIFACT_RETENTION_DAYS',
     meaning: 'Days after its end that the files of a build are kept; the record of the build stays.',

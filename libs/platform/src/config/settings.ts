@@ -42,6 +42,8 @@ export class Settings {
   readonly mcpMaxSessionsPerCaller: number;
   readonly mcpMaxSessionsPerOwner: number;
   readonly mcpMaxInFlight: number;
+  readonly buildRecordsMbPerCaller: number;
+  readonly auditDays: number;
   readonly debianMirror: string | undefined;
   readonly ubuntuMirror: string | undefined;
   readonly cacheMaxGb: number;
