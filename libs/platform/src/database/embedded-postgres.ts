@@ -193,7 +193,10 @@ export class EmbeddedPostgres {
     const began = performance.now();
     let last: unknown;
     while (!patience.signal.aborted) {
-      if (!this.server || this.server.exitCode !== null || this.server.signalCode !== null) throw this.cannotStart('ended at once');
+      if (!this.server || this.server.exitCode !== null || this.server.signalCode !== null) {
+        patience.stop();
+        throw this.cannotStart('ended at once');
+      }
       const client = new pg.Client({ connectionString: this.url('postgres'), connectionTimeoutMillis: 2_000 });
       try {
         await client.connect();
