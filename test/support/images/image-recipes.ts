@@ -31,8 +31,12 @@ export const imageRecipes = {
   sinkTrixie: {
     name: 'kitchen-sink-trixie',
     base_image: 'debian-trixie',
-    features: ['ssh'],
-    users: [{ username: 'ada', password: 'counts4the-engine', sudo: true }],
+    features: ['ssh', 'firewall'],
+    users: [
+      { username: 'ada', password: 'counts4the-engine', sudo: true },
+      { username: 'grace', ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEcuYRsjxY8y9MZpnvDYzSU7W4LwbRDdiy20E/ZryIha grace@example.org'], sudo: true },
+    ],
+    startup_scripts: [{ name: 'after the network', script: '#!/bin/sh\nsystemctl is-active network-online.target > /var/tmp/network-at-start\n' }],
     output: { compression: 'fast' },
   },
   /** Every field of a recipe that takes effect, with a value that is no default. */
