@@ -1,3 +1,5 @@
+import { serviceHosts, serviceSamples } from './service-samples.js';
+
 /**
  * The images that live tests ask, by name. Each costs a build and a boot where it is not kept already, some minutes: add to one what goes together
  * with what is in it, rather than making another. A test names what it needs of its recipe beside its questions.
@@ -32,6 +34,8 @@ export const imageRecipes = {
     name: 'kitchen-sink-trixie',
     base_image: 'debian-trixie',
     features: ['ssh', 'firewall'],
+    services: serviceSamples,
+    networking: { hosts: serviceHosts },
     users: [
       { username: 'ada', password: 'counts4the-engine', sudo: true },
       { username: 'grace', ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEcuYRsjxY8y9MZpnvDYzSU7W4LwbRDdiy20E/ZryIha grace@example.org'], sudo: true },
