@@ -1,3 +1,4 @@
+import { saidByFiles, saidGroups, saidUser } from './meaning-recipe.js';
 import { serviceHosts, serviceSamples } from './service-samples.js';
 
 /**
@@ -26,7 +27,10 @@ export const imageRecipes = {
       { name: 'secret', script: '#!/bin/sh\numask 077\nhead -c 18 /dev/urandom | base64 > /etc/app-secret\n' },
       { name: 'each start', run_once: false, script: '#!/bin/sh\numask 077\nhead -c 18 /dev/urandom | base64 > /etc/start-secret\n' },
     ],
-    users: [{ username: 'ada', password: 'counts4the-engine', sudo: true }],
+    users: [{ username: 'ada', password: 'counts4the-engine', sudo: true }, saidUser],
+    groups: saidGroups,
+    files: saidByFiles,
+    system: { locale: 'de_DE.utf8', timezone: 'US/Pacific' },
     output: { compression: 'fast' },
   },
   /** The same for what differs on Debian 13. */
@@ -39,8 +43,15 @@ export const imageRecipes = {
     users: [
       { username: 'ada', password: 'counts4the-engine', sudo: true },
       { username: 'grace', ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEcuYRsjxY8y9MZpnvDYzSU7W4LwbRDdiy20E/ZryIha grace@example.org'], sudo: true },
+      saidUser,
     ],
-    startup_scripts: [{ name: 'after the network', script: '#!/bin/sh\nsystemctl is-active network-online.target > /var/tmp/network-at-start\n' }],
+    groups: saidGroups,
+    files: saidByFiles,
+    system: { locale: 'de_DE.UTF-8', timezone: 'US/Pacific', keyboard: 'de(nodeadkeys)', kernel_args: ['memmap=64K$0x18690000'] },
+    startup_scripts: [
+      { name: 'after the network', script: '#!/bin/sh\nsystemctl is-active network-online.target > /var/tmp/network-at-start\n' },
+      { name: 'from windows', script: '#!/bin/bash\r\nset -e\r\necho hello > /var/lib/hello.txt\r\n', after: 'boot' },
+    ],
     output: { compression: 'fast' },
   },
   /** Every field of a recipe that takes effect, with a value that is no default. */
