@@ -5,18 +5,28 @@ import path from 'node:path';
 /**
  * Runs a program without a shell. A program that cannot be started has the code -1, so that callers have one way to fail.
  * `tied` ends it when this script is killed: what it left half done is redone by the next setup, which must not meet it still at work.
+ * `whole` ends with it what it has started: a child that stays behind would hold its output, and so this call, for ever.
  */
-export function run(program, args, { cwd, env = process.env, inherit = false, input = false, tied = false } = {}) {
+export function run(program, args, { cwd, env = process.env, inherit = false, input = false, tied = false, whole = false } = {}) {
   return new Promise((resolve) => {
     const stdio = inherit ? 'inherit' : [input ? 'inherit' : 'ignore', 'pipe', 'pipe'];
     const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', program, ...args] : [program, ...args];
-    const child = spawn(first, rest, { cwd, env, stdio, shell: false });
+    const child = spawn(first, rest, { cwd, env, stdio, shell: false, detached: whole });
     let output = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => (output += chunk));
     child.stderr?.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+    if (whole) child.on('exit', () => endGroup(child.pid));
     child.on('error', (error) => resolve({ code: -1, output: error.message }));
     child.on('close', (code) => resolve({ code: code ?? -1, output }));
   });
+}
+
+function endGroup(leader) {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
 }
 
 export function find(program, searchPath = process.env.PATH ?? '') {

@@ -241,3 +241,13 @@ describe('the totals of npm test', () => {
     expect(select(['--selectProjects', 'unit'])).toEqual({ checks: ['lint', 'types', 'deps'], jest: ['--selectProjects', 'unit'] });
   });
 });
+
+describe('programs of the set-up', () => {
+  it('end with what they leave behind, which would hold their output for ever', async () => {
+    const { run } = await script('setup/programs.mjs');
+    const { code, output } = await run('sh', ['-c', 'sleep 600 & echo $!; exit 3'], { whole: true });
+    expect(code).toBe(3);
+    // Gone, or dead and not yet fetched by its new parent.
+    expect(await readFile(`/proc/${Number(output)}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) [ZX]/);
+  });
+});

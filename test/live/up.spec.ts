@@ -45,6 +45,8 @@ describe('openfactory up', () => {
     for (const part of [`${url}/api/mcp/sse`, `${url}/api/mcp/messages`, `${url}/api/docs`, 'claude mcp add --transport sse openfactory', '"mcpServers"']) expect(factory!.output).toContain(part);
     const configuration = JSON.parse(/^ {2}\{[\s\S]*?^ {2}\}/m.exec(factory!.output)![0]);
     expect(configuration).toEqual({ mcpServers: { openfactory: { url: `${url}/api/mcp/sse` } } });
+    // The port that was bound, and not the 0 that was asked for.
+    expect(await (await fetch(`${url}/api/docs.json`)).json()).toMatchObject({ servers: [{ url }] });
     const client = await connect(url);
     expect((await client.listTools()).tools.length).toBeGreaterThan(0);
     await client.close();

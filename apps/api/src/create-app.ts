@@ -12,7 +12,7 @@ export async function createApp(options: AppOptions): Promise<NestExpressApplica
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), { bodyParser: false, logger: ['fatal', 'error', 'warn'], forceCloseConnections: true, abortOnError: false });
   setUpHttp(app, options.settings, [(request, response) => app.get(McpHttpEdge).handle(request, response)]);
   setUpServer(app);
-  serveApiDocs(app, options.settings.publicUrl);
+  serveApiDocs(app, options.settings);
   await app.init();
   // Only now: Nest's own start-up chatter is of no use to an operator.
   app.useLogger(app.get(Logger));

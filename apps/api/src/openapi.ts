@@ -1,6 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { namedSchemas, productVersion } from '#libs/platform';
+import { namedSchemas, productVersion, type Settings } from '#libs/platform';
 
 /** Paths come from the controllers, schemas from the DTOs' validation rules, so that neither is written twice. */
 export function openApiDocument(app: NestExpressApplication, publicUrl: string): OpenAPIObject {
@@ -14,6 +14,7 @@ export function openApiDocument(app: NestExpressApplication, publicUrl: string):
   return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, ...namedSchemas() } } };
 }
 
-export function serveApiDocs(app: NestExpressApplication, publicUrl: string): void {
-  SwaggerModule.setup('api/docs', app, () => openApiDocument(app, publicUrl), { jsonDocumentUrl: 'api/docs.json', yamlDocumentUrl: 'api/docs.yaml', customSiteTitle: 'OpenFactory API' });
+/** The document is made when it is first asked for: the port is known only once it is bound. */
+export function serveApiDocs(app: NestExpressApplication, settings: Settings): void {
+  SwaggerModule.setup('api/docs', app, () => openApiDocument(app, settings.publicUrl), { jsonDocumentUrl: 'api/docs.json', yamlDocumentUrl: 'api/docs.yaml', customSiteTitle: 'OpenFactory API' });
 }

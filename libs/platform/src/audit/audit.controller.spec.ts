@@ -1,10 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
+import type { FlowingAnswers } from '../http/flowing-answers.js';
 import { AuditController } from './audit.controller.js';
 import type { AuditLog } from './audit-log.js';
 import type { AuditRepository } from './audit.repository.js';
+
+const request = {} as Request;
+const admitted: unknown[] = [];
+const answers = { admit: (_request: unknown, response: unknown) => admitted.push(response) } as unknown as FlowingAnswers;
 
 /** A log without end, which knows how much of it was read. */
 function endlessLog() {
@@ -19,7 +24,7 @@ function endlessLog() {
       read.isLeft = true;
     }
   }
-  return { read, controller: new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog) };
+  return { read, controller: new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog, answers) };
 }
 
 /** Until nothing more is read for many turns. */
@@ -35,7 +40,9 @@ describe.each(['csv', 'jsonLines'] as const)('an export as %s', (format) => {
   it('is read no faster than its client reads, and no further than they stay', async () => {
     const { read, controller } = endlessLog();
     const response = Object.assign(new PassThrough(), { writeHead: () => undefined });
-    const exported = controller[format]({}, response as unknown as Response);
+    const exported = controller[format]({}, request, response as unknown as Response);
+    // An address has so many long answers at once, and this is one.
+    expect(admitted.at(-1)).toBe(response);
     const unread = await settled(read);
     expect(unread).toBeGreaterThan(10);
     response.read(100_000);
@@ -51,9 +58,9 @@ describe.each(['csv', 'jsonLines'] as const)('an export as %s', (format) => {
       yield { id: '1' };
       throw new Error('The database is gone.');
     }
-    const controller = new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog);
+    const controller = new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog, answers);
     const response = Object.assign(new PassThrough(), { writeHead: () => undefined });
-    await controller[format]({}, response as unknown as Response);
+    await controller[format]({}, request, response as unknown as Response);
     expect([response.destroyed, response.readableEnded]).toEqual([true, false]);
   });
 });

@@ -1,9 +1,10 @@
 import { Readable, type Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Controller, Get, Query, Res } from '@nestjs/common';
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { stringify } from 'csv-stringify';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
+import { FlowingAnswers } from '../http/flowing-answers.js';
 import { PeopleOnly } from '../http/route-access.js';
 import { parseInput } from '../validation/input.js';
 import { schemaOf } from '../validation/json-schema.js';
@@ -27,6 +28,7 @@ export class AuditController {
   constructor(
     private readonly entries: AuditRepository,
     private readonly audit: AuditLog,
+    private readonly answers: FlowingAnswers,
   ) {}
 
   @Get('audit')
@@ -44,8 +46,8 @@ export class AuditController {
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('text/csv')
   @ApiOkResponse({ description: 'CSV (RFC 4180).', content: { 'text/csv': { schema: { type: 'string' } } } })
-  async csv(@Query() query: unknown, @Res() response: Response): Promise<void> {
-    await this.export(query, response, { type: 'text/csv; charset=utf-8; header=present', name: 'audit.csv', format: stringify({ header: true, columns, escape_formulas: true, record_delimiter: 'windows' }) });
+  async csv(@Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.export({ query, request, response }, { type: 'text/csv; charset=utf-8; header=present', name: 'audit.csv', format: stringify({ header: true, columns, escape_formulas: true, record_delimiter: 'windows' }) });
   }
 
   @Get('audit.jsonl')
@@ -53,14 +55,15 @@ export class AuditController {
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('application/jsonl')
   @ApiOkResponse({ description: 'One AuditEntry a line.', content: { 'application/jsonl': { schema: { type: 'string' } } } })
-  async jsonLines(@Query() query: unknown, @Res() response: Response): Promise<void> {
-    await this.export(query, response, { type: 'application/jsonl; charset=utf-8', name: 'audit.jsonl', format: async function* (entries: AsyncIterable<AuditEntry>) {
+  async jsonLines(@Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.export({ query, request, response }, { type: 'application/jsonl; charset=utf-8', name: 'audit.jsonl', format: async function* (entries: AsyncIterable<AuditEntry>) {
       for await (const entry of entries) yield `${JSON.stringify(entry)}\n`;
     } });
   }
 
-  private async export(query: unknown, response: Response, { type, name, format }: { type: string; name: string; format: Duplex | ((entries: AsyncIterable<AuditEntry>) => AsyncIterable<string>) }): Promise<void> {
+  private async export({ query, request, response }: { query: unknown; request: Request; response: Response }, { type, name, format }: { type: string; name: string; format: Duplex | ((entries: AsyncIterable<AuditEntry>) => AsyncIterable<string>) }): Promise<void> {
     const filter = parseInput(AuditFilterInput, query);
+    this.answers.admit(request, response);
     await this.audit.flush();
     response.writeHead(200, { 'Content-Type': type, 'Content-Disposition': `attachment; filename="${name}"` });
     // Half an export must not look like a whole one: the connection is cut.

@@ -86,6 +86,11 @@ export class Settings {
     return `http://${host.includes(':') ? `[${host}]` : host}:${this.listeningPort ?? this.port}`;
   }
 
+  /** Address and port really listened on, as a URL writes them: "0.0.0.0:3000", "[::1]:3000". */
+  get listeningOn(): string {
+    return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.listeningPort ?? this.port}`;
+  }
+
   get usesEmbeddedDatabase(): boolean {
     return this.databaseUrl === undefined;
   }
