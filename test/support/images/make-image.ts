@@ -21,8 +21,9 @@ export interface AboutImage {
 const layout = 2;
 const madeAgain = ['builds', 'package-index', 'postgresql', 'run'];
 
-/** What of the built product takes part in making an image and the snapshot of its boot. */
-const parts = ['libs/builds/src/pipeline', 'libs/recipes/src', 'libs/hypervisor/src', 'libs/vms/src/host', 'libs/platform/src/process', 'migrations'];
+/** What of the product takes part in making an image and the snapshot of its boot: built, and as it is shipped (what is put into images, data). */
+const built = ['libs/builds/src/pipeline', 'libs/recipes/src', 'libs/hypervisor/src', 'libs/vms/src/host', 'libs/platform/src/process', 'migrations'].map((part) => `dist/${part}`);
+const shipped = ['libs/builds/initramfs', 'libs/builds/machine', 'libs/hypervisor/guest', 'libs/recipes/data'];
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory
 
@@ -32,8 +33,8 @@ type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-ex
  */
 export async function imageKey(recipe: object): Promise<string> {
   const hash = createHash('sha256').update(canonicalJson([layout, recipe, new Date().toISOString().slice(0, 10), await new QemuHypervisor().fingerprint(shape)]));
-  for (const part of parts) {
-    const dir = path.join(productRoot, 'dist', part);
+  for (const part of [...built, ...shipped]) {
+    const dir = path.join(productRoot, part);
     const names = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && !entry.name.endsWith('.map')).map(({ parentPath, name }) => path.join(parentPath, name));
     for (const name of names.sort()) hash.update(`${path.relative(dir, name)}\0`).update(await readFile(name));
   }
