@@ -149,7 +149,8 @@ describe('a request that is none', () => {
   it.each([`Bearer ${'a'.repeat(10_000)}`, 'Bearer', 'Bearer ', 'Basic YTpi', 'bearer null', 'Bearer a b', 'Bearer of_mcp_', "Bearer of_mcp_' OR 1=1 --", `Bearer ${'a.'.repeat(3_000)}`])('the credentials %# are refused, never taken for none', async (authorization) => {
     const answer = await send(`${app.url}/api/recipes`, { headers: { authorization } });
     expect(answer.json()).toMatchObject({ status: 401 });
-    expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="invalid_token"/);
+    // A key by another scheme is not looked at (misplaced-credentials.ts).
+    expect(answer.headers['www-authenticate']).toBe(`Bearer error="${authorization.startsWith('Basic') ? 'invalid_request' : 'invalid_token'}"`);
   });
 });
 

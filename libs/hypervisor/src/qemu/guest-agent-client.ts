@@ -101,8 +101,9 @@ export class GuestAgentClient {
     const isOurs = (value: unknown) => typeof value === 'number' && value >= (first ?? id) && value <= id;
     this.#inStep = false;
     const request = Buffer.concat([Buffer.of(mark), Buffer.from(`${JSON.stringify({ execute: 'guest-sync-delimited', arguments: { id } })}\n`)]);
-    await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && isOurs(message.return), signal);
-    this.#inStep = true;
+    const answer = await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && isOurs(message.return), signal);
+    // Behind an answer to an earlier one come those to the later ones, and before each what the agent says of the mark, which is no JSON.
+    this.#inStep = answer.return === id;
   }
 
   async #ask(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
