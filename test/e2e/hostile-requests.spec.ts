@@ -150,7 +150,7 @@ describe('a request that is none', () => {
     const answer = await send(`${app.url}/api/recipes`, { headers: { authorization } });
     expect(answer.json()).toMatchObject({ status: 401 });
     // A key by another scheme is not looked at (misplaced-credentials.ts).
-    expect(answer.headers['www-authenticate']).toBe(`Bearer error="${authorization.startsWith('Basic') ? 'invalid_request' : 'invalid_token'}"`);
+    expect(answer.headers['www-authenticate']).toMatch(authorization.startsWith('Basic') ? /^Bearer error="invalid_request"/ : /^Bearer error="invalid_token"/);
   });
 });
 

@@ -128,7 +128,7 @@ const restore = async (guest: Guest, run: Run, hostname: string) => {
   expect(await run('hostname')).toBe(hostname);
   expect(await run('cat', '/etc/hostname')).toBe(hostname);
   expect(await run('getent', 'hosts', hostname)).toMatch(new RegExp(`^127\\.0\\.1\\.1\\s+${hostname}$`));
-  expect(Object.keys(report.milliseconds)).toEqual(['random', 'machine_id', 'hostname', 'ssh_keys', 'services']);
+  expect(Object.keys(report.milliseconds)).toEqual(['random', 'machine_id', 'hostname', 'ssh_keys', 'secrets', 'services']);
   const keys = await run('sh', '-c', 'cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub');
   return { ...report, keys: keys.split('\n'), random: report.random.toString('hex') };
 };
