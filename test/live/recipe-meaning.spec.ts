@@ -52,10 +52,10 @@ describe.each(['sink', 'sinkTrixie'] as const)('what the recipe of %s says', (na
       ];
       expect(zones.filter((zone) => !known.zones.has(zone))).toEqual([]);
       expect(zones.length).toBeGreaterThan(300);
-      // Ids below 100 are fixed; others are given out as packages come.
-      const fixed = (entries: string[]) => entries.map((entry) => entry.split(':')).filter(([, id]) => Number(id) <= 100).map(([account, id]) => `${account} ${id}`);
-      expect(fixed(users)).toEqual([...known.users].filter(([, id]) => id <= 100).map(([account, id]) => `${account} ${id}`));
-      expect(fixed(groups)).toEqual([...known.groups].filter(([, id]) => id <= 100).map(([account, id]) => `${account} ${id}`));
+      // Ids below 100 are fixed (Debian Policy 9.2.2); others are given out as packages come.
+      const fixed = (entries: string[]) => entries.map((entry) => entry.split(':')).filter(([, id]) => Number(id) < 100).map(([account, id]) => `${account} ${id}`);
+      expect(fixed(users)).toEqual([...known.users].filter(([, id]) => id < 100).map(([account, id]) => `${account} ${id}`));
+      expect(fixed(groups)).toEqual([...known.groups].filter(([, id]) => id < 100).map(([account, id]) => `${account} ${id}`));
       const there = groups.map((entry) => entry.split(':')[0]);
       expect([...known.groups.keys()].filter((group) => !there.includes(group))).toEqual([]);
       expect(links).toEqual([...new Set(links)].filter((link) => link.split(' ')[1] === known.dirLinks.get(link.split(' ')[0] ?? '')));

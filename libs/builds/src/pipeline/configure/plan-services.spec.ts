@@ -128,6 +128,7 @@ describe('the configuration of', () => {
     expect(netdev(samples.vpn[1])).toContain('FirewallMark=51820\n');
     expect(textOf('vpn', samples.vpn[1], '/etc/systemd/network/20-wg0.network')).toContain('FirewallMark=51820\nInvertRule=yes\nTable=51820\n');
     expect(textOf('vpn', samples.vpn[0], '/etc/systemd/network/20-wg0.network')).not.toContain('RoutingPolicyRule');
+    expect(textOf('vpn', samples.vpn[1], '/etc/systemd/system/of-wireguard-key.service')).toMatch(/^After=.* of-machine\.service$/m);
     expect(textOf('vpn', samples.vpn[1], '/etc/systemd/system/of-wireguard-key.service')).toMatch(/ConditionPathExists=!\/etc\/wireguard\/other\.key[\s\S]*wg genkey > \/etc\/wireguard\/other\.key/);
   });
 

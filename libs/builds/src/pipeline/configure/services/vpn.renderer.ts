@@ -51,9 +51,10 @@ function renderKey(plan: ImagePlan, file: string): void {
   // networkd reads it as an account of its own.
   plan.run(['install', '-d', '-m', '0750', '-g', 'systemd-network', '/etc/wireguard']);
   const make = `umask 027; wg genkey > ${file} && chgrp systemd-network ${file} && wg pubkey < ${file} > ${file}.pub && { ! ip link show wg0 > /dev/null 2>&1 || wg set wg0 private-key ${file}; }`;
+  // After of-machine.service, which forgets a key that was another machine's: one that was made meanwhile would go as well.
   plan.file({
     path: `/etc/systemd/system/${keyUnit}`,
-    content: ['[Unit]', 'Description=Make the WireGuard key of this machine', `ConditionPathExists=!${file}`, 'DefaultDependencies=no', 'After=local-fs.target systemd-sysusers.service', 'Before=systemd-networkd.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', `ExecStart=/bin/sh -c '${make}'`, '', '[Install]', 'WantedBy=systemd-networkd.service', ''].join('\n'),
+    content: ['[Unit]', 'Description=Make the WireGuard key of this machine', `ConditionPathExists=!${file}`, 'DefaultDependencies=no', 'After=local-fs.target systemd-sysusers.service of-machine.service', 'Before=systemd-networkd.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', `ExecStart=/bin/sh -c '${make}'`, '', '[Install]', 'WantedBy=systemd-networkd.service', ''].join('\n'),
   });
   plan.enable(keyUnit);
   // One that a file of the recipe brought has no public half beside it.
