@@ -25,8 +25,10 @@ describe('what a machine makes of its own', () => {
     for (const dir of ['bin', 'etc', 'var/lib', 'run', 'usr/lib/openfactory/machine.d', 'usr/local/lib/openfactory']) await mkdir(at(dir), { recursive: true });
     const program = (await readFile(path.join(machineDir, 'own'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr\/lib|usr\/local\/lib)\//g, `${root}/$1/`);
     await writeFile(at('own'), program);
-    await writeFile(at('bin/systemctl'), `#!/bin/sh\necho "$@" >> ${at('asked')}\n`, { mode: 0o755 });
-    await work('secret', `echo made >> ${at('made')}; echo shop.service >> "$restart"`);
+    // As the real one: what is not installed is listed by nobody, and cannot be restarted.
+    const systemctl = `case "$1 $*" in list-units*shop.service*) echo "shop.service loaded active running Shop" ;; list-units*) ;; *absent*) exit 5 ;; *) echo "$@" >> ${at('asked')} ;; esac`;
+    await writeFile(at('bin/systemctl'), `#!/bin/sh\n${systemctl}\n`, { mode: 0o755 });
+    await work('secret', `echo made >> ${at('made')}; printf '%s\\n' absent.service shop.service >> "$restart"`);
     await become('one');
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
@@ -44,7 +46,7 @@ describe('what a machine makes of its own', () => {
     await become('two');
     expect(await own(when)).toMatchObject({ code: 0 });
     expect(await textOf('made')).toBe('made\nmade\n');
-    expect(await textOf('asked')).toBe(`try-restart shop.service\n${startup}\n`);
+    expect(await textOf('asked')).toBe(`restart shop.service\n${startup}\n`);
     expect(await textOf('var/lib/openfactory/machine')).toBe('two\n');
     expect(await textOf('run/openfactory/started')).toBe('two\n');
     expect(await textOf('var/lib/openfactory/startup-0.done')).toBeUndefined();
