@@ -21,7 +21,7 @@ const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', g
 
 export default {
   // These machines are slow and noisy; a hang still ends.
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   projects: [
     tier('unit', ['<rootDir>/{apps,libs,migrations}/**/*.spec.ts', '!**/*.medium.spec.ts']),
     tier('arch', ['<rootDir>/test/arch/**/*.spec.ts']),
