@@ -14,8 +14,6 @@ import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
 import { sendProblem, toAppError } from './problem.js';
 
-
-
 export type RawHandler = (request: Request, response: Response) => boolean | Promise<boolean>;
 
 /**

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import type { RecipeFeaturePort } from '../catalogue/catalogue.dto.js';
 import { isObject } from '../normalise/json-values.js';
 import type { Resolution } from '../validation/resolution.js';
@@ -8,7 +9,7 @@ export type ListeningPort = Pick<RecipeFeaturePort, 'protocol' | 'port'>;
 
 const tcp = (port: unknown): ListeningPort => ({ protocol: 'tcp', port: Number(port) });
 const udp = (port: unknown): ListeningPort => ({ protocol: 'udp', port: Number(port) });
-const isLoopback = (address: string) => address === 'localhost' || address === '::1' || address.startsWith('127.');
+export const isLoopback = (address: string): boolean => address === 'localhost' || (ipaddr.isValid(address) && ipaddr.parse(address).range() === 'loopback');
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const beyondThisHost = (addresses: unknown): boolean => list(addresses).some((address) => typeof address === 'string' && !isLoopback(address));
 

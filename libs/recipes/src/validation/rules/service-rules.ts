@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { nearestName } from '#libs/platform';
+import { isLoopback } from '../../services/service-ports.js';
 import { objects, part, text, texts, whole, type Draft } from '../draft.js';
 import type { Findings } from '../findings.js';
 import type { ResolvedService } from '../resolution.js';
@@ -89,8 +90,6 @@ function redisRules(config: Record<string, unknown>, path: string, findings: Fin
   const outside = texts(config, 'bind', path).find(({ value }) => !isLoopback(value));
   if (outside && text(config, 'password_sha256') === undefined) findings.warn(outside.path, 'redis_protected', `Redis listens on ${outside.value} and, without password_sha256, refuses everybody but this host.`);
 }
-
-const isLoopback = (address: string) => ipaddr.isValid(address) && ipaddr.parse(address).range() === 'loopback';
 
 /** Rules of both are joined; of two answers to all other traffic one would be lost. */
 function firewallRules(draft: Draft, path: string, findings: Findings): void {
