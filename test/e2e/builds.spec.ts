@@ -285,6 +285,8 @@ describe('what may be built', () => {
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(new Set(answers.map((answer) => answer.json().build_id)).size).toBe(1);
     expect(answers[0]!.headers.location).toBe(`${app.url}/api/builds/${answers[0]!.json().build_id}`);
+    // None in the body is none that would win over the header's.
+    expect((await postJson(`${app.url}/api/builds`, { recipe: recipe('once'), idempotency_key: null }, { headers })).json()).toMatchObject({ build_id: answers[0]!.json().build_id });
     // The text of a recipe and the recipe are the same input.
     expect((await postJson(`${app.url}/api/builds`, { recipe: JSON.stringify(recipe('once')) }, { headers })).status).toBe(202);
     expect((await postJson(`${app.url}/api/builds`, { recipe: recipe('twice') }, { headers })).json()).toMatchObject({ status: 409, reason: 'idempotency_key_reused' });

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
+import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
 import { buildStatuses } from './build.js';
@@ -38,7 +38,7 @@ export class BuildsController {
   @ApiBody(schema('CreateBuildInput'))
   @ApiAcceptedResponse(schema('CreatedBuild'))
   async create(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedBuild> {
-    return this.located(response, await this.builds.create(caller, parseInput(CreateBuildInput, { ...given(key), ...asObject(body) }), clientSignal(response)));
+    return this.located(response, await this.builds.create(caller, parseInput(CreateBuildInput, withIdempotencyKey(body, key)), clientSignal(response)));
   }
 
   @Get(':id')
@@ -74,7 +74,7 @@ export class BuildsController {
   @ApiHeader({ ...keyHeader, description: 'The same key returns the first new build instead of making another.' })
   @ApiAcceptedResponse(schema('CreatedBuild'))
   async retry(@CurrentCaller() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedBuild> {
-    return this.located(response, await this.builds.retry(caller, parseInput(RetryBuildInput, { ...given(key), build_id: id })));
+    return this.located(response, await this.builds.retry(caller, parseInput(RetryBuildInput, withIdempotencyKey({ build_id: id }, key))));
   }
 
   @ReadOnlyRoute()
@@ -110,7 +110,3 @@ export class BuildsController {
     return build;
   }
 }
-
-const given = (key: string | undefined) => (key === undefined ? {} : { idempotency_key: key });
-/** What is no object becomes a field that no input has, so that the refusal is that of any wrong input. */
-const asObject = (body: unknown): object => (typeof body === 'object' && body !== null && !Array.isArray(body) ? body : { body });

@@ -45,6 +45,7 @@ export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
 export { BodyReader, bodyTooLarge } from './http/body-reader.js';
 export { requireJson } from './http/unread-body.js';
+export { withIdempotencyKey } from './http/with-idempotency-key.js';
 export { RequestGuard } from './http/request-guard.js';
 export { sendWebAsset, sendWebPage } from './http/web-pages.js';
 export { requestIdOf } from './http/request-id.js';

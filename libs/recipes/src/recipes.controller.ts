@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, type Caller } from '#libs/platform';
+import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
 import { CatalogueService } from './catalogue/catalogue.service.js';
 import { RecipeService } from './recipe.service.js';
 import { CreateRecipeInput, ListRecipesInput, ValidateRecipeInput, type BaseImageSummaryList, type CreatedRecipe, type RecipeCategoryList, type RecipeDetails, type RecipeFeatureList, type RecipeList, type RecipeServiceList, type RecipeValidationOutput } from './recipes.dto.js';
@@ -88,7 +88,7 @@ export class RecipesController {
   @ApiBody({ schema: { $ref: '#/components/schemas/CreateRecipeInput' } })
   @ApiCreatedResponse(schema('CreatedRecipe'))
   async createFromTemplate(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedRecipe> {
-    return await this.recipes.createFromTemplate(caller, parseInput(CreateRecipeInput, withKey(body, key)), clientSignal(response));
+    return await this.recipes.createFromTemplate(caller, parseInput(CreateRecipeInput, withIdempotencyKey(body, key)), clientSignal(response));
   }
 
   @Delete(':id')
@@ -99,9 +99,4 @@ export class RecipesController {
   async delete(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
     await this.recipes.delete(caller, id);
   }
-}
-
-/** The body's own key wins: it is part of what the caller wrote on purpose. */
-function withKey(body: unknown, key: string | undefined): unknown {
-  return key === undefined || typeof body !== 'object' || body === null ? body : { idempotency_key: key, ...body };
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { CurrentCaller, parseInput, Settings, Toolset, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
 import { VmQueryService } from './vm-query.service.js';
 import { VmScreenService } from './vm-screen.service.js';
 import { VmService } from './vm.service.js';
@@ -35,7 +35,7 @@ export class VmsController {
   @ApiBody(schema('CreateVmInput'))
   @ApiAcceptedResponse(schema('VmDetails'))
   async create(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<VmDetails> {
-    const name = await this.vms.create(caller, parseInput(CreateVmInput, { ...(key !== undefined && { idempotency_key: key }), ...asObject(body) }));
+    const name = await this.vms.create(caller, parseInput(CreateVmInput, withIdempotencyKey(body, key)));
     response.setHeader('Location', `${this.settings.publicUrl}/api/vms/${name}`);
     return await this.query.get(caller, name);
   }
