@@ -22,6 +22,7 @@ const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', g
 export default {
   // These machines are slow and noisy; a hang still ends.
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   projects: [
     tier('unit', ['<rootDir>/{apps,libs,migrations}/**/*.spec.ts', '!**/*.medium.spec.ts']),
     tier('arch', ['<rootDir>/test/arch/**/*.spec.ts']),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { closed, closed6, connectScript, datagramScript, echoScript, expectNoSlirp, open, port, type Ran } from './egress-probes.js';
+import { attemptsScript, closed, closed6, connectScript, datagramScript, echoScript, expectNoSlirp, open, port, type Ran } from './egress-probes.js';
 import { EgressWorld } from './egress-world.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -23,15 +23,27 @@ export function egressGuestTests(image: () => string): void {
       const script = `ip link set ${card} up; ip address replace 10.0.2.15/24 dev ${card}; ip route replace default via 10.0.2.2; rm -f /etc/resolv.conf; echo nameserver 10.0.2.3 > /etc/resolv.conf; ip -6 address add fec0::15/64 dev ${card}; ip -6 route add default via fec0::2`;
       await run(guest, '/bin/bash', '-c', script);
     };
+    /** All at once, by one program: to start one takes an emulated guest longer than to be refused. @returns what each attempt printed */
+    const attempt = async (guest: number, attempts: { name: string; script: string; args: (string | number)[] }[]) => {
+      const { stdout } = await perl(guest, attemptsScript, ...attempts.map(({ name, script, args }) => [name, script, ...args].join('\x1f')));
+      return stdout.trimEnd().split('\n').map((line) => line.split('\t'));
+    };
     const triesEverything = async (guest: number) => {
-      expect((await perl(guest, connectScript, open, port)).stdout).toBe('internet');
-      expect((await perl(guest, datagramScript, open, port, 1_000, 10)).stdout).toBe('internet 1000');
+      const elsewhere = [...closed.filter((one) => !['127.0.0.1', '127.0.0.53', '0.0.0.0', '10.0.2.15'].includes(one)), ...closed6.filter((one) => one !== '::1')];
+      const attempts = [
+        { name: 'connection', script: connectScript, args: [open, port] },
+        { name: 'datagram', script: datagramScript, args: [open, port, 1_000, 30] },
+        ...elsewhere.map((address) => ({ name: `connection to ${address}`, script: connectScript, args: [address, port] })),
+        ...elsewhere.filter((address) => !address.includes(':')).flatMap((address) => [
+          { name: `datagram to ${address}`, script: datagramScript, args: [address, port, 3_000, 5] },
+          { name: `echo to ${address}`, script: echoScript, args: [address] },
+        ]),
+      ];
+      const [connection, datagram, ...others] = await attempt(guest, attempts);
+      expect([connection, datagram]).toEqual([['connection', 'internet'], ['datagram', 'internet 1000']]);
+      expect(others.map(([name]) => name)).toEqual(attempts.slice(2).map(({ name }) => name));
+      expect(others.filter(([, printed]) => /^(host|internet)|died/.test(printed ?? ''))).toEqual([]);
       expect((await run(guest, '/usr/bin/getent', 'ahostsv4', 'example.org')).stdout).toMatch(new RegExp(`^${open}`));
-      for (const address of [...closed.filter((one) => !['127.0.0.1', '127.0.0.53', '0.0.0.0', '10.0.2.15'].includes(one)), ...closed6.filter((one) => one !== '::1')]) {
-        expect([address, (await perl(guest, connectScript, address, port)).stdout]).toEqual([address, expect.not.stringMatching(/^(host|internet)/)]);
-        if (!address.includes(':')) expect([address, (await perl(guest, datagramScript, address, port, 3_000, 1)).stdout]).toEqual([address, expect.not.stringMatching(/^(host|internet)/)]);
-        if (!address.includes(':')) await perl(guest, echoScript, address);
-      }
       expect((await world.call<{ closed: string[] }>('witness')).closed).toEqual([]);
     };
 

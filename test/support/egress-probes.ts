@@ -20,6 +20,9 @@ export const datagramScript = 'use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); se
 export const echoScript = 'use Socket; socket(S, PF_INET, SOCK_RAW, 1) or die "no raw socket: $!"; send(S, pack("C2n3a8", 8, 0, 0xe0e2, 0x1234, 1, chr(0) x 8), 0, sockaddr_in(0, inet_aton($ARGV[0]))) // (print("no: $!"), exit 1); print "sent"';
 export const fragmentScript = 'use Socket; socket(S, PF_INET, SOCK_RAW, 255) or die "no raw socket: $!"; my $d = inet_aton($ARGV[0]); for my $f ([0x2000, pack("n4", 9, $ARGV[1], 24, 0) . "x" x 8], [2, "y" x 8]) { send(S, pack("C2n3C2na4a4", 0x45, 0, 20 + length($f->[1]), 7, $f->[0], 64, 17, 0, inet_aton("10.0.2.100"), $d) . $f->[1], 0, sockaddr_in(0, $d)) } print "sent"';
 
+/** Each argument is a name, a script from above and its arguments, apart by \x1f; prints a line of each: name, tab, what it printed. */
+export const attemptsScript = 'use IO::Socket::IP; my @all; for (@ARGV) { my ($name, $script, @words) = split /\\x1f/; pipe(my $from, my $to) or die $!; my $pid = fork // die $!; if (!$pid) { open(STDOUT, ">&", $to) or die $!; @ARGV = @words; eval "no strict; $script"; print "died: $@" if $@; exit } close $to; push @all, [$name, $from] } for (@all) { my ($name, $from) = @$_; my $said = join " ", <$from>; $said =~ s/\\s+/ /g; print "$name\\t$said\\n" }';
+
 export async function expectNoSlirp(world: EgressWorld): Promise<void> {
   for (let tries = 0; (await world.slirps()).length && tries < 100; tries++) await sleep(100);
   expect(await world.slirps()).toEqual([]);
