@@ -2,7 +2,7 @@ import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionRegistry } from '#libs/mcp';
 import { startTestApp, type TestApp } from '../support/app.js';
-import { postJson } from '../support/raw-client.js';
+import { postJson, send } from '../support/raw-client.js';
 
 const perMinute = 30;
 let app: TestApp;
@@ -56,6 +56,27 @@ describe('headers alone decide', () => {
     for (const route of ['/api/recipes/validate', '/api/mcp']) {
       const answer = await halfSent(route, { from, promised: 60_000 });
       expect({ route, status: answer.status, reason: reasonOf(answer) }).toEqual({ route, status: 429, reason: 'rate_limited' });
+    }
+  });
+});
+
+describe('bytes that are no UTF-8', () => {
+  const recipe = (name: string) => JSON.stringify({ recipe: { name: 'x', base_image: 'debian-trixie', description: name } });
+  /** Without a session it is refused, once it was read. */
+  const ping = (note: string) => JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping', params: { note } });
+  const bytes = (body: string, encoding: BufferEncoding, type = 'application/json') => ({ method: 'POST', from: '127.0.0.14', body: Buffer.from(body, encoding), headers: { 'content-type': type, accept: 'application/json, text/event-stream' } });
+
+  it('are refused over REST and MCP, never put into another text', async () => {
+    const rest = await send(`${app.url}/api/recipes/validate`, bytes(recipe('ü'), 'latin1'));
+    expect({ status: rest.status, ...rest.json() }).toMatchObject({ status: 400, reason: 'malformed_json', detail: expect.stringContaining('UTF-8') });
+    const mcp = await send(`${app.url}/api/mcp`, bytes(ping('ü'), 'latin1'));
+    expect({ status: mcp.status, ...mcp.json() }).toMatchObject({ status: 400, id: null, error: { code: -32700, message: expect.stringContaining('UTF-8') } });
+  });
+
+  it('or that say so themselves are another type; a byte-order mark is left out', async () => {
+    for (const [route, body, read] of [['/api/recipes/validate', recipe('u'), '"valid":true'], ['/api/mcp', ping('u'), '-32600']] as const) {
+      expect(await send(`${app.url}${route}`, bytes(body, 'latin1', 'application/json; charset=iso-8859-1'))).toMatchObject({ status: 415 });
+      expect((await send(`${app.url}${route}`, bytes(`\uFEFF${body}`, 'utf8', 'application/json; charset=UTF-8'))).body).toContain(read);
     }
   });
 });

@@ -62,8 +62,7 @@ export const isResponse = (message: RpcMessage): message is RpcResponse => !('me
 export function readMessage(text: string): RpcMessage {
   let value: unknown;
   try {
-    // Some senders begin with a byte order mark, which is no JSON (RFC 8259, 8.1).
-    value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+    value = JSON.parse(text);
   } catch {
     throw new RpcError(RpcCode.parseError, 'Parse error: the body is not valid JSON');
   }

@@ -161,7 +161,9 @@ export class McpHttpEdge {
     requireJson(request);
     // Of who calls too often only what is short is read, to answer it by its id.
     if (refusal && !(Number(request.headers['content-length']) <= maxRefusedBytes)) throw refusal;
-    const text = await this.bodies.read(request, caller.address, limitBytes);
+    const text = await this.bodies.read(request, caller.address, limitBytes).catch((error: unknown) => {
+      throw error instanceof AppError && error.reason === 'malformed_json' ? new RpcError(RpcCode.parseError, `Parse error: ${error.message}`) : error;
+    });
     const message = readMessage(text);
     if (isRequest(message) && message.method === 'initialize' && text.length > maxInitializeBytes) throw bodyTooLarge(maxInitializeBytes);
     return message;

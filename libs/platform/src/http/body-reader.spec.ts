@@ -25,6 +25,18 @@ describe('BodyReader', () => {
     expect(await reading).toEqual({ a: 'ü' });
   });
 
+  it('leaves a byte-order mark out, and takes no bytes that are not UTF-8, for what they meant would be lost', async () => {
+    const sent = (bytes: Buffer) => {
+      const { request, body } = sending();
+      body.end(bytes);
+      return new BodyReader().readJson(request, address, 100);
+    };
+    expect(await sent(Buffer.from('\uFEFF{"a":"ü"}'))).toEqual({ a: 'ü' });
+    expect(await reasonOf(sent(Buffer.from('{"a":"ü"}', 'latin1')))).toBe('malformed_json');
+    expect(await reasonOf(sent(Buffer.from('\uFEFF{"a":1}', 'utf16le')))).toBe('malformed_json');
+    expect(await reasonOf(sent(Buffer.from('{"a":"cut \xc3', 'latin1')))).toBe('malformed_json');
+  });
+
   it('looks at nothing of what says that it is too much, and stops at what turns out to be', async () => {
     const { request, body } = sending({ 'content-length': '101' });
     expect(await reasonOf(new BodyReader().read(request, address, 100))).toBe('body_too_large');

@@ -18,15 +18,15 @@ export class BodyReader {
   readonly #budget = new BodyBudget();
 
   /**
-   * A whole body as UTF-8. Nothing of it is looked at where its length alone is too much.
-   * @throws AppError `body_too_large`, `body_too_slow`, `body_incomplete` if the client went away, `too_many_bodies`
+   * A whole body as UTF-8, without a byte-order mark. Nothing of it is looked at where its length alone is too much.
+   * @throws AppError `body_too_large`, `body_too_slow`, `body_incomplete` if the client went away, `too_many_bodies`, `malformed_json` if it is not UTF-8
    */
   async read(request: IncomingMessage, address: string, limitBytes: number): Promise<string> {
     const declared = declaredBytes(request) ?? limitBytes;
     if (declared > limitBytes) throw bodyTooLarge(limitBytes);
     const giveBack = this.#budget.take(address, declared);
     try {
-      return await readAll(request, limitBytes);
+      return decode(await readAll(request, limitBytes));
     } finally {
       giveBack();
     }
@@ -39,16 +39,27 @@ export class BodyReader {
     try {
       return JSON.parse(text) as unknown;
     } catch {
-      throw new AppError({ kind: 'invalid', reason: 'malformed_json', message: 'The body is not valid JSON.', hint: 'Check it with a JSON parser.' });
+      throw malformed('The body is not valid JSON.', 'Check it with a JSON parser.');
     }
   }
 }
+
+/** Bytes that are no text would become U+FFFD, and what they meant would be lost without a word. */
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed('The body is not valid UTF-8, which JSON is written in.', 'Send it encoded as UTF-8.');
+  }
+}
+
+const malformed = (message: string, hint: string) => new AppError({ kind: 'invalid', reason: 'malformed_json', message, hint });
 
 export function bodyTooLarge(limitBytes: number): AppError {
   return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
 }
 
-function readAll(request: IncomingMessage, limitBytes: number): Promise<string> {
+function readAll(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -64,7 +75,7 @@ function readAll(request: IncomingMessage, limitBytes: number): Promise<string> 
       if (bytes > limitBytes) settle(() => reject(bodyTooLarge(limitBytes)));
       else chunks.push(chunk);
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat(chunks).toString('utf8')));
+    const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
     const onAborted = () => settle(() => reject(new AppError({ kind: 'invalid', reason: 'body_incomplete', message: 'The connection closed before the body was complete.' })));
     request.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onAborted);
   });

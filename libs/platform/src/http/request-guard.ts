@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError, clip } from '../errors/app-error.js';
+import { AppError, clip, invalid } from '../errors/app-error.js';
 import type { Settings } from '../config/settings.js';
 
 /** Headers that web pages of an allowed origin may send and read (the MCP ones: Streamable HTTP, 2025-11-25 and 2026-07-28). */
@@ -25,9 +25,10 @@ export class RequestGuard {
     this.settings = settings;
   }
 
-  /** @throws AppError `host_not_allowed`, `origin_not_allowed` or `foreign_page`, all 403 */
+  /** @throws AppError `host_not_allowed`, `origin_not_allowed` or `foreign_page`, all 403; `host_twice`, `invalid_url` */
   check(request: IncomingMessage): void {
-    const { host, origin } = request.headers;
+    const host = hostOf(request);
+    const { origin } = request.headers;
     if (!host || !this.isAllowedHost(host)) {
       throw new AppError({
         kind: 'forbidden',
@@ -96,4 +97,17 @@ export class RequestGuard {
     const local = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${protocol}//${name}${port && `:${port}`}`);
     return new Set([origin, ...local, ...allowedOrigins].map((name) => name.toLowerCase()));
   }
+}
+
+/** The host that a request is for. An address that is said whole is the host's word, and becomes the path that everybody else looks at (RFC 9112, 3.2). */
+function hostOf(request: IncomingMessage): string | undefined {
+  const { url = '', rawHeaders, headers } = request;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts++;
+  if (hosts > 1) throw invalid('host_twice', 'The request has more than one Host header.', 'Send one.');
+  if (url.startsWith('/') || url === '*') return headers.host;
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) throw invalid('invalid_url', `"${clip(url)}" is no address of a request.`, 'Send a path that begins with a slash.');
+  const { host, pathname, search } = new URL(url);
+  request.url = `${pathname}${search}`;
+  return host;
 }

@@ -1,17 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError } from '../errors/app-error.js';
+import { AppError, clip } from '../errors/app-error.js';
 
-/** @throws AppError `unsupported_media_type` unless the body is uncompressed JSON */
+const charsetOf = (type: string) => /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1];
+
+/** @throws AppError `unsupported_media_type` unless the body is uncompressed JSON, in UTF-8 by what it says itself */
 export function requireJson(request: IncomingMessage): void {
   const type = request.headers['content-type'] ?? '';
   const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (/^application\/json\s*(;|$)/i.test(type) && encoding === 'identity') return;
-  throw new AppError({
-    kind: 'unsupported_media_type',
-    reason: 'unsupported_media_type',
-    message: encoding === 'identity' ? 'The body must be JSON.' : 'The body must not be compressed.',
-    hint: 'Send it uncompressed with "Content-Type: application/json".',
-  });
+  const charset = charsetOf(type) ?? 'utf-8';
+  const message =
+    (encoding !== 'identity' && 'The body must not be compressed.') ||
+    (!/^application\/json\s*(;|$)/i.test(type) && 'The body must be JSON.') ||
+    (!/^(utf-?8|us-ascii)$/i.test(charset) && `The body must be UTF-8, not ${clip(charset)}.`);
+  if (message) throw new AppError({ kind: 'unsupported_media_type', reason: 'unsupported_media_type', message, hint: 'Send it uncompressed, as UTF-8, with "Content-Type: application/json".' });
 }
 
 const drainBytes = 8 * 1024 * 1024;

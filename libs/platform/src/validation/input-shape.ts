@@ -105,9 +105,11 @@ export function cutList(schema: JsonSchema | undefined, value: unknown): unknown
   return Array.isArray(value) && typeof most === 'number' && value.length > most ? value.slice(0, most + 1) : value;
 }
 
+/** `@Type(() => Number)` only says how text is read; a class with rules of its own is an object. */
 function nestedClass(dto: DtoClass, key: string): DtoClass | undefined {
   const type = (defaultMetadataStorage as unknown as { findTypeMetadata: (target: DtoClass, key: string) => { typeFunction?: () => DtoClass } | undefined }).findTypeMetadata(dto, key);
-  return type?.typeFunction?.();
+  const made = type?.typeFunction?.();
+  return made && fieldNames(made).length ? made : undefined;
 }
 
 const namesOf = new WeakMap<DtoClass, string[]>();

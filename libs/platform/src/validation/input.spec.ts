@@ -18,6 +18,9 @@ class SpecPlan {
   @Doc('Anything.') @IsOptional() @IsObject() options?: object;
 }
 class SpecNothing {}
+class SpecQuery {
+  @Doc('How many at most.') @IsOptional() @Type(() => Number) @IsInt() limit?: number;
+}
 
 const paths = (value: unknown) => checkInput(SpecPlan, value).violations.map(({ path, code }) => `${path} ${code}`);
 
@@ -42,6 +45,13 @@ describe('checkInput', () => {
     ['half of a surrogate pair', { name: 'a', options: { text: ['\ud800'] } }, '/options/text/0 unstorable'],
     ['NUL in a name', { name: 'a', options: { 'a\0': 1 } }, '/options unstorable'],
   ])('refuses what the database cannot keep: %s', (_what, value, violation) => expect(paths(value)).toEqual([violation]));
+
+  it('says what is wanted where a number came twice, or as something else', () => {
+    for (const limit of [['1', '2'], [], { a: 1 }, 'many']) {
+      expect(checkInput(SpecQuery, { limit }).violations).toEqual([{ path: '/limit', code: 'isInt', message: 'must be an integer number' }]);
+    }
+    expect(parseInput(SpecQuery, { limit: '7' })).toEqual({ limit: 7 });
+  });
 
   it('takes characters beyond the first plane', () => expect(paths({ name: 'a', options: { text: '😀' } })).toEqual([]));
 
