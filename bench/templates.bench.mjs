@@ -1,14 +1,18 @@
 // Builds every template on every base and boots the image, as a build does: `npm run bench -- templates`. Hours on a small machine, so what
-// succeeded is kept in `--dir` (/var/tmp/openfactory-templates) and a run that was stopped goes on. `-- NAME …` takes some templates only,
-// `--base ID` one base, `--again` forgets what is kept.
-import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+// was found is kept in `--dir` (/var/tmp/openfactory-templates) and a run that was stopped goes on: first with what was never run, then with
+// what failed. `-- NAME …` takes some templates only, `--base ID` one base, `--own-base` each template's own, `--minutes N` begins nothing
+// more after that time, `--summary` only prints what is kept, `--again` forgets it.
+import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadCatalogue } from '../dist/libs/recipes/src/catalogue/catalogue-loader.js';
+import { Results } from './templates/results.mjs';
 import { Factory } from './vm/factory.mjs';
 
-const { values: options, positionals: names } = parseArgs({ allowPositionals: true, options: { dir: { type: 'string', default: '/var/tmp/openfactory-templates' }, base: { type: 'string' }, again: { type: 'boolean', default: false } } });
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { dir: { type: 'string', default: '/var/tmp/openfactory-templates' }, base: { type: 'string' }, 'own-base': { type: 'boolean' }, minutes: { type: 'string' }, summary: { type: 'boolean' }, again: { type: 'boolean' } },
+});
 const catalogue = loadCatalogue();
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
@@ -18,33 +22,11 @@ function chosen() {
   for (const name of names) if (!catalogue.findTemplate(name)) throw new Error(`There is no template ${name}.`);
   const bases = catalogue.availableBases.filter(({ id }) => !options.base || id === options.base);
   if (!bases.length) throw new Error(`${options.base} cannot be built.`);
-  const templates = catalogue.templates.filter(({ id }) => !names.length || names.includes(id));
-  return templates.flatMap(({ id, recipe }) => bases.map((base) => ({ key: `${id} on ${base.id}`, recipe: { ...recipe, base_image: base.id } })));
+  const templates = names.length ? names.map((name) => catalogue.findTemplate(name)) : catalogue.templates;
+  return templates.flatMap(({ id, recipe }) =>
+    bases.filter((base) => !options['own-base'] || base.id === recipe.base_image).map((base) => ({ key: `${id} on ${base.id}`, recipe: { ...recipe, base_image: base.id } })),
+  );
 }
-
-class Results {
-  #file = path.join(options.dir, 'results.json');
-  #all = {};
-
-  async load() {
-    if (!options.again) this.#all = JSON.parse(await readFile(this.#file, 'utf8').catch(() => '{}'));
-  }
-
-  /** What was found of this very recipe before; failures are tried again. */
-  passed({ key, recipe }) {
-    const known = this.#all[key];
-    return known?.status === 'completed' && known.recipe === hashOf(recipe) ? known : undefined;
-  }
-
-  async keep({ key, recipe }, result) {
-    this.#all[key] = { recipe: hashOf(recipe), ...result };
-    await writeFile(`${this.#file}.new`, `${JSON.stringify(this.#all, null, 2)}\n`);
-    await rename(`${this.#file}.new`, this.#file);
-    return this.#all[key];
-  }
-}
-
-const hashOf = (recipe) => createHash('sha256').update(JSON.stringify(recipe)).digest('hex');
 
 async function buildAndBoot(factory, recipe) {
   const began = performance.now();
@@ -64,33 +46,32 @@ async function buildAndBoot(factory, recipe) {
 
 const secondsSince = (began) => Math.round((performance.now() - began) / 1000);
 
-async function run() {
-  await mkdir(path.join(options.dir, 'factory'), { recursive: true });
-  for (const dir of [options.dir, path.join(options.dir, 'factory')]) await chmod(dir, 0o755);
-  const work = chosen();
-  const results = new Results();
-  await results.load();
-  const table = {};
+async function goOn(work, results) {
+  const minutes = Number(options.minutes ?? Infinity);
+  if (!(minutes > 0)) throw new Error(`--minutes ${options.minutes} is no time.`);
+  const until = performance.now() + minutes * 60_000;
   const factory = new Factory(path.join(options.dir, 'factory'));
   await factory.start();
   try {
     for (const [at, one] of work.entries()) {
-      const known = results.passed(one);
-      const result = known ?? (await results.keep(one, await buildAndBoot(factory, one.recipe)));
-      console.log(`${at + 1}/${work.length} ${one.key}: ${result.status}${known ? ' (before)' : ` in ${result.seconds} s`}${result.error ? `\n  ${result.error}` : ''}`);
-      const { status, seconds, bootSeconds, imageMiB } = result;
-      table[one.key] = { status, seconds, 'boot s': bootSeconds, 'image MiB': imageMiB };
+      if (performance.now() > until) return;
+      const result = await results.keep(one, await buildAndBoot(factory, one.recipe));
+      console.log(`${at + 1}/${work.length} ${one.key}: ${result.status} in ${result.seconds} s${result.error ? `\n  ${result.error}` : ''}`);
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     console.error('Stopped; the same command goes on from here.');
   } finally {
     await factory.stop();
-    console.table(table);
   }
-  const failed = Object.values(table).filter(({ status }) => status !== 'completed').length;
-  console.log(`${Object.keys(table).length - failed} of ${work.length} built and booted${failed ? `, ${failed} FAILED` : ''}. Kept: ${options.dir}`);
-  if (failed || stop.signal.aborted) process.exitCode = 1;
 }
 
-await run();
+await mkdir(path.join(options.dir, 'factory'), { recursive: true });
+for (const dir of [options.dir, path.join(options.dir, 'factory')]) await chmod(dir, 0o755);
+const results = new Results(path.join(options.dir, 'results.json'));
+if (!options.again) await results.load();
+const work = chosen();
+const open = work.filter((one) => !results.passed(one)).sort((a, b) => Number(!!results.find(a)) - Number(!!results.find(b)));
+if (open.length && !options.summary) await goOn(open, results);
+if (results.print(work) < work.length) process.exitCode = 1;
+console.log(`Kept: ${options.dir}`);

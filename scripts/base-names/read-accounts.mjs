@@ -1,4 +1,4 @@
-// Which users and groups packages make: they are installed one after the other, and the programs that make accounts write down for whom they
+// Which users and groups packages make, and what else installed packages say: they are installed one after the other, and the programs that make accounts write down for whom they
 // did it (DPKG_MAINTSCRIPT_PACKAGE, dpkg(1)).
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -36,4 +36,7 @@ for (const line of linesOf(path.join(tree, 'var/of-accounts'))) {
   const list = kind === 'passwd' ? entry.users : entry.groups;
   if (account && !list.includes(account)) list.push(account);
 }
-writeFileSync(path.join(work, 'accounts.json'), JSON.stringify({ accounts: Object.fromEntries(Object.entries(accounts).sort(([a], [b]) => (a < b ? -1 : 1))) }));
+// It is among the packages that were installed.
+const flags = inTree(tree, '/bin/sh', '-c', 'prometheus-node-exporter --help 2>&1');
+const collectors = [...flags.matchAll(/^ +--(?:\[no-\])?collector\.([a-z0-9_]+)(?: |$)/gm)].map(([, name]) => name).sort();
+writeFileSync(path.join(work, 'accounts.json'), JSON.stringify({ accounts: Object.fromEntries(Object.entries(accounts).sort(([a], [b]) => (a < b ? -1 : 1))), collectors }));

@@ -24,6 +24,8 @@ export interface BaseNames {
   dirLinks: ReadonlyMap<string, string>;
   /** Users and groups that packages make, by package. */
   accounts: ReadonlyMap<string, PackageAccounts>;
+  /** Collectors that the node exporter of the base can switch on; it does not start with another. */
+  collectors: ReadonlySet<string>;
 }
 
 export interface PackageAccounts {
@@ -31,7 +33,7 @@ export interface PackageAccounts {
   groups: readonly string[];
 }
 
-type Written = Record<'zones' | 'shells' | 'programs', string[]> &
+type Written = Record<'zones' | 'shells' | 'programs' | 'collectors', string[]> &
   Record<'oldZones' | 'locales' | 'dirLinks', Record<string, string>> &
   Record<'users' | 'groups', Record<string, number>> & { keyboards: Record<string, string[]>; programPackages: Record<string, string[]>; accounts: Record<string, PackageAccounts> };
 
@@ -55,6 +57,7 @@ export function namesOf(base: string): BaseNames {
     programPackages: map(written.programPackages),
     dirLinks: map(written.dirLinks),
     accounts: map(written.accounts),
+    collectors: new Set(written.collectors),
   };
   loaded.set(base, names);
   return names;

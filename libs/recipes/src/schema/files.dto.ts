@@ -1,5 +1,5 @@
 import { Flag, OneOf, Text, Whole } from './field.decorators.js';
-import { absolutePath, accountName, anyText, base64, octalMode, oneLine } from './text-rules.js';
+import { absolutePath, anyAccountName, anyText, base64, octalMode, oneLine } from './text-rules.js';
 
 export const fileTypes = ['file', 'directory'] as const;
 
@@ -9,8 +9,8 @@ export class RecipeFile {
   @Text(anyText, 'Content of a file as text. Give this or content_base64.', { maxLength: 1_048_576 }) content?: string;
   @Text(base64, 'Content as base64, for what is not text.') content_base64?: string;
   @Text(octalMode, 'Octal mode as a string; 0644 for a file and 0755 for a directory without one.') mode?: string;
-  @Text(accountName, 'Owner.', { default: 'root' }) owner: string = 'root';
-  @Text(accountName, 'Group.', { default: 'root' }) group: string = 'root';
+  @Text(anyAccountName, 'Owner.', { default: 'root' }) owner: string = 'root';
+  @Text(anyAccountName, 'Group.', { default: 'root' }) group: string = 'root';
 }
 
 export class RecipeStartupScript {

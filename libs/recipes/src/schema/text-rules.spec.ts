@@ -10,6 +10,7 @@ const table: [rules.TextRule, string[], string[]][] = [
   [rules.hostLabel, ['a', 'Web-1', '1a'], ['', '-a', 'a-', 'a.b', 'a_b', 'a\nb', 'a'.repeat(64)]],
   [rules.absolutePath, ['/a', '/etc/a.b/..c', '/srv/www/', '/a b'], ['', '/', 'a', '/a/../b', '/..', '/a/./b', '//a', '/a//b', '/a\0', '/a\nb', `/${'a'.repeat(1024)}`]],
   [rules.octalMode, ['0644', '755', '4755'], ['644x', '0888', '00644', '64']],
+  [rules.anyAccountName, ['ada', 'Debian-exim', '_apt', 'first.last'], ['', '1a', '-a', '.a', 'a b', 'a:b', 'a,b', 'a$', 'a'.repeat(33), 'ada\n']],
   [rules.accountName, ['ada', '_svc', 'a-1_b'], ['', 'Ada', '1a', '-a', 'a b', 'a:b', 'a'.repeat(33), 'ada\n']],
   [rules.cidrAddress, ['192.0.2.1/24', '2001:db8::1/64'], ['192.0.2.1', '192.0.2.1/33', '192.0.2/24', 'x/24', '2001:db8::1/129']],
   [rules.ipAddress, ['192.0.2.1', '::1', '2001:db8::1'], ['192.0.2', '0x7f.1', '1', '', 'a']],

@@ -52,8 +52,10 @@ export const ipv6Address = checked('ipv6Address', 'be an IPv6 address', 45, isIp
 export const cidrAddress = checked('cidrAddress', 'be an address with its prefix length, such as "192.0.2.10/24"', 49, isCidr);
 export const addressOrCidr = checked('addressOrCidr', 'be an address or a network such as "192.0.2.0/24"', 49, (text) => isAddress(text) || isCidr(text));
 
-/** Debian's adduser default (NAME_REGEX). */
+/** What a recipe makes: Debian's adduser default (NAME_REGEX). */
 export const accountName = matching('accountName', 'be a user or group name: lower-case letters, digits, dash, underscore, at most 32', /^[a-z_][a-z0-9_-]{0,31}$/, 32);
+/** What is there already may have been made by a package, which Debian Policy (9.2.1) has take names such as Debian-exim. */
+export const anyAccountName = matching('anyAccountName', 'be the name of a user or group: letters, digits, dots, dashes and underscores, at most 32', /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 32);
 export const octalMode = matching('octalMode', 'be an octal mode as a string, such as "0644"', /^[0-7]{3,4}$/, 4);
 export const absolutePath = checked(
   'absolutePath',

@@ -1,5 +1,5 @@
 import { Flag, Text, Texts, Whole } from './field.decorators.js';
-import { absolutePath, accountName, passwordHash, plainPassword, sshKey } from './text-rules.js';
+import { absolutePath, accountName, anyAccountName, passwordHash, plainPassword, sshKey } from './text-rules.js';
 
 /** Above are ids of Debian's own (Policy 9.2.2) and those that systemd gives to services while they run. */
 const highestId = 59_999;
@@ -9,7 +9,7 @@ export class RecipeUser {
   @Text(passwordHash, 'crypt(5) hash ($y$, $6$ or $5$), or "!" for no password.') password_hash?: string;
   @Text(plainPassword, 'Plain password; hashed at once (yescrypt), never stored or shown. Give this or password_hash.') password?: string;
   @Texts(sshKey, 'Public keys that may log in by SSH.', { maxItems: 50, default: [] }) ssh_authorized_keys: string[] = [];
-  @Texts(accountName, 'Further groups; each must exist in the base, come with a package, or be made by `groups`.', { maxItems: 64, default: [] }) groups: string[] = [];
+  @Texts(anyAccountName, 'Further groups; each must exist in the base, come with a package, or be made by `groups`.', { maxItems: 64, default: [] }) groups: string[] = [];
   @Text(absolutePath, 'Login shell.', { default: '/bin/bash' }) shell: string = '/bin/bash';
   @Text(absolutePath, 'Home directory; /home/<username> without one.') home?: string;
   @Flag('May become root with sudo; asks for the password, unless the user has a key and none.', false) sudo: boolean = false;

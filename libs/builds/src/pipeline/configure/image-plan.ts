@@ -34,6 +34,7 @@ export type PlannedStep = PlannedFile | PlannedDirectory | PlannedCommand;
 /** Steps in order; each renderer adds its own. */
 export class ImagePlan {
   readonly steps: PlannedStep[] = [];
+  private readonly checks: PlannedCommand[] = [];
   private cleanedAt: number | undefined;
 
   file(file: PlannedFile): void {
@@ -46,6 +47,15 @@ export class ImagePlan {
 
   run(argv: string[], more: Omit<PlannedCommand, 'argv'> = {}): void {
     this.steps.push({ argv, ...more });
+  }
+
+  /** Asks a program whether it takes what it was given: once everything is there, so that files of the recipe count. */
+  check(argv: string[], more: Omit<PlannedCommand, 'argv'> = {}): void {
+    this.checks.push({ argv, ...more });
+  }
+
+  runChecks(): void {
+    this.steps.push(...this.checks.splice(0));
   }
 
   enable(...units: string[]): void {

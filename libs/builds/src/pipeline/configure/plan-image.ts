@@ -28,6 +28,7 @@ export function planImage(recipe: RecipeDto, resolution: Resolution, aptSources:
   plan.clean();
   renderFiles(plan, recipe.files, '/files');
   renderChecks(plan, recipe);
+  plan.runChecks();
   plan.enable(...resolution.units);
   return plan;
 }

@@ -122,6 +122,16 @@ describe('the configuration of', () => {
     expect(Dhcp4.subnet4).toEqual([{ id: 1, subnet: '192.0.2.0/24', pools: [{ pool: '192.0.2.10 - 192.0.2.20' }], 'option-data': [{ name: 'routers', data: '192.0.2.1' }, { name: 'domain-name-servers', data: '192.0.2.2' }] }]);
   });
 
+  it('nginx may name places with spaces and quotes, and is asked whether it takes it once the files of the recipe are there', () => {
+    const sites = [{ server_name: '_', root: '/srv/my "site"; x', ssl: true, certificate: '/etc/ssl/a b.crt', certificate_key: '/etc/ssl/a.key' }];
+    const text = textOf('nginx', { sites }, '/etc/nginx/sites-available/openfactory-0');
+    for (const line of ['root "/srv/my \\"site\\"; x";', 'ssl_certificate "/etc/ssl/a b.crt";', 'ssl_certificate_key "/etc/ssl/a.key";']) expect(text).toContain(`  ${line}\n`);
+    const steps = stepsOf('nginx', { sites }, { files: [{ path: '/etc/ssl/a b.crt', content: 'x' }] });
+    const [check, file] = [steps.findIndex((step) => 'argv' in step && step.argv.join(' ') === 'nginx -t -q'), steps.findIndex((step) => 'path' in step && step.path === '/etc/ssl/a b.crt')];
+    expect(file).toBeGreaterThan(0);
+    expect(check).toBeGreaterThan(file);
+  });
+
   it('WireGuard holds no key, and keeps its own packets out of a tunnel that takes everything', () => {
     const netdev = (config: object) => textOf('vpn', config, '/etc/systemd/network/20-wg0.netdev');
     expect(netdev(samples.vpn[0])).toMatch(/PrivateKeyFile=\/etc\/wireguard\/private\.key\nRouteTable=main\n/);

@@ -92,7 +92,7 @@ function renderNginx(plan: ImagePlan, config: Config): void {
     if (site.root) plan.run(['install', '-d', '-m', '0755', '--', site.root]);
   });
   // A certificate that the first boot makes is not there to be tested.
-  if (sites.length && sites.every(({ ssl, certificate }) => !ssl || certificate)) plan.run(['nginx', '-t', '-q']);
+  if (sites.length && sites.every(({ ssl, certificate }) => !ssl || certificate)) plan.check(['nginx', '-t', '-q']);
 }
 
 /** openssl-req(1), at the first boot: a key in the image would be everybody's. */
@@ -103,6 +103,9 @@ function selfSigned(plan: ImagePlan, name: string, commonName: string): { certif
   return paths;
 }
 
+/** Inside quotes only these two need an escape; a dollar sign has none, so validation refuses it. */
+const quoted = (path: string) => `"${path.replace(/[\\"]/g, '\\$&')}"`;
+
 function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, certificate_key }: NginxSite): string {
   const listen = port ?? (ssl ? 443 : 80);
   return [
@@ -110,8 +113,8 @@ function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, cer
     `  listen ${listen}${ssl ? ' ssl' : ''};`,
     `  listen [::]:${listen}${ssl ? ' ssl' : ''};`,
     `  server_name ${server_name};`,
-    ...(ssl && certificate && certificate_key ? [`  ssl_certificate ${certificate};`, `  ssl_certificate_key ${certificate_key};`] : []),
-    ...(proxy_pass ? ['  location / {', `    proxy_pass ${proxy_pass};`, '    proxy_set_header Host $host;', '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;', '  }'] : [`  root ${root ?? '/var/www/html'};`, '  index index.html;']),
+    ...(ssl && certificate && certificate_key ? [`  ssl_certificate ${quoted(certificate)};`, `  ssl_certificate_key ${quoted(certificate_key)};`] : []),
+    ...(proxy_pass ? ['  location / {', `    proxy_pass ${proxy_pass};`, '    proxy_set_header Host $host;', '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;', '  }'] : [`  root ${quoted(root ?? '/var/www/html')};`, '  index index.html;']),
     '}',
     '',
   ].join('\n');

@@ -64,6 +64,13 @@ describe('accounts of packages', () => {
   });
 });
 
+it('a file may be a package’s account that has capitals in its name, and nobody of the recipe clashes with it', async () => {
+  const file = { path: '/etc/a', content: '', owner: 'Debian-snmp', group: 'Debian-snmp' };
+  expect((await check({ features: ['snmp'], files: [file], users: [user({ groups: ['Debian-snmp'] })] })).errors).toEqual([]);
+  expect(found((await check({ files: [file] })).errors)).toEqual(['/files/0/owner unknown_owner', '/files/0/group unknown_owner']);
+  expect(found((await check({ features: ['snmp'], users: [user({ username: 'Debian-snmp' })], groups: [{ name: 'Debian-snmp' }] })).errors)).toEqual(expect.arrayContaining(['/users/0/username reserved_user', '/groups/0/name account_name']));
+});
+
 describe('root', () => {
   const root = (more: object) => ({ security: { disable_root: false }, users: [{ username: 'root', password: 'correct horse', ...more }] });
   it('is what the base makes of it', async () => {

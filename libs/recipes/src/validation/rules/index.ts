@@ -7,6 +7,7 @@ import { hostNameRules, interfaceRules } from './network-rules.js';
 import { packageRules, repositoryRules } from './package-rules.js';
 import { scriptRules, shellRules } from './program-rules.js';
 import type { Rule } from './rule.js';
+import { servicePlaces } from './service-places.js';
 import { portConflicts, rootLogin, serviceDetails } from './service-rules.js';
 import { assertionRules } from './test-rules.js';
 
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   portConflicts,
   daemonConflicts,
   serviceDetails,
+  servicePlaces,
   uniqueAccounts,
   userRules,
   sudoWithoutPassword,

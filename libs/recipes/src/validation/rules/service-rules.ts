@@ -33,11 +33,12 @@ function tcpPorts({ name, config }: ResolvedService): { port: number; field: str
   return port === undefined ? [] : [{ port, field: 'port' }];
 }
 
-export const serviceDetails: Rule = ({ draft, findings, resolution }) => {
+export const serviceDetails: Rule = ({ draft, findings, names, resolution }) => {
   for (const { name, config, at } of resolution?.services ?? []) {
     const path = `/services/${at}/config`;
     if (name === 'dhcp') dhcpRules(config, path, findings);
     if (name === 'nginx') nginxRules(config, path, findings);
+    if (name === 'monitoring') monitoringRules(config, path, { findings, collectors: names.collectors });
     if (name === 'postgresql') postgresqlRules(config, path, findings);
     if (name === 'vpn') vpnRules(config, draft, findings);
     if (name === 'firewall') firewallRules(draft, `${path}/default`, findings);
@@ -66,7 +67,15 @@ function nginxRules(config: Record<string, unknown>, path: string, findings: Fin
     const target = text(value, 'proxy_pass');
     if ((text(value, 'root') === undefined) === (target === undefined)) findings.error(site, 'site_target', 'Give root or proxy_pass, one of them.');
     if (target !== undefined && !/^https?:\/\/[^\s;{}"'\\$]+$/.test(target)) findings.error(`${site}/proxy_pass`, 'site_target', 'must be an http or https URL without spaces, quotes, braces or semicolons');
+    // nginx takes it for a variable, whatever stands around it.
+    for (const key of ['root', 'certificate', 'certificate_key']) if (text(value, key)?.includes('$')) findings.error(`${site}/${key}`, 'site_path', 'nginx cannot be told a path with a dollar sign; give it another name.');
     if ((text(value, 'certificate') === undefined) !== (text(value, 'certificate_key') === undefined)) findings.error(site, 'site_certificate', 'certificate and certificate_key belong together.');
+  }
+}
+
+function monitoringRules(config: Record<string, unknown>, path: string, { findings, collectors }: { findings: Findings; collectors: ReadonlySet<string> }): void {
+  for (const { value, path: at } of texts(config, 'collectors', path)) {
+    if (!collectors.has(value)) findings.error(at, 'unknown_collector', `The node exporter of this base has no collector ${value} and would not start; it has ${[...collectors].join(', ')}.`, () => nearestName(value, [...collectors]));
   }
 }
 

@@ -16,7 +16,7 @@ export const renderDns: ServiceRenderer<'dns'> = (plan, config, { recipe }) => {
     plan.file({ path: zoneFile, content: zoneOf(config.local_domain, recipe) });
     plan.file({ path: '/etc/bind/named.conf.local', content: `zone "${config.local_domain}" {\n  type primary;\n  file "${zoneFile}";\n};\n` });
   }
-  plan.run(['named-checkconf', '-z']);
+  plan.check(['named-checkconf', '-z']);
 };
 
 /** named takes no network with bits set beyond its prefix. */
