@@ -275,7 +275,7 @@ describe('what may be built', () => {
     expect(await call('create_build', { recipe: { name: 'NO' } })).toMatchObject({ refused: { reason: 'invalid_recipe', violations: expect.any(Array) } });
     expect(await call('create_build', { recipe: 'nonsense' })).toMatchObject({ refused: { code: 1002 } });
     expect(await call('create_build', { recipe_id: 'no-such' })).toMatchObject({ refused: { reason: 'recipe_not_found' } });
-    expect(await call('create_build', { recipe: recipe('x', { output: { formats: ['iso', 'qcow2'] } }) })).toMatchObject({ refused: { reason: 'invalid_recipe', violations: [expect.objectContaining({ path: '/output/formats/1', code: 'not_effective_yet' })] } });
+    expect(await call('create_build', { recipe: recipe('x', { output: { formats: ['iso', 'qcow2'] } }) })).toMatchObject({ refused: { reason: 'invalid_recipe', violations: [expect.objectContaining({ path: '/recipe/output/formats/1', code: 'not_effective_yet' })] } });
     for (const body of [null, [], 'x', { nonsense: 1 }]) expect((await postJson(`${app.url}/api/builds`, body)).status).toBe(400);
   });
 

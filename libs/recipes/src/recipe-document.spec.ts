@@ -45,3 +45,13 @@ describe('the passwords of a recipe', () => {
     expect(hashings()).toBe(2);
   });
 });
+
+describe('what is told of a recipe', () => {
+  it('leads to the field from the top of what was sent, like every other refusal', async () => {
+    const { documents: all } = documents();
+    const refused = await all.prepare(ada, validRecipe({ system: { locale: 'xx_YY.UTF-8' } }), { more: [{ path: '/modifications/name', code: 'name_twice', message: 'says something else' }] }).catch((error: unknown) => error as AppError);
+    expect(refused).toMatchObject({ reason: 'invalid_recipe', violations: [{ path: '/modifications/name' }, { path: '/recipe/system/locale', code: 'unknown_locale', suggestion: expect.any(String) }] });
+    await expect(all.prepare(ada, 'no recipe')).rejects.toMatchObject({ violations: [{ path: '/recipe', code: 'not_an_object' }] });
+    expect((await all.prepare(ada, validRecipe({ users: [] }))).validation.warnings).toContainEqual(expect.objectContaining({ path: '/recipe/users', code: 'no_login' }));
+  });
+});

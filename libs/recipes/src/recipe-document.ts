@@ -22,6 +22,12 @@ export interface Preparing {
   signal?: AbortSignal;
 }
 
+/** As a caller is told of it: they sent, and see, a recipe as the member `recipe` of something, and a path leads there from the top. */
+export function told({ errors, warnings, ...validation }: RecipeValidation): RecipeValidation {
+  const whole = (violation: Violation) => ({ ...violation, path: `/recipe${violation.path}` });
+  return { ...validation, errors: errors.map(whole), warnings: warnings.map(whole) };
+}
+
 /** Turns what a caller sent into a recipe that may be kept. */
 @Injectable()
 export class RecipeDocuments {
@@ -32,7 +38,8 @@ export class RecipeDocuments {
 
   /** @throws AppError `invalid_recipe` that names every error */
   async prepare(caller: Caller, input: unknown, { more = [], admit, signal }: Preparing = {}): Promise<PreparedRecipe> {
-    const { validation, recipe, resolution } = await this.validator.check(input);
+    const { validation: found, recipe, resolution } = await this.validator.check(input);
+    const validation = told(found);
     const errors = [...more, ...validation.errors];
     if (errors.length || !recipe || !resolution) throw invalidRecipe(errors);
     if (recipe.users.some(({ password }) => password !== undefined)) await admit?.();

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IdempotencyService, invalid, nearestName, notFound, type Caller } from '#libs/platform';
 import { Catalogue } from './catalogue/catalogue.js';
 import { applyModifications } from './modify/apply-modifications.js';
-import { RecipeDocuments } from './recipe-document.js';
+import { RecipeDocuments, told } from './recipe-document.js';
 import { RecipeReader, type FoundRecipe } from './recipe.reader.js';
 import { RecipeRepository } from './recipe.repository.js';
 import type { CreateRecipeInput, CreatedRecipe, ListRecipesInput, RecipeCategory, RecipeDetails, RecipeSummary } from './recipes.dto.js';
@@ -44,7 +44,7 @@ export class RecipeService {
   }
 
   async validate(input: unknown): Promise<RecipeValidation> {
-    return await this.validator.validate(input);
+    return told(await this.validator.validate(input));
   }
 
   /**

@@ -94,7 +94,7 @@ export class RecipeDetails {
 }
 
 export class RecipeFinding {
-  @Out('JSON Pointer of the field; empty for the whole recipe.', text) path: string;
+  @Out('JSON Pointer of the field, from the top of what was sent: /recipe for the whole recipe.', text) path: string;
   @Out('Stable word for the kind of finding.', text) code: string;
   @Out('What is wrong.', text) message: string;
   @IsOptional()

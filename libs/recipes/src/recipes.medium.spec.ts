@@ -76,7 +76,7 @@ describe('RecipeService', () => {
     const refusal = create(ada, 'broken', { modifications: { add_packages: ['no-such-package'], remove_features: ['nginx'], add_packges: [], users: [{ username: 'X' }], name: 'other' } });
     await expect(refusal).rejects.toMatchObject({ kind: 'invalid', reason: 'invalid_recipe', violations: expect.any(Array) });
     const { violations } = (await refusal.catch((error: unknown) => error)) as { violations: { path: string; suggestion?: string }[] };
-    expect(violations.map(({ path }) => path)).toEqual(expect.arrayContaining(['/modifications/add_packges', '/modifications/name', '/modifications/remove_features/0', '/packages/0', '/users/0/username']));
+    expect(violations.map(({ path }) => path)).toEqual(expect.arrayContaining(['/modifications/add_packges', '/modifications/name', '/modifications/remove_features/0', '/recipe/packages/0', '/recipe/users/0/username']));
     expect(violations.find(({ path }) => path === '/modifications/add_packges')?.suggestion).toBe('add_packages');
     expect((await service().list(ada, {})).length).toBe(before);
   });
@@ -157,7 +157,7 @@ describe('over REST', () => {
   it('validates, creates, repeats and deletes', async () => {
     const validated = await post('/validate', { recipe: JSON.stringify(validRecipe({ packages: ['curll'] })) });
     expect(validated.status).toBe(200);
-    expect(await validated.json()).toMatchObject({ valid: false, errors: [{ path: '/packages/0', suggestion: 'curl' }] });
+    expect(await validated.json()).toMatchObject({ valid: false, errors: [{ path: '/recipe/packages/0', suggestion: 'curl' }] });
     const created = await post('/from-template', { template_id: 'docker-host', name: 'by-rest' }, { 'idempotency-key': 'rest-1' });
     expect(created.status).toBe(201);
     const { recipe_id } = (await created.json()) as { recipe_id: string };

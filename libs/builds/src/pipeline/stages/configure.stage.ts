@@ -69,6 +69,6 @@ export function configurationFailure(error: ProgramError, steps: readonly Planne
   const lost = /^LOST (.*)$/.exec(lines.at(-1) ?? '')?.[1];
   // The line before the runner's own is the program's.
   const words = lost !== undefined ? whyLost(lost) : (step && 'failure' in step && step.failure) || lines.slice(-2).join('; ');
-  const where = step?.from === undefined ? '' : ` at ${step.from}`;
+  const where = step?.from === undefined ? '' : ` at /recipe${step.from}`;
   return new BuildFailure('configure', 'caller', { reason: 'configuration_failed', message: `The recipe's settings could not be applied${where}: ${words || 'a program failed'}${/[.!?]$/.test(words ?? '') ? '' : '.'}`, hint: where ? `Change what the recipe says${where}.` : 'Check the users, groups, files and services that the last lines name.', cause: error }, lines);
 }

@@ -19,7 +19,7 @@ export const fileRules: Rule = ({ draft, findings, names }) => {
     bytes += content === undefined ? ((base64?.length ?? 0) * 3) / 4 : Buffer.byteLength(content);
     const lost = whyLost(place);
     const unread = whyUnread(place);
-    if (lost !== undefined) findings.error(`${path}/path`, 'lost_place', place === target ? lost : `${target} lies at ${lost}`);
+    if (lost !== undefined) findings.error(`${path}/path`, 'lost_place', place === target ? lost : `${target} lies at ${place}. ${lost}`);
     if (unread !== undefined) findings.warn(`${path}/path`, 'unread_place', `${target} is kept, but nobody reads it: ${unread}.`);
     for (const parent of prefixes(place).slice(0, -1)) if (plain.has(parent)) findings.error(`${path}/path`, 'file_below_file', `${parent} is a file of this recipe, so nothing can lie below it.`);
   }
