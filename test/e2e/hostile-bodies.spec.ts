@@ -2,7 +2,7 @@ import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionRegistry } from '#libs/mcp';
 import { startTestApp, type TestApp } from '../support/app.js';
-import { postJson, send } from '../support/raw-client.js';
+import { postJson, RawSseClient, send } from '../support/raw-client.js';
 
 const perMinute = 30;
 let app: TestApp;
@@ -97,6 +97,29 @@ describe('bodies that are held half sent', () => {
     } finally {
       held.forEach((request) => request.destroy());
     }
+  });
+});
+
+describe('more values than any input has', () => {
+  const unknown = Object.fromEntries(Array.from({ length: 99_000 }, (_, at) => [`k${at}`, 0]));
+  it.each<[string, unknown]>([
+    ['/api/recipes/validate', { recipe: unknown }],
+    ['/api/builds', { recipe: unknown }],
+    ['/api/auth/token', unknown],
+    ['/api/recipes/validate', { recipe: { packages: Array(99_000).fill('a') } }],
+  ])('are refused before they are read: %s', async (route, body) => {
+    const answer = await postJson(`${app.url}${route}`, body, { from: '127.0.0.16' });
+    expect({ status: answer.status, reason: reasonOf(answer) }).toEqual({ status: 413, reason: 'too_many_values' });
+  });
+
+  it('are refused over MCP, and in the text of a recipe', async () => {
+    const client = await RawSseClient.open(app.url, { from: '127.0.0.17' });
+    const call = (recipe: unknown) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'validate_recipe', arguments: { recipe } } });
+    expect(reasonOf(await client.post(call(unknown)))).toBe('too_many_values');
+    await client.post(call(JSON.stringify(unknown)));
+    await client.until(() => client.messages.length > 0);
+    expect(JSON.stringify(client.messages)).toContain('not_an_object');
+    client.close();
   });
 });
 

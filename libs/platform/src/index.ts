@@ -30,6 +30,7 @@ export { canonicalJson } from './idempotency/canonical-json.js';
 export { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
 export { IdempotencyService } from './idempotency/idempotency.service.js';
 export { checkInput, parseInput } from './validation/input.js';
+export { parseJson } from './validation/bounded-json.js';
 export { cutList } from './validation/input-shape.js';
 export { nearestName } from './validation/nearest-name.js';
 export { checkStructure, pointer } from './validation/structure.js';

@@ -1,3 +1,5 @@
+import { AppError, parseJson } from '#libs/platform';
+
 /** JSON-RPC 2.0 codes, and the six of the host-factory specification ("Application-Specific Errors"). */
 export const RpcCode = {
   parseError: -32700,
@@ -57,13 +59,14 @@ export const isResponse = (message: RpcMessage): message is RpcResponse => !('me
 
 /**
  * Reads the envelope of one message. Params are checked later, because a request with bad params still gets its answer by id.
- * @throws RpcError -32700 or -32600
+ * @throws RpcError -32700 or -32600, AppError `too_many_values`
  */
 export function readMessage(text: string): RpcMessage {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new RpcError(RpcCode.parseError, 'Parse error: the body is not valid JSON');
   }
   if (Array.isArray(value)) throw invalidRequest('batches are not supported; send one message per request');

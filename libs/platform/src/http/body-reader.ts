@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../errors/app-error.js';
+import { parseJson } from '../validation/bounded-json.js';
 import { BodyBudget } from './body-budget.js';
 import { BodyProgress } from './body-progress.js';
 
@@ -32,13 +33,14 @@ export class BodyReader {
     }
   }
 
-  /** @throws AppError as `read`, and `malformed_json` */
+  /** @throws AppError as `read`, `malformed_json` and `too_many_values` */
   async readJson(request: IncomingMessage, address: string, limitBytes: number): Promise<unknown> {
     const text = await this.read(request, address, limitBytes);
     if (text === '') return {};
     try {
-      return JSON.parse(text) as unknown;
-    } catch {
+      return parseJson(text);
+    } catch (error) {
+      if (error instanceof AppError) throw error;
       throw malformed('The body is not valid JSON.', 'Check it with a JSON parser.');
     }
   }

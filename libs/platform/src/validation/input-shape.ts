@@ -1,6 +1,7 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { getMetadataStorage } from 'class-validator';
 import { clip, type Violation } from '../errors/app-error.js';
+import { parseJson } from './bounded-json.js';
 import type { DtoClass, JsonSchema } from './json-schema.js';
 import { nearestName } from './nearest-name.js';
 import { checkStructure, pointer, type NodeBudget } from './structure.js';
@@ -122,7 +123,7 @@ export function fieldNames(dto: DtoClass): string[] {
 
 function parsed(text: string): object | undefined {
   try {
-    return JSON.parse(text) as object;
+    return parseJson(text) as object;
   } catch {
     return undefined;
   }

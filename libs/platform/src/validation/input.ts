@@ -4,7 +4,8 @@ import { invalidArguments, type Violation } from '../errors/app-error.js';
 import { fieldNames, InputShaper, isObject, TooManyObjects, type InputShape } from './input-shape.js';
 import { schemaOf, type DtoClass } from './json-schema.js';
 import { rememberValidationRules } from './metadata-cache.js';
-import { checkStructure, maxNodes, pointer } from './structure.js';
+import { mostValues } from './bounded-json.js';
+import { checkStructure, pointer } from './structure.js';
 
 rememberValidationRules();
 
@@ -26,7 +27,7 @@ export function parseInput<T extends object>(dto: DtoClass<T>, value: unknown): 
  * unknown fields and endless lists end in one linear walk, before class-transformer and class-validator see anything.
  */
 export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): { instance?: T; violations: Violation[] } {
-  const budget = { left: maxNodes };
+  const budget = { left: mostValues };
   const structural = checkStructure(value, budget);
   if (structural) return { violations: [structural] };
   if (!isObject(value)) return { violations: [{ path: '', code: 'isObject', message: 'must be an object' }] };

@@ -1,7 +1,7 @@
 import { clip, type Violation } from '../errors/app-error.js';
+import { mostValues } from './bounded-json.js';
 
 const maxDepth = 32;
-export const maxNodes = 100_000;
 const poisonous = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** How many values an input may still bring; shared by the body and every JSON text inside it. */
@@ -25,7 +25,7 @@ interface Entry {
  * before they are looked at: an endless list costs no more than its length.
  * @returns what makes the value unreadable
  */
-export function checkStructure(value: unknown, budget: NodeBudget = { left: maxNodes }): Violation | undefined {
+export function checkStructure(value: unknown, budget: NodeBudget = { left: mostValues }): Violation | undefined {
   const stack: Entry[] = [{ node: value, depth: 0, place: undefined }];
   budget.left--;
   for (let entry = stack.pop(); entry; entry = stack.pop()) {
@@ -35,7 +35,7 @@ export function checkStructure(value: unknown, budget: NodeBudget = { left: maxN
     if (depth >= maxDepth) return { path: '', code: 'tooDeep', message: `is nested more than ${maxDepth} levels deep` };
     const keys = Array.isArray(node) ? undefined : Object.keys(node);
     budget.left -= keys?.length ?? (node as unknown[]).length;
-    if (budget.left < 0) return { path: '', code: 'tooLarge', message: `holds more than ${maxNodes} values` };
+    if (budget.left < 0) return { path: '', code: 'tooLarge', message: `holds more than ${mostValues} values` };
     if (!keys) (node as unknown[]).forEach((child, at) => stack.push({ node: child, depth: depth + 1, place: { key: String(at), parent: place } }));
     else {
       for (const key of keys) {

@@ -1,3 +1,5 @@
+import { parseJson } from '#libs/platform';
+
 export type JsonObject = Record<string, unknown>;
 
 export function isObject(value: unknown): value is JsonObject {
@@ -8,7 +10,7 @@ export function isObject(value: unknown): value is JsonObject {
 export function readJsonText(value: unknown): unknown {
   if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
   try {
-    return JSON.parse(value) as unknown;
+    return parseJson(value);
   } catch {
     return value;
   }

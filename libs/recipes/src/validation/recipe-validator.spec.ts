@@ -217,18 +217,18 @@ describe('hostile input', () => {
 
   const many = (count: number, entry: (at: number) => [string, unknown]) => Object.fromEntries(Array.from({ length: count }, (_, at) => entry(at)));
   it.each<[string, () => Record<string, unknown>]>([
-    ['99,000 unknown fields', () => many(99_000, (at) => [`k${at}`, at])],
-    ['99,000 unknown fields in a part', () => ({ networking: many(99_000, (at) => [`k${at}`, at]) })],
+    ['19,000 unknown fields', () => many(19_000, (at) => [`k${at}`, at])],
+    ['19,000 unknown fields in a part', () => ({ networking: many(19_000, (at) => [`k${at}`, at]) })],
     ['2,000 far-off packages', () => ({ packages: Array.from({ length: 2_000 }, (_, at) => `far-off-name-of-a-package-${at}`) })],
     ['groups that nobody knows, for every user', () => ({ users: Array.from({ length: 100 }, (_, user) => ({ username: `u${user}`, groups: Array.from({ length: 50 }, (__, at) => `group-${user}-${at}`) })) })],
-    ['unknown parameters of assertions', () => ({ tests: Array.from({ length: 100 }, () => ({ description: 'd', assertions: Array.from({ length: 20 }, () => ({ type: 'boot', params: many(40, (at) => [`p${at}`, at]) })) })) })],
-    ['unknown options of services', () => ({ services: Array.from({ length: 50 }, () => ({ name: 'ssh', config: many(1_900, (at) => [`o${at}`, at]) })) })],
-    ['removals of what is not there', () => ({ package_overrides: Array.from({ length: 20_000 }, (_, at) => ({ name: `x${at}`, action: 'remove' })) })],
+    ['unknown parameters of assertions', () => ({ tests: Array.from({ length: 100 }, () => ({ description: 'd', assertions: Array.from({ length: 20 }, () => ({ type: 'boot', params: many(8, (at) => [`p${at}`, at]) })) })) })],
+    ['unknown options of services', () => ({ services: Array.from({ length: 50 }, () => ({ name: 'ssh', config: many(380, (at) => [`o${at}`, at]) })) })],
+    ['removals of what is not there', () => ({ package_overrides: Array.from({ length: 6_000 }, (_, at) => ({ name: `x${at}`, action: 'remove' })) })],
   ])('costs a few walks: %s', async (_what, make) => {
     const recipe = validRecipe(make());
     const work = await countWork(async () => expect((await validator.validate(recipe)).errors.length).toBeLessThanOrEqual(500));
     // At half a nanosecond to ten an entry; the square of what is sent would be a thousand times more.
-    expect(work).toBeLessThan(8_000_000);
+    expect(work).toBeLessThan(4_000_000);
   });
 
   it('never repeats a password', async () => {

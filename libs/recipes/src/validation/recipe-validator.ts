@@ -64,7 +64,7 @@ export class RecipeValidator {
     const findings = new Findings();
     const { recipe, violations } = normaliseRecipe(input);
     if (!isObject(recipe)) {
-      findings.error('', 'not_an_object', 'A recipe is an object, or the JSON text of one.');
+      findings.error('', 'not_an_object', 'A recipe is an object, or the JSON text of one, and holds at most 20,000 values.');
       return { validation: report(findings, null) };
     }
     // The rules walk every list, so they see no more of an endless one than it takes to refuse it.
