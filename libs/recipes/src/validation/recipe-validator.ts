@@ -73,7 +73,9 @@ export class RecipeValidator {
     const names = this.namesFor(base);
     const draft = settleScripts(await settleSystem(given, names, findings), findings);
     const { instance, violations: wrong, unreadable } = checkSchema(RecipeDto, draft);
-    [...violations, ...wrong].forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
+    // What is no name of the base is told with the nearest, so its shape need not be told as well.
+    const told = new Set(findings.errors.map(({ path }) => path));
+    [...violations, ...wrong].filter(({ path }) => !told.has(path)).forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
     if (unreadable) return { validation: report(findings, null) };
     const { resolution, resolved } = await this.resolve(draft, base, findings);
     for (const rule of rules) rule({ draft, findings, catalogue: this.catalogue, names, resolution });

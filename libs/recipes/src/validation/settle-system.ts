@@ -1,12 +1,11 @@
 import type { BaseNames } from '../catalogue/base-names.js';
 import { NameShelves, nearestNames } from '../packages/nearest-names.js';
-import { keyboardLayout, localeName, timezone } from '../schema/text-rules.js';
 import { part, text, type Draft } from './draft.js';
 import type { Findings } from './findings.js';
 
 /**
  * Zone, locale and keyboard by the names of the base. A spelling of which it is clear what it means becomes the base's own, and that is said;
- * what the base does not know is an error with the nearest names. What has not even the shape of a name is told by the schema.
+ * what the base does not know is an error with the nearest names, whatever its shape.
  */
 export async function settleSystem(draft: Draft, names: BaseNames, findings: Findings): Promise<Draft> {
   const settled = { ...draft };
@@ -14,9 +13,9 @@ export async function settleSystem(draft: Draft, names: BaseNames, findings: Fin
     const given = part(draft, section);
     const [zone, locale, keyboard] = [text(given, 'timezone'), text(given, 'locale'), text(given, 'keyboard')];
     const fields = { ...given };
-    if (section === 'system' && zone !== undefined && timezone.test(zone)) fields.timezone = await settleZone(zone, names, findings);
-    if (locale !== undefined && localeName.test(locale)) fields.locale = await settleLocale(locale, `/${section}/locale`, names, findings);
-    if (keyboard !== undefined && keyboardLayout.test(keyboard)) await checkKeyboard(keyboard, `/${section}/keyboard`, names, findings);
+    if (section === 'system' && zone) fields.timezone = await settleZone(zone, names, findings);
+    if (locale) fields.locale = await settleLocale(locale, `/${section}/locale`, names, findings);
+    if (keyboard) await checkKeyboard(keyboard, `/${section}/keyboard`, names, findings);
     if (Object.keys(fields).length) settled[section] = fields;
   }
   return settled;
@@ -30,8 +29,9 @@ async function settleZone(zone: string, { zones, oldZones }: BaseNames, findings
     return today;
   }
   const known = [...zones];
-  const towns = known.filter((name) => name.toLowerCase().endsWith(`/${zone.toLowerCase().replaceAll(' ', '_')}`));
-  const near = [...towns, ...(await nearest(zone, known))].slice(0, 3);
+  const written = zone.trim().replaceAll('\\', '/').replaceAll(' ', '_');
+  const towns = known.filter((name) => name === written || name.toLowerCase().endsWith(`/${written.toLowerCase()}`));
+  const near = [...new Set([...towns, ...(await nearest(written, known))])].slice(0, 3);
   findings.error('/system/timezone', 'unknown_timezone', `The base has no time zone ${zone}.${meant(near)}`, near[0]);
   return zone;
 }
@@ -53,9 +53,17 @@ async function settleLocale(locale: string, path: string, { locales }: BaseNames
     findings.warn(path, 'locale_spelling', `${locale} is written ${same}; the image gets that.`, same);
     return same;
   }
-  const near = await nearest(locale, all);
+  const near = [...new Set([...localesMeantBy(locale, locales), ...(await nearest(locale, all))])].slice(0, 3);
   findings.error(path, 'unknown_locale', `The base has no locale ${locale}.${meant(near)}`, near[0]);
   return locale;
+}
+
+/** The locale of a language in the country where most speak it ("de" is "de_DE.UTF-8"), or of what is written as elsewhere ("en-US"). */
+function localesMeantBy(text: string, locales: BaseNames['locales']): string[] {
+  if (/^(C|POSIX)\b/i.test(text)) return ['C.UTF-8'];
+  const [, language = '', country = ''] = /^([a-z]{2,3})(?![a-z])(?:[_-]([a-z]{2})(?![a-z]))?/i.exec(text) ?? [];
+  const places = [country, regionOf(language) ?? ''].filter(Boolean).map((region) => `${language.toLowerCase()}_${region.toUpperCase()}`);
+  return places.flatMap((place) => [`${place}.UTF-8`, place]).filter((name) => locales.has(name));
 }
 
 /** What two spellings of one locale have in common (as the C library compares charsets: without case and punctuation). */
@@ -68,7 +76,7 @@ async function checkKeyboard(keyboard: string, path: string, { keyboards }: Base
   const { layout, variant } = splitKeyboard(keyboard);
   const variants = keyboards.get(layout);
   if (!variants) {
-    const near = [...new Set([...layoutsMeantBy(layout).filter((name) => keyboards.has(name)), ...(await nearest(layout, [...keyboards.keys()]))])].slice(0, 3);
+    const near = [...new Set([...keyboardsMeantBy(layout, keyboards), ...(await nearest(layout, [...keyboards.keys()]))])].slice(0, 3);
     findings.error(path, 'unknown_keyboard', `The base has no keyboard layout ${layout}.${meant(near)}`, near[0]);
   } else if (variant !== undefined && !variants.includes(variant)) {
     const near = await nearest(variant, variants);
@@ -83,16 +91,29 @@ export function splitKeyboard(keyboard: string): { layout: string; variant?: str
   return { layout, ...(variant !== undefined && { variant }) };
 }
 
+/** Layouts as other lists write them: "de-latin1-nodeadkeys" of the console, "us,de" of X, "dvorak" alone. */
+function keyboardsMeantBy(text: string, keyboards: BaseNames['keyboards']): string[] {
+  const words = text.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean).slice(0, 8);
+  const codes = words.map((word) => word.replace(/\d+$/, ''));
+  const named = codes.filter((code) => keyboards.has(code));
+  const layouts = named.length ? named : codes.flatMap(layoutsMeantBy).filter((code) => keyboards.has(code));
+  const hasVariant = (layout: string, word: string) => !keyboards.has(word) && keyboards.get(layout)?.includes(word);
+  const variants = layouts.flatMap((layout) => words.filter((word) => hasVariant(layout, word)).map((word) => `${layout}(${word})`));
+  const alone = layouts.length ? [] : ['us', ...keyboards.keys()].flatMap((layout) => words.filter((word) => hasVariant(layout, word)).map((word) => `${layout}(${word})`));
+  return [...variants, ...layouts, ...alone];
+}
+
 /** Layouts are named by country. A code that is none is an alias of one ("uk" is "gb"), or a language ("sv" is spoken in "se"). */
 function layoutsMeantBy(code: string): string[] {
-  const region = (make: () => Intl.Locale) => {
-    try {
-      return make().region?.toLowerCase();
-    } catch {
-      return undefined;
-    }
-  };
-  return [region(() => new Intl.Locale(`und-${code.toUpperCase()}`)), region(() => new Intl.Locale(code).maximize())].filter((name): name is string => name !== undefined && name !== code);
+  return [regionOf(`und-${code.toUpperCase()}`), regionOf(code)].filter((name): name is string => name !== undefined && name !== code);
+}
+
+function regionOf(tag: string): string | undefined {
+  try {
+    return new Intl.Locale(tag).maximize().region?.toLowerCase();
+  } catch {
+    return undefined;
+  }
 }
 
 const nearest = async (name: string, known: readonly string[]): Promise<string[]> => (await nearestNames(new NameShelves(known), [name])).get(name) ?? [];

@@ -21,7 +21,7 @@ describe.each(catalogue.availableBases.map(({ id }) => id))('the names of %s', (
     expect([accounts.get('postgresql-common')?.users, accounts.get('docker.io')?.groups]).toEqual([['postgres'], ['docker']]);
   });
 
-  it.each(['de_DE.utf8', 'de_DE.UTF8', 'de_DE.utf-8', 'de_de.UTF-8'])('take the locale %s for what it means, and say so', async (locale) => {
+  it.each(['de_DE.UTF_8', 'de_DE.utf8', 'de_DE.UTF8', 'de_DE.utf-8', 'de_de.UTF-8'])('take the locale %s for what it means, and say so', async (locale) => {
     expect(await system({ locale }, base)).toMatchObject({ errors: [], warned: ['/system/locale locale_spelling'], system: { locale: 'de_DE.UTF-8' } });
   });
 
@@ -44,6 +44,25 @@ describe.each(catalogue.availableBases.map(({ id }) => id))('the names of %s', (
     ['keyboard', 'sv', 'se'],
     ['keyboard', 'ja', 'jp'],
     ['keyboard', 'de(nodeadkey)', 'de(nodeadkeys)'],
+    ['keyboard', 'dvorak', 'us(dvorak)'],
+    ['keyboard', 'de-latin1-nodeadkeys', 'de(nodeadkeys)'],
+    ['keyboard', 'de-latin1', 'de'],
+    ['keyboard', 'us,de', 'us'],
+    ['keyboard', 'en-us', 'us'],
+    ['keyboard', 'jp106', 'jp'],
+    ['keyboard', 'br-abnt2', 'br'],
+    ['keyboard', 'de nodeadkeys', 'de(nodeadkeys)'],
+    ['keyboard', 'nec_vndr/jp', 'jp'],
+    ['locale', 'de', 'de_DE.UTF-8'],
+    ['locale', 'ja', 'ja_JP.UTF-8'],
+    ['locale', 'en', 'en_US.UTF-8'],
+    ['locale', 'sv.utf8', 'sv_SE.UTF-8'],
+    ['locale', 'no_NO.UTF-8', 'nb_NO.UTF-8'],
+    ['locale', 'POSIX.UTF-8', 'C.UTF-8'],
+    ['locale', 'en_US.UTF-8 UTF-8', 'en_US.UTF-8'],
+    ['locale', 'en-US', 'en_US.UTF-8'],
+    ['timezone', 'Europe/Berlin ', 'Europe/Berlin'],
+    ['timezone', 'Europe\\Berlin', 'Europe/Berlin'],
     ['keyboard', 'de(dvorakk)', 'de(dvorak)'],
   ])('have no %s %s, and offer the nearest', async (field, value, suggestion) => {
     const { errors } = await system({ [field]: value }, base);
