@@ -36,7 +36,7 @@ export class Results {
     const rows = work.map((one) => [one.key, this.find(one) ?? { status: 'not yet run' }]);
     console.table(Object.fromEntries(rows.map(([key, { status, seconds, bootSeconds, imageMiB, at }]) => [key, { status, 'all s': seconds, 'boot s': bootSeconds, 'image MiB': imageMiB, at: at?.slice(0, 16) }])));
     const count = (wanted) => rows.filter(([, { status }]) => status === wanted).length;
-    console.log(`${count('completed')} of ${work.length} built and booted, ${count('failed')} FAILED, ${count('not yet run')} not yet run.`);
+    console.log(`${count('completed')} of ${work.length} passed, ${count('failed')} FAILED, ${count('host too slow')} without a verdict, ${count('not yet run')} not yet run.`);
     return count('completed');
   }
 }

@@ -41,12 +41,14 @@ export class Factory {
     return text ? JSON.parse(text) : undefined;
   }
 
-  /** @returns the id of a build that is completed */
-  async build(recipe, signal) {
+  /** @param hasEnough of a status: the build has gone as far as it shall, and is cancelled. @returns the id of a build that is completed, or was cancelled so */
+  async build(recipe, signal, hasEnough = () => false) {
     const { build_id: id } = await this.call('POST', 'builds', { recipe });
     for (;;) {
-      const { status, error } = await this.call('GET', `builds/${id}/status`);
-      if (status === 'completed') return id;
+      const seen = await this.call('GET', `builds/${id}/status`);
+      const { status, error } = seen;
+      if (status === 'completed' || (status === 'cancelled' && hasEnough(seen))) return id;
+      if (hasEnough(seen) && !seen.cancel_requested) await this.call('POST', `builds/${id}/cancel`).catch(() => undefined);
       if (status !== 'pending' && status !== 'building' && status !== 'testing') throw new Error(`The build is ${status}: ${JSON.stringify(error)}`);
       await sleep(1_000, undefined, { signal });
     }

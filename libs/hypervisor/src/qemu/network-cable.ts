@@ -18,7 +18,7 @@ export interface NetworkCable {
 }
 
 const nothing = () => Promise.resolve();
-/** A hub with nothing else on it: packets end there, and a saved state knows nothing of it. */
+/** A hub with nobody else on it: packets end there (the sink of qemu-command.ts), and a saved state knows nothing of it. */
 const deadEnd: NetworkCable = { netdev: { type: 'hubport', hubid: 0 }, plugged: nothing, unplug: nothing };
 /** Of a guest that another factory started: what runs for it ends with it. */
 export const pluggedByOthers: NetworkCable = deadEnd;

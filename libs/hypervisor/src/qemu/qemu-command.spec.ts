@@ -31,6 +31,14 @@ describe('the command line of a guest', () => {
     expect(drivers(guestArguments(plan({ shape: { ...shape, disk: false, network: 'egress' } })))).toContain('virtio-net-pci');
   });
 
+  it('lets what is sent go where nobody is: a hub of one port would hold it', () => {
+    const hub = (args: string[]) => values('-netdev', args).map((one) => JSON.parse(one) as { type: string; hubid: number; id: string });
+    const ports = hub(guestArguments(plan()));
+    expect(ports).toEqual([{ type: 'hubport', hubid: 0, id: expect.any(String) }, { type: 'hubport', hubid: 0, id: expect.any(String) }]);
+    expect(new Set(ports.map(({ id }) => id)).size).toBe(2);
+    expect(hub(guestArguments(plan({ cable: { type: 'user' } })))).toHaveLength(1);
+  });
+
   it('ends on a reset only where that is asked for', () => {
     expect(guestArguments(plan())).not.toContain('-no-reboot');
     expect(guestArguments(plan({ endsOnReset: true }))).toContain('-no-reboot');

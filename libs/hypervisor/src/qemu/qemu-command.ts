@@ -87,7 +87,9 @@ function deviceArguments({ shape, isoDescriptor, cable }: GuestPlan): string[] {
     ...block({ driver: 'qcow2', 'node-name': diskNode, discard: 'unmap', file: { driver: 'file', filename: seen.disk, discard: 'unmap' } }),
     ...device({ driver: 'virtio-blk-pci', id: 'disk0', drive: diskNode, werror: 'report', rerror: 'report' }),
   ];
-  const card = ['-netdev', json({ ...cable, id: cableId }), ...device({ driver: 'virtio-net-pci', id: cardId, netdev: cableId, mac: macAddress, romfile: '' })];
+  // A hub holds what is sent for as long as nobody else is on it, and the guest says for ever that its card is stuck; a port that leads nowhere takes it.
+  const sink = cable?.type === 'hubport' ? ['-netdev', json({ ...cable, id: 'sink' })] : [];
+  const card = ['-netdev', json({ ...cable, id: cableId }), ...sink, ...device({ driver: 'virtio-net-pci', id: cardId, netdev: cableId, mac: macAddress, romfile: '' })];
   return [
     ...(shape.firmware === 'uefi' ? uefi : []),
     ...(isoDescriptor === undefined ? [] : cd),

@@ -25,6 +25,10 @@ describe('planImage', () => {
     expect(plan().text('/etc/hostname')).toBe('web-1\n');
   });
 
+  it('waits for the serial port of the login prompt for as long as a slow machine takes', () => {
+    expect(plan().text('/etc/systemd/system/dev-ttyS0.device.d/10-openfactory.conf')).toBe('[Unit]\nJobRunningTimeoutSec=15min\n');
+  });
+
   it('gives the image apt sources of its own, not those it was built from', () => {
     expect(plan().text('/etc/apt/sources.list')).toBe('deb http://mirror.example/debian bookworm main\n');
     const without = planImage(recipe(), resolution(), []).steps.find((step) => 'path' in step && step.path === '/etc/apt/sources.list');

@@ -21,6 +21,8 @@ export function renderSystem(plan: ImagePlan, recipe: RecipeDto, { base }: Resol
   const { layout, variant = '' } = splitKeyboard(system.keyboard);
   plan.file({ path: '/etc/default/keyboard', content: `XKBMODEL="pc105"\nXKBLAYOUT="${layout}"\nXKBVARIANT="${variant}"\nXKBOPTIONS=""\nBACKSPACE="guess"\n` });
   plan.file({ path: '/etc/openfactory-release', content: `NAME=${name}\nDESCRIPTION="${description.replace(/\s+/g, ' ').replace(/["$`\\]/g, '\\$&')}"\n` });
+  // A guest that gets little of a processor takes longer than 90 s to its devices, and then has no login prompt for as long as it runs (systemd.unit(5)).
+  plan.file({ path: '/etc/systemd/system/dev-ttyS0.device.d/10-openfactory.conf', content: '[Unit]\nJobRunningTimeoutSec=15min\n' });
   renderFirstBoot(plan);
 }
 
