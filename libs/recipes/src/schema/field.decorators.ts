@@ -46,10 +46,12 @@ const noRepeats = ValidateBy({
   validator: { validate: (value) => !Array.isArray(value) || new Set(value).size === value.length, defaultMessage: () => 'must not hold an entry twice' },
 });
 
+const whatIsWrong = ({ must, schema }: TextRule, value: unknown): string => (typeof value === 'string' && value.length > Number(schema.maxLength) ? `must be at most ${String(schema.maxLength)} characters` : `must ${must}`);
+
 export const Text = (rule: TextRule, doc: string, options: FieldOptions = {}): PropertyDecorator =>
   all(
     ...optional(options),
-    ValidateBy({ name: rule.code, validator: { validate: (value) => typeof value === 'string' && rule.test(value), defaultMessage: () => `must ${rule.must}` } }),
+    ValidateBy({ name: rule.code, validator: { validate: (value) => typeof value === 'string' && rule.test(value), defaultMessage: (args) => whatIsWrong(rule, args?.value) } }),
     ...(options.maxLength ? [MaxLength(options.maxLength, { message: `must be at most ${options.maxLength} characters` })] : []),
     documented(doc, options, { type: 'string', ...rule.schema, ...(options.maxLength && { maxLength: options.maxLength }) }),
   );

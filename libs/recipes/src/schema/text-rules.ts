@@ -57,11 +57,13 @@ export const accountName = matching('accountName', 'be a user or group name: low
 /** What is there already may have been made by a package, which Debian Policy (9.2.1) has take names such as Debian-exim. */
 export const anyAccountName = matching('anyAccountName', 'be the name of a user or group: letters, digits, dots, dashes and underscores, at most 32', /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 32);
 export const octalMode = matching('octalMode', 'be an octal mode as a string, such as "0644"', /^[0-7]{3,4}$/, 4);
+/** NAME_MAX of Linux. */
+const isFileName = (name: string) => name !== '.' && name !== '..' && Buffer.byteLength(name) <= 255;
 export const absolutePath = checked(
   'absolutePath',
-  'be an absolute path without "..", empty segments or control characters',
+  'be an absolute path without "..", empty segments, names of more than 255 bytes or control characters',
   1024,
-  (text) => text.startsWith('/') && !hasControl(text) && !text.slice(1).split('/').some((segment, at, all) => segment === '..' || segment === '.' || (segment === '' && at < all.length - 1)) && text !== '/',
+  (text) => text.startsWith('/') && !hasControl(text) && !text.slice(1).split('/').some((segment, at, all) => !isFileName(segment) || (segment === '' && at < all.length - 1)) && text !== '/',
   { pattern: '^/' },
 );
 
@@ -88,7 +90,7 @@ export const componentName = matching('componentName', 'be the name of a compone
 /** The shape; whether the base knows it is asked of its list (settle-system.ts). */
 export const localeName = matching('localeName', 'be a locale such as "C.UTF-8" or "de_DE.UTF-8"', /^[A-Za-z]{1,8}(_[A-Za-z]{2,3})?(\.[A-Za-z0-9-]{1,16})?(@[a-z]{1,16})?$/, 32);
 export const keyboardLayout = matching('keyboardLayout', 'be an XKB layout such as "us" or "de"', /^[a-z]{2,8}(\([A-Za-z0-9_-]{1,32}\))?$/, 42);
-export const kernelArgument = matching('kernelArgument', 'be one kernel argument without spaces or control characters', /^[A-Za-z0-9][\x21-\x7e]{0,254}$/, 255);
+export const kernelArgument = matching('kernelArgument', 'be one kernel argument of at most 255 characters, without spaces or control characters', /^[A-Za-z0-9][\x21-\x7e]{0,254}$/, 255);
 export const timezone = matching('timezone', 'be a time zone such as "Europe/Berlin"', /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/, 64);
 export const screenSize = matching('screenSize', 'be a screen size such as "1920x1080"', /^[1-9]\d{2,3}x[1-9]\d{2,3}$/, 9);
 export const oneLine = checked('oneLine', 'be one line of text', 256, (text) => !hasControl(text));

@@ -26,10 +26,13 @@ export interface Estimate {
 
 /** What apt would install on the base, the base included. */
 export async function closureOf(base: AvailableBase, draft: Draft, packages: readonly string[], index: PackageIndex): Promise<PackageClosure> {
+  return await index.closure(base.id, [await kernelOf(base, draft, index), ...base.archive.packages, ...packages.map((spec) => splitSpec(spec).name)]);
+}
+
+export async function kernelOf(base: AvailableBase, draft: Draft, index: PackageIndex): Promise<string> {
   const { architecture } = await index.state(base.id);
   const kernels = base.archive.kernels[architecture === 'arm64' ? 'arm64' : 'amd64'];
-  const kernel = text(part(draft, 'system'), 'kernel') === 'cloud' ? kernels.cloud : kernels.generic;
-  return await index.closure(base.id, [kernel, ...base.archive.packages, ...packages.map((spec) => splitSpec(spec).name)]);
+  return text(part(draft, 'system'), 'kernel') === 'cloud' ? kernels.cloud : kernels.generic;
 }
 
 /** Size of the ISO and time to build it. */

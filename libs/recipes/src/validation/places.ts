@@ -37,6 +37,18 @@ const lostPlaces: LostPlace[] = [
 
 export const lostPlacePatterns: readonly string[] = lostPlaces.map(({ place }) => place.source);
 
+/** Directories of every base: no file can take their place, and nobody's home is what belongs to all. */
+const systemDirs = new Set(
+  ['/usr', '/etc', '/var', '/home', '/root', '/srv', '/opt', '/mnt', '/media'].concat(
+    ['bin', 'sbin', 'lib', 'lib64', 'share', 'local', 'include', 'games', 'src', 'local/bin', 'local/sbin', 'local/lib', 'local/share', 'local/etc', 'lib/systemd', 'lib/systemd/system', 'share/doc'].map((name) => `/usr/${name}`),
+    ['apt', 'default', 'skel', 'profile.d', 'systemd', 'systemd/system', 'systemd/network', 'ssl', 'ssl/certs', 'ssl/private', 'init.d', 'pam.d', 'security', 'udev', 'modprobe.d', 'sysctl.d', 'tmpfiles.d', 'cron.daily'].map((name) => `/etc/${name}`),
+    ['lib', 'log', 'cache', 'spool', 'mail', 'opt', 'local', 'backups', 'lib/dpkg', 'lib/apt', 'lib/systemd', 'cache/apt'].map((name) => `/var/${name}`),
+  ),
+);
+
+/** @param place settled */
+export const isSystemDir = (place: string): boolean => systemDirs.has(place);
+
 /** Where a path lies, the links of the base followed. Trailing slashes go. */
 export function settlePlace(path: string, dirLinks: ReadonlyMap<string, string>): string {
   let place = path.replace(/(?<=.)\/+$/, '');

@@ -159,6 +159,11 @@ describe('checks across fields', () => {
     ['a VPN key that networkd cannot read', { services: [{ name: 'vpn', config: {} }], files: [{ path: '/etc/wireguard/private.key', content: 'x' }] }, '/files/0 key_unreadable'],
     ['two mail servers', { packages: ['exim4-daemon-light', 'postfix'] }, '/packages/1 package_conflict'],
     ['a package that a feature cannot be with', { packages: ['systemd-timesyncd'], features: ['ntp'] }, '/packages/0 package_conflict'],
+    ['two sites of one name', { services: [{ name: 'nginx', config: { sites: [{ server_name: 'a.example', root: '/srv/a' }, { server_name: 'A.example', root: '/srv/b', port: 80 }] } }] }, '/services/0/config/sites/1/server_name duplicate_site'],
+    ['a site with TLS and one without it on one port', { services: [{ name: 'nginx', config: { sites: [{ server_name: 'a.example', root: '/srv/a', port: 80, ssl: true }, { server_name: 'b.example', root: '/srv/b' }] } }] }, '/services/0/config/sites/1/port site_port'],
+    ['a package without which nothing boots', { package_overrides: [{ name: 'live-boot', action: 'remove' }] }, '/package_overrides/0/name package_needed'],
+    ['an essential package in another’s place', { package_overrides: [{ name: 'base-files', action: 'replace', replacement: 'nano' }] }, '/package_overrides/0/name package_needed'],
+    ['a kernel argument that is too long', { system: { kernel_args: ['a'.repeat(256)] } }, '/system/kernel_args/0 kernel_argument'],
     ['two web servers', { features: ['nginx', 'apache'] }, '/features feature_conflict'],
     ['a parameter of another assertion', { tests: [{ description: 'd', assertions: [{ type: 'boot', params: { prot: 1 } }] }] }, '/tests/0/assertions/0/params/prot unknown_parameter'],
   ])('find %s', async (_what, more, expected) => expect(await errorsOf(more)).toContain(expected));

@@ -10,6 +10,7 @@ import { normaliseRecipe } from '../normalise/normalise-recipe.js';
 import { PackageIndex } from '../packages/package-index.port.js';
 import { RecipeDto } from '../schema/recipe.dto.js';
 import { checkConflicts } from './check-conflicts.js';
+import { checkRemovals } from './check-removals.js';
 import { checkPackages, packagesNamedBy, splitSpec } from './check-packages.js';
 import { text, type Draft } from './draft.js';
 import { closureOf, estimate } from './estimate.js';
@@ -94,6 +95,7 @@ export class RecipeValidator {
     const cost = closure && estimate(closure, draft);
     const installed = closure?.names ?? [...(base.archive?.packages ?? []), ...packages].map((spec) => splitSpec(spec).name);
     const resolution: Resolution = { base, features, packages, installed, removedPackages: removed, services, units: unitsOf(features, base) };
+    if (checked && base.archive) await checkRemovals({ ...base, archive: base.archive }, draft, { index: this.index, findings });
     if (checked && base.archive) await checkConflicts({ ...base, archive: base.archive }, resolution, named, { index: this.index, findings });
     const resolved = {
       base_image: base.id,

@@ -122,6 +122,16 @@ describe('the configuration of', () => {
     expect(Dhcp4.subnet4).toEqual([{ id: 1, subnet: '192.0.2.0/24', pools: [{ pool: '192.0.2.10 - 192.0.2.20' }], 'option-data': [{ name: 'routers', data: '192.0.2.1' }, { name: 'domain-name-servers', data: '192.0.2.2' }] }]);
   });
 
+  it('nginx asks for the address of another host when it needs it: it would not start where it has no answer yet', () => {
+    const proxied = (proxy_pass: string) => textOf('nginx', { sites: [{ server_name: '_', proxy_pass }] }, '/etc/nginx/sites-available/openfactory-0').split('\n').map((line) => line.trim()).filter((line) => /^(resolver|set|rewrite|proxy_pass)/.test(line));
+    for (const here of ['http://127.0.0.1:3000', 'http://[::1]:3000/x', 'http://localhost:8080/a/', 'http://unix:/run/app.sock:/']) expect(proxied(here)).toEqual([`proxy_pass ${here};`]);
+    const lookedUp = (host: string) => ['resolver 127.0.0.53;', `set $openfactory_target "${host}";`];
+    expect(proxied('http://app.example.org:8080')).toEqual([...lookedUp('http://app.example.org:8080'), 'proxy_pass $openfactory_target;']);
+    expect(proxied('https://app.example.org/')).toEqual([...lookedUp('https://app.example.org'), 'proxy_pass $openfactory_target;']);
+    // As proxy_pass does: what stands after the host takes the place of the slash.
+    expect(proxied('http://app/v1/')).toEqual([...lookedUp('http://app'), 'rewrite ^/(.*)$ "/v1/$1" break;', 'proxy_pass $openfactory_target;']);
+  });
+
   it('nginx may name places with spaces and quotes, and is asked whether it takes it once the files of the recipe are there', () => {
     const sites = [{ server_name: '_', root: '/srv/my "site"; x', ssl: true, certificate: '/etc/ssl/a b.crt', certificate_key: '/etc/ssl/a.key' }];
     const text = textOf('nginx', { sites }, '/etc/nginx/sites-available/openfactory-0');

@@ -106,6 +106,16 @@ function selfSigned(plan: ImagePlan, name: string, commonName: string): { certif
 /** Inside quotes only these two need an escape; a dollar sign has none, so validation refuses it. */
 const quoted = (path: string) => `"${path.replace(/[\\"]/g, '\\$&')}"`;
 
+/**
+ * nginx looks a host up when it starts, and does not start without an answer: neither does a machine without a network, nor the check of the build. With a
+ * variable it asks systemd-resolved, which knows /etc/hosts too, as requests come; the path is then no part of the target (ngx_http_proxy_module).
+ */
+function passTo(target: string): string[] {
+  const [, origin = '', host = '', path = ''] = /^(https?:\/\/(\[[^\]]*\]|[^/:?]+)(?::\d+)?)(\/[^?]*)?$/.exec(target) ?? [];
+  if (/^(localhost|unix|\[.*\]|[\d.]+|)$/i.test(host)) return [`proxy_pass ${target};`];
+  return ['resolver 127.0.0.53;', `set $openfactory_target "${origin}";`, ...(path === '' || path === '/' ? [] : [`rewrite ^/(.*)$ "${path}$1" break;`]), 'proxy_pass $openfactory_target;'];
+}
+
 function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, certificate_key }: NginxSite): string {
   const listen = port ?? (ssl ? 443 : 80);
   return [
@@ -114,7 +124,7 @@ function renderSite({ server_name, root, proxy_pass, port, ssl, certificate, cer
     `  listen [::]:${listen}${ssl ? ' ssl' : ''};`,
     `  server_name ${server_name};`,
     ...(ssl && certificate && certificate_key ? [`  ssl_certificate ${quoted(certificate)};`, `  ssl_certificate_key ${quoted(certificate_key)};`] : []),
-    ...(proxy_pass ? ['  location / {', `    proxy_pass ${proxy_pass};`, '    proxy_set_header Host $host;', '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;', '  }'] : [`  root ${quoted(root ?? '/var/www/html')};`, '  index index.html;']),
+    ...(proxy_pass ? ['  location / {', ...passTo(proxy_pass).map((line) => `    ${line}`), '    proxy_set_header Host $host;', '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;', '  }'] : [`  root ${quoted(root ?? '/var/www/html')};`, '  index index.html;']),
     '}',
     '',
   ].join('\n');

@@ -29,7 +29,12 @@ describe.each(bases)('accounts on %s', (base) => {
     ['a home where nothing stays', { users: [user({ home: '/var/run/ada' })] }, '/users/0/home lost_place'],
     ['an owner from nowhere', { files: [{ path: '/etc/a', content: '', owner: 'nobody-knows' }] }, '/files/0/owner unknown_owner'],
     ['a group as an owner', { files: [{ path: '/etc/a', content: '', owner: 'adm' }] }, '/files/0/owner unknown_owner'],
+    ['a home with the mark between the fields of passwd(5)', { users: [user({ home: '/srv/a:b' })] }, '/users/0/home home_name'],
+    ['a home that is a directory of the system', { users: [user({ home: '/usr/bin' })] }, '/users/0/home home_of_base'],
+    ['a home above others', { users: [user({ home: '/home/' })] }, '/users/0/home home_of_base'],
     ['an interpreter that is not there', { startup_scripts: [{ name: 's', script: '#!/usr/bin/env python3\n' }] }, '/startup_scripts/0/script interpreter_missing'],
+    ...['#!/usr/bin/env bash -e', '#!/usr/bin/env FOO=1 bash', '#!/bin/bash -e -x', '#!/bin/sh\rexit', '#!/usr/bin/env -S', '#!/usr/bin/env -i bash'].map((line): [string, Record<string, unknown>, string] => [`"${line}", which would not start`, { startup_scripts: [{ name: 's', script: `${line}\n` }] }, '/startup_scripts/0/script interpreter_line']),
+    ['what env -S would not find', { startup_scripts: [{ name: 's', script: '#!/usr/bin/env -S python3 -u\n' }] }, '/startup_scripts/0/script interpreter_missing'],
   ])('refuse %s', async (_what, more, expected) => expect(found((await check(more, base)).errors)).toContain(expected));
 
   it.each<[string, Record<string, unknown>]>([
@@ -39,7 +44,7 @@ describe.each(bases)('accounts on %s', (base) => {
     ['a shell that a package brings', { packages: ['zsh'], users: [user({ shell: '/bin/zsh' })] }],
     ['a shell that another package needs', { packages: ['zsh-antigen'], users: [user({ shell: '/usr/bin/zsh' })] }],
     ['a shell of the recipe itself', { files: [{ path: '/usr/local/bin/only-backup', content: '#!/bin/sh\n', mode: '0755' }], users: [user({ shell: '/usr/local/bin/only-backup' })] }],
-    ['interpreters of the base', { startup_scripts: ['#!/bin/sh', '#! /usr/bin/perl -w', '#!/usr/bin/env bash', '#!/usr/bin/awk -f'].map((line, at) => ({ name: `s${at}`, script: `${line}\n` })) }],
+    ['interpreters of the base', { startup_scripts: ['#!/bin/sh', '#! /usr/bin/perl -w', '#!/usr/bin/env bash', '#!/usr/bin/awk -f', '#!/usr/bin/env -S bash -e', '#!/usr/bin/env -S FOO=1 bash -e', '#!/bin/bash -ex', '#!/usr/bin/perl -w -T'].map((line, at) => ({ name: `s${at}`, script: `${line}\n` })) }],
     ['owners of base and recipe', { groups: [{ name: 'devs' }], users: [user()], files: [{ path: '/srv/a', content: '', owner: 'www-data', group: 'adm' }, { path: '/srv/b', content: '', owner: 'ada', group: 'devs' }] }],
   ])('take %s', async (_what, more) => expect((await check(more, base)).errors).toEqual([]));
 });

@@ -2,7 +2,7 @@ import { nearestName } from '#libs/platform';
 import type { BaseNames } from '../../catalogue/base-names.js';
 import { needsNoPasswordForSudo } from '../../schema/users.dto.js';
 import { objects, part, text, texts, whole, type Draft } from '../draft.js';
-import { settlePlace, whyLost } from '../places.js';
+import { isSystemDir, settlePlace, whyLost } from '../places.js';
 import type { Resolution } from '../resolution.js';
 import { reportDuplicates, type Rule } from './rule.js';
 
@@ -20,7 +20,10 @@ export const userRules: Rule = ({ draft, findings, names, resolution }) => {
   for (const { value, path } of objects(draft, 'users')) {
     const name = text(value, 'username') ?? '';
     const home = text(value, 'home');
-    const lost = home === undefined ? undefined : whyLost(settlePlace(home, names.dirLinks));
+    const place = home === undefined ? '' : settlePlace(home, names.dirLinks);
+    const lost = whyLost(place);
+    if (home?.includes(':')) findings.error(`${path}/home`, 'home_name', 'A home cannot have a colon in its name: that parts the fields of passwd(5).');
+    if (name !== 'root' && isSystemDir(place)) findings.error(`${path}/home`, 'home_of_base', `${place} is a directory of the base that belongs to everybody; give the user one below it, or leave home out for /home/${name}.`);
     if (lost !== undefined) findings.error(`${path}/home`, 'lost_place', `Nothing stays in this home: ${lost}`);
     if (text(value, 'password') !== undefined && text(value, 'password_hash') !== undefined) findings.error(`${path}/password`, 'password_twice', 'Give password or password_hash, not both.');
     if (name === 'root') continue;

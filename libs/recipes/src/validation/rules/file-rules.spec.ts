@@ -15,7 +15,7 @@ describe('files of a recipe', () => {
     },
   );
 
-  it.each(['/var/log/myapp.log', '/var/log/apt/x.log', '/mnt/data/README', '/media/x', '/live/x', '/home/ada/.config/a', '/root/.bash_history', '/etc/resolv.conf', '/etc/ssh/sshd_config.d/x.conf', '/etc/locale.conf', '/etc/default/keyboard', '/var/cache/man/x', '/etc/runner', '/etc/hosts.allow', '/srv/etc/hosts', '/var/lib/apt/lists/x', '/bootstrap', '/opt/run/x'])('at %s stay', async (path) => expect((await check([file(path)])).errors).toEqual([]));
+  it.each(['/var/log/myapp.log', '/var/log/apt/x.log', '/mnt/data/README', '/media/x', '/live/x', '/home/ada/.config/a', '/root/.bash_history', '/etc/resolv.conf', '/etc/ssh/sshd_config.d/x.conf', '/etc/locale.conf', '/etc/default/keyboard', '/var/cache/man/x', '/etc/runner', '/etc/hosts.allow', '/srv/etc/hosts', '/var/lib/apt/lists/x', '/bootstrap', '/opt/run/x', `/srv/${'x'.repeat(255)}`, `/srv${'/x'.repeat(500)}`])('at %s stay', async (path) => expect((await check([file(path)])).errors).toEqual([]));
 
   it.each([
     ['the same path twice', [file('/etc/a'), file('/etc/a')], '/files/1/path duplicate_file'],
@@ -26,6 +26,10 @@ describe('files of a recipe', () => {
     ['no content', [{ path: '/etc/a' }], '/files/0 file_content'],
     ['a directory with content', [directory('/srv/a', { content: 'x' })], '/files/0 directory_content'],
     ['a directory where nothing stays', [directory('/run/a')], '/files/0/path lost_place'],
+    ['a file where the base has a directory', [file('/etc')], '/files/0/path directory_of_base'],
+    ['a file where the base has a directory by another name', [file('/bin')], '/files/0/path directory_of_base'],
+    ['a name that no file system takes', [file(`/srv/${'ü'.repeat(128)}`)], '/files/0/path absolute_path'],
+    ['a path that no system call takes', [file(`/srv${'/abc'.repeat(300)}`)], '/files/0/path absolute_path'],
     ['empty segments', [file('/srv//a')], '/files/0/path absolute_path'],
     ['dots', [file('/srv/./a')], '/files/0/path absolute_path'],
   ])('refuses %s', async (_what, files, expected) => expect(found((await check(files)).errors)).toContain(expected));

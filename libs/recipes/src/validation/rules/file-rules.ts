@@ -1,5 +1,5 @@
 import { objects, text } from '../draft.js';
-import { prefixes, settlePlace, whyLost, whyUnread } from '../places.js';
+import { isSystemDir, prefixes, settlePlace, whyLost, whyUnread } from '../places.js';
 import { reportDuplicates, type Rule } from './rule.js';
 
 const mostBytes = 1_048_576;
@@ -19,6 +19,7 @@ export const fileRules: Rule = ({ draft, findings, names }) => {
     bytes += content === undefined ? ((base64?.length ?? 0) * 3) / 4 : Buffer.byteLength(content);
     const lost = whyLost(place);
     const unread = whyUnread(place);
+    if (!isDirectory && !target.endsWith('/') && isSystemDir(place)) findings.error(`${path}/path`, 'directory_of_base', `${target} is a directory of the base, and no file can take its place. For its mode and owner, give "type": "directory" and no content; for a file in it, its name.`);
     if (lost !== undefined) findings.error(`${path}/path`, 'lost_place', place === target ? lost : `${target} lies at ${place}. ${lost}`);
     if (unread !== undefined) findings.warn(`${path}/path`, 'unread_place', `${target} is kept, but nobody reads it: ${unread}.`);
     for (const parent of prefixes(place).slice(0, -1)) if (plain.has(parent)) findings.error(`${path}/path`, 'file_below_file', `${parent} is a file of this recipe, so nothing can lie below it.`);

@@ -19,17 +19,32 @@ export const scriptRules: Rule = (context) => {
   for (const { value, path } of scripts) {
     const script = text(value, 'script');
     if (script === undefined) continue;
-    const interpreter = interpreterOf(script);
+    const [, program, argument = ''] = /^#![ \t]*(\/[^ \t\n]+)(?:[ \t]+([^\n]*?))?[ \t]*(?:\n|$)/.exec(script) ?? [];
+    const wrong = program === undefined ? undefined : wrongLine(program, argument);
+    const interpreter = program === undefined ? undefined : interpreterOf(program, argument);
     if (interpreter === undefined) findings.error(`${path}/script`, 'script_without_interpreter', 'The script must begin with its interpreter, such as "#!/bin/sh".');
+    else if (wrong !== undefined) findings.error(`${path}/script`, 'interpreter_line', `The script would not start: ${wrong}`);
     else reportMissing(interpreter, `${path}/script`, 'interpreter', context);
   }
 };
 
+const isEnv = (program: string) => /^\/(usr\/)?bin\/env$/.test(program);
+/** What env -S is told: words, of which those in front may set variables. */
+const splitByEnv = (argument: string) => /^(?:-S|--split-string=?)\s*(.*)$/.exec(argument)?.[1]?.split(/[ \t]+/).find((word) => !word.includes('='));
+
+/** Linux hands all that follows the interpreter over as one argument (execve(2)). */
+function wrongLine(program: string, argument: string): string | undefined {
+  if (program.includes('\r') || argument.includes('\r')) return 'its first line ends with a carriage return alone; end lines with a newline.';
+  if (isEnv(program) && argument.startsWith('-')) return splitByEnv(argument) ? undefined : 'after env stands the name of a program, or -S and a program with its arguments.';
+  if (isEnv(program) && /[ \t=]|^$/.test(argument)) return `env looks for a program named "${argument}", since all that follows is one argument; write "#!/usr/bin/env -S ${argument || 'sh'}".`;
+  if (/\/(ba|da|k|z|a)?sh$/.test(program) && /[ \t]/.test(argument)) return `${program} gets "${argument}" as one argument, which it does not know; write the letters together, or use set in the script.`;
+  return undefined;
+}
+
 /** The program of the first line; of `#!/usr/bin/env python3` the one that env looks for. */
-function interpreterOf(script: string): string | undefined {
-  const [, program, argument] = /^#![ \t]*(\/\S+)(?:[ \t]+(\S+))?/.exec(script) ?? [];
-  if (program === undefined) return undefined;
-  return /^\/(usr\/)?bin\/env$/.test(program) && argument !== undefined && /^[A-Za-z0-9._+-]+$/.test(argument) ? `/usr/bin/${argument}` : program;
+function interpreterOf(program: string, argument: string): string {
+  const sought = isEnv(program) ? (splitByEnv(argument) ?? argument) : '';
+  return /^[A-Za-z0-9._+-]+$/.test(sought) ? `/usr/bin/${sought}` : sought.startsWith('/') ? sought : program;
 }
 
 function reportMissing(program: string, path: string, what: 'shell' | 'interpreter', { draft, findings, names, resolution }: RuleContext): void {
@@ -40,7 +55,7 @@ function reportMissing(program: string, path: string, what: 'shell' | 'interpret
   if (bringers.some((name) => resolution.installed.includes(name))) return;
   if (bringers.length) findings.error(path, `${what}_missing`, `The ${what} ${program} comes with the package ${bringers.join(' or ')}, which this recipe does not install; without it ${consequence}.`, `packages: ${bringers[0]}`);
   else if (bringsPrograms(resolution)) findings.warn(path, `${what}_unknown`, `The ${what} ${program} comes neither with the base nor with a package that is known to bring it; without it ${consequence}.`);
-  else findings.error(path, `${what}_missing`, `There is no ${program} in this image; ${consequence}.`);
+  else findings.error(path, `${what}_missing`, `There is no ${what} ${program} in this image; ${consequence}.`);
 }
 
 const comesWithRecipe = (draft: Draft, place: string, { dirLinks }: BaseNames) => objects(draft, 'files').some(({ value }) => settlePlace(text(value, 'path') ?? '', dirLinks) === place);

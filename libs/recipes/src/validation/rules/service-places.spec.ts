@@ -21,7 +21,7 @@ describe('a place that an option of a service names', () => {
   it('is looked for among all options', () => expect(options.map(([id, name]) => `${id} ${name}`)).toEqual(['docker data_root', 'nginx sites/0/root', 'nginx sites/0/certificate', 'nginx sites/0/certificate_key', 'vpn private_key_file']));
 
   it('is refused with a reason and what to do instead', async () => {
-    expect(await check('nginx', { sites: [{ server_name: '_', root: '/var/run/site' }] })).toEqual([{ path: '/services/0/config/sites/0/root', code: 'lost_place', message: expect.stringMatching(/^\/var\/run\/site lies at \/run\/site is empty again at every boot: .+\.$/) }]);
+    expect(await check('nginx', { sites: [{ server_name: '_', root: '/var/run/site' }] })).toEqual([{ path: '/services/0/config/sites/0/root', code: 'lost_place', message: expect.stringMatching(/^\/var\/run\/site lies at \/run\/site\. \/run\/site is empty again at every boot: .+\.$/) }]);
     expect(await check('nginx', { sites: [{ server_name: '_', root: '/srv/my site', ssl: true, certificate: '/etc/ssl/a.crt', certificate_key: '/etc/ssl/a.key' }] })).toEqual([]);
     expect((await check('nginx', { sites: [{ server_name: '_', root: '/srv/$host' }] })).map(({ path, code }) => `${path} ${code}`)).toEqual(['/services/0/config/sites/0/root site_path']);
   });

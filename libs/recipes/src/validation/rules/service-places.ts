@@ -9,7 +9,7 @@ export const servicePlaces: Rule = ({ findings, names, resolution }) => {
     for (const { place, path } of placesOf(service)) {
       const settled = settlePlace(place, names.dirLinks);
       const lost = whyLost(settled);
-      if (lost !== undefined) findings.error(path, 'lost_place', settled === place ? lost : `${place} lies at ${lost}`);
+      if (lost !== undefined) findings.error(path, 'lost_place', settled === place ? lost : `${place} lies at ${settled}. ${lost}`);
     }
   }
 };

@@ -62,7 +62,18 @@ function dhcpRules(config: Record<string, unknown>, path: string, findings: Find
 
 const asNumber = (address: string) => ipaddr.IPv4.parse(address).octets.reduce((total, octet) => total * 256 + octet, 0);
 
+/** nginx answers for the first of two sites of one name and port, and only warns of the other; TLS is a matter of the port. */
+function sitesApart(config: Record<string, unknown>, path: string, findings: Findings): void {
+  const sites = objects(config, 'sites', path).map(({ value, path: at }) => ({ at, name: text(value, 'server_name')?.toLowerCase() ?? '_', port: whole(value, 'port') ?? (value.ssl === true ? 443 : 80), ssl: value.ssl === true }));
+  for (const [position, { at, name, port, ssl }] of sites.entries()) {
+    const before = sites.slice(0, position);
+    if (before.some((site) => site.port === port && site.name === name)) findings.error(`${at}/server_name`, 'duplicate_site', `Another site answers for ${name} on port ${port} already.`);
+    else if (before.some((site) => site.port === port && site.ssl !== ssl)) findings.error(`${at}/port`, 'site_port', `Another site on port ${port} is ${ssl ? 'without' : 'with'} TLS, which holds for the whole port; give one of them another port.`);
+  }
+}
+
 function nginxRules(config: Record<string, unknown>, path: string, findings: Findings): void {
+  sitesApart(config, path, findings);
   for (const { value, path: site } of objects(config, 'sites', path)) {
     const target = text(value, 'proxy_pass');
     if ((text(value, 'root') === undefined) === (target === undefined)) findings.error(site, 'site_target', 'Give root or proxy_pass, one of them.');
