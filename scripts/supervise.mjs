@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { unlessOrphaned } from './setup/programs.mjs';
 
 const repeatWithinMs = 1_000;
 const lookForParentEveryMs = 500;
@@ -13,7 +14,7 @@ const lookForParentEveryMs = 500;
  */
 export function supervise(program, args, { env = process.env } = {}) {
   return new Promise((resolve) => {
-    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], { stdio: 'inherit', detached: true, env });
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...unlessOrphaned, program, ...args], { stdio: 'inherit', detached: true, env });
     let lastSignalAt = -Infinity;
     const forward = (signal) => {
       const isRepeat = performance.now() - lastSignalAt < repeatWithinMs;

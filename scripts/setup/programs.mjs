@@ -4,6 +4,9 @@ import path from 'node:path';
 
 const interruptGraceMs = 10_000;
 
+/** Once it is tied to us: we may have died before it was, and nothing would end it then (prctl(2), PR_SET_PDEATHSIG). */
+export const unlessOrphaned = ['sh', '-c', '[ "$PPID" = "$0" ] || exit 1; exec "$@"', String(process.pid)];
+
 /**
  * Runs a program without a shell. A program that cannot be started has the code -1, so that callers have one way to fail.
  * `tied` ends it when this script is killed: what it left half done is redone by the next setup, which must not meet it still at work.
@@ -13,7 +16,7 @@ const interruptGraceMs = 10_000;
 export function run(program, args, { cwd, env = process.env, inherit = false, input = false, tied = false, whole = false, signal } = {}) {
   return new Promise((resolve) => {
     const stdio = inherit ? 'inherit' : [input ? 'inherit' : 'ignore', 'pipe', 'pipe'];
-    const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', program, ...args] : [program, ...args];
+    const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', ...unlessOrphaned, program, ...args] : [program, ...args];
     const child = spawn(first, rest, { cwd, env, stdio, shell: false, detached: whole });
     let output = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => (output += chunk));

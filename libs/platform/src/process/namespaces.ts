@@ -27,9 +27,6 @@ const sharedMemoryPages = 65_536;
  */
 const settle = `echo 0 > /proc/sys/user/max_user_namespaces && { echo ${sharedMemoryPages} > /proc/sys/kernel/shmall; } 2>/dev/null; ip link set lo up && echo 1000 > /proc/self/oom_score_adj && exec "$@"`;
 
-/** Whoever dies between making a child and the child's tying itself to them (prctl(2), PR_SET_PDEATHSIG) would leave it alone in the world: it looks, once it is tied. */
-const unlessOrphaned = '[ "$PPID" = "$0" ] || exit 1; exec "$@"';
-
 /**
  * Runs a program as uid 0 of a user namespace of its own (user_namespaces(7)), with the account's subordinate ids mapped, and in mount, pid,
  * network, ipc and uts namespaces of its own: no network but a loopback of its own, no process to see but its own. When it ends, the pid
@@ -41,7 +38,7 @@ export async function runInNamespaces(program: string, args: readonly string[], 
   // Our own account has processes of other kinds, so there is no number that would be right for all of them.
   const outer = account ? ['prlimit', `--nproc=${processes + processesBeside}`, '--'] : [];
   const entry = mounts === undefined || !account ? [] : ['nsenter', `--mount=/proc/${mounts}/ns/mnt`, '--', ...asAccount(account)];
-  const [first, ...rest] = [...entry, 'sh', '-c', unlessOrphaned, String(process.pid), ...outer, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
+  const [first, ...rest] = [...entry, ...outer, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
   // TERM does not reach the first process of a pid namespace (pid_namespaces(7)), and nothing in one needs time to put itself in order: it goes as a whole.
   return await runProgram(first, rest, { ...options, ...(account && entry.length === 0 && { account }), allowSetuid: true, killGraceMs: 0 });
 }

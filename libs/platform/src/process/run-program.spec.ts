@@ -105,22 +105,27 @@ describe('spawnProgram', () => {
     expect(words).not.toBe('');
   });
 
+  it('lets no program live on that was not tied yet when the one that started it was killed', async () => {
+    const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-spawn-'));
+    let child = 0;
+    try {
+      // Waits for the death of its parent before it ties itself.
+      await writeFile(path.join(dir, 'setpriv'), `#!/bin/sh\nPATH=${process.env.PATH}\nwhile kill -0 "$PPID" 2> /dev/null; do sleep 0.02; done\nexec setpriv "$@"\n`, { mode: 0o755 });
+      const output = path.join(dir, 'output');
+      child = await startAndDie(dir, `spawnProgram('/bin/sh', ['-c', 'echo lives; exec sleep 300'], { output: openSync('${output}', 'w') })`, { ...process.env, PATH: `${dir}:${process.env.PATH}` });
+      for (let tries = 0; tries < 1_000 && alive(child); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      expect([alive(child), readFileSync(output, 'utf8')]).toEqual([false, '']);
+    } finally {
+      if (child && alive(child)) process.kill(-child, 'SIGKILL');
+      await rm(dir, { recursive: true });
+    }
+  });
+
   it('lets a program live on, with its output in a file, when the one that started it is killed', async () => {
     const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-spawn-'));
-    const script = `import { openSync } from 'node:fs'; import { spawnProgram } from '${path.join(import.meta.dirname, 'run-program.ts')}';
-      const output = openSync(process.argv[2] + '/out', 'w');
-      console.log(spawnProgram('/bin/sh', ['-c', 'while :; do echo on; sleep 0.05; done'], { survives: process.argv[3] === 'yes', output }).pid); setInterval(() => undefined, 1000);`;
-    await writeFile(path.join(dir, 'start.mjs'), script);
-    const start = async (survives: string) => {
-      const parent = spawn(process.execPath, ['--no-warnings', '--experimental-transform-types', '--import', `data:text/javascript,${encodeURIComponent(resolveTs)}`, path.join(dir, 'start.mjs'), dir, survives], { stdio: ['ignore', 'pipe', 'inherit'] });
-      const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
-      const ended = new Promise((resolve) => parent.once('exit', resolve));
-      parent.kill('SIGKILL');
-      await ended;
-      return pid;
-    };
-    const survivor = await start('yes');
-    const tied = await start('no');
+    const start = (survives: boolean) => startAndDie(dir, `spawnProgram('/bin/sh', ['-c', 'while :; do echo on; sleep 0.05; done'], { survives: ${survives}, output: openSync('${dir}/out', 'w') })`);
+    const survivor = await start(true);
+    const tied = await start(false);
     try {
       for (let tries = 0; tries < 1_000 && alive(tied); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
       expect(alive(tied)).toBe(false);
@@ -131,6 +136,19 @@ describe('spawnProgram', () => {
     }
   });
 });
+
+/** Another Node.js makes a child by this expression, and is killed. @returns the child's pid */
+async function startAndDie(dir: string, expression: string, env = process.env): Promise<number> {
+  const script = `import { openSync } from 'node:fs'; import { spawnProgram } from '${path.join(import.meta.dirname, 'run-program.ts')}';
+    console.log(${expression}.pid); setInterval(() => undefined, 1000);`;
+  await writeFile(path.join(dir, 'start.mjs'), script);
+  const parent = spawn(process.execPath, ['--no-warnings', '--experimental-transform-types', '--import', `data:text/javascript,${encodeURIComponent(resolveTs)}`, path.join(dir, 'start.mjs')], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
+  const ended = new Promise((resolve) => parent.once('exit', resolve));
+  parent.kill('SIGKILL');
+  await ended;
+  return pid;
+}
 
 /** TypeScript calls its files .js in imports. */
 const resolveTs = `import { registerHooks } from 'node:module'; registerHooks({ resolve: (name, context, next) => next(name.startsWith('.') && context.parentURL?.endsWith('.ts') ? name.replace(/\\.js$/, '.ts') : name, context) });`;

@@ -88,14 +88,20 @@ export function killGroup(child: ChildProcess, graceMs = killGraceMs): void {
 }
 
 /**
+ * Once it is tied to us, a program looks whether we live still: whoever dies between making a child and the child's tying itself to them (prctl(2),
+ * PR_SET_PDEATHSIG) would leave it alone in the world. Static; its words are arguments.
+ */
+const unlessOrphaned = (): string[] => ['sh', '-c', '[ "$PPID" = "$0" ] || exit 1; exec "$@"', String(process.pid)];
+
+/**
  * setpriv(1) makes the child die with us even when we are killed with SIGKILL (PR_SET_PDEATHSIG, prctl(2)), and drops
  * privileges after that is set, which Node's own uid option would undo. The child leads a session of its own.
  */
 export function spawnProgram(program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env;
-  const tie = options.survives ? [] : [`--pdeathsig=${options.deathSignal ?? 'KILL'}`];
+  const tie = options.survives ? ['--'] : [`--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', ...unlessOrphaned()];
   const standard = options.output === undefined ? (['pipe', 'pipe', 'pipe'] as const) : (['ignore', options.output, options.output] as const);
-  return spawn('setpriv', [...dropTo(options.account), ...(options.allowSetuid ? [] : ['--no-new-privs']), ...tie, '--', program, ...args], {
+  return spawn('setpriv', [...dropTo(options.account), ...(options.allowSetuid ? [] : ['--no-new-privs']), ...tie, program, ...args], {
     cwd: options.cwd ?? '/',
     env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
     stdio: [...standard, ...(options.inherit ?? [])],
@@ -105,7 +111,7 @@ export function spawnProgram(program: string, args: readonly string[], options: 
 }
 
 /** What comes before a program that takes an account on only after something of root's; it dies with us as well. */
-export const asAccount = (account: Account): string[] => ['setpriv', ...dropTo(account), '--pdeathsig=KILL', '--'];
+export const asAccount = (account: Account): string[] => ['setpriv', ...dropTo(account), '--pdeathsig=KILL', '--', ...unlessOrphaned()];
 
 function dropTo(account: Account | undefined): string[] {
   if (!account) return [];
