@@ -175,6 +175,16 @@ describe('checkBoot', () => {
       expect((await check({ ...good, answers: failing, activity: with10Percent }, { graceMs: shortGraceMs })).report).toMatchObject({ isLate: false, problems: ['The service ssh.service is failed, not active.'] });
     });
 
+    it('what waited in vain for a device or its medium, where the host was busy; what failed without waiting is a fact', async () => {
+      const busy = { slowness: () => 8 };
+      const waited = ['Unable to find a medium containing a live file system\n', '[ TIME ] Timed out waiting for device dev-vdb.device.\nGive root password for maintenance\n'];
+      for (const serial of waited) {
+        expect((await check({ serial }, { host: busy })).report).toMatchObject({ passed: false, isLate: true });
+        expect((await check({ serial })).report).toMatchObject({ passed: false, isLate: false });
+      }
+      for (const serial of ['Give root password for maintenance\n', '[    1.0] Kernel panic - not syncing: no\nTimed out waiting for device x\n']) expect((await check({ serial }, { host: busy })).report).toMatchObject({ passed: false, isLate: false });
+    });
+
     it('an agent that does not answer in time', async () => {
       const answers = { ...good.answers, [failed]: () => Promise.reject(guestError('guest_agent_failed', 'The agent did not answer.', { cause: hostTooSlow('late') })) };
       expect((await check({ ...good, answers })).report).toMatchObject({ isLate: true, problems: ['The agent did not answer.'] });

@@ -18,6 +18,10 @@ export const usualPatience: GuestPatience = { lookMs: 2_000, standstillMs: 180_0
 /** Of one processor. An emulated guest that halts takes less for the clock of its own QEMU; one that works takes what it gets. */
 const idleShare = 0.02;
 
+/** What is late on such a host is late because of it. */
+const busySlowness = 2;
+export const isBusy = (pace: Pacemaker = hostPace): boolean => pace.slowness() > busySlowness;
+
 export interface PatienceEnd {
   /** `standstill`: seen of the guest. `too_slow`: it was at work to the end. */
   why: 'standstill' | 'too_slow';

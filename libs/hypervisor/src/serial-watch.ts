@@ -9,6 +9,9 @@ const hopeless: RegExp[] = [
   /BdsDxe: No bootable option[^\n]*/,
   /BdsDxe: failed to load[^\n]*/,
 ];
+/** Of these, what is said after a wait that ended: initramfs waits for its medium, systemd 90 s for a device. */
+const afterWaiting = [/^Unable to find a /, /^BusyBox v/, /^(?:Give root password|Cannot open access|You are in emergency mode)/];
+const waitEnded = /[Tt]imed out waiting for|Unable to find a (?:medium containing a )?live file system|[Gg]ave up waiting for/;
 const bootLoaderErrors: RegExp[] = [/(?<=^|\n) *error: (?!no suitable video mode)[^\n]*/, /(?<=^|\n) *grub(?: rescue)?> *(?=$|\n)/];
 const systemSpeaks = /Linux version|systemd\[|\[ +\d+\.\d{6}\]/;
 const loginPrompt = /(?:^|\n)[^\n]*login: /;
@@ -18,12 +21,17 @@ export function plainSerial(text: string): string {
   return text.replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z])/g, '').replaceAll(/\r+/g, '\n').replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '');
 }
 
-/** @returns the line that says so */
-export function findHopeless(plain: string): string | undefined {
+export interface HopelessLine {
+  text: string;
+  /** Something was too late for whoever waited for it: on a busy host no fact about the system. */
+  isTimeout: boolean;
+}
+
+export function findHopeless(plain: string): HopelessLine | undefined {
   const patterns = systemSpeaks.test(plain) ? hopeless : [...hopeless, ...bootLoaderErrors];
   for (const pattern of patterns) {
-    const found = pattern.exec(plain)?.[0].trim();
-    if (found) return found;
+    const text = pattern.exec(plain)?.[0].trim();
+    if (text) return { text, isTimeout: afterWaiting.some((kind) => kind.test(text)) && waitEnded.test(plain) };
   }
   return undefined;
 }

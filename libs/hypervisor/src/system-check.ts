@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clip, hostPace, untilAborted } from '#libs/platform';
+import { clip, untilAborted } from '#libs/platform';
 import type { BootCheck, Pace } from './boot-order.js';
 import { BootProblem, type BootReport } from './boot-report.js';
 import { guestError } from './guest-error.js';
-import { endOfPatience, graceAfter, GuestMeter } from './guest-patience.js';
+import { endOfPatience, graceAfter, GuestMeter, isBusy } from './guest-patience.js';
 import type { Guest } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 import { SystemdVoice } from './systemd-voice.js';
@@ -106,7 +106,7 @@ export class SystemCheck {
     for (;;) {
       await sleep(this.hand.pace.watchMs, undefined, { signal: ended });
       const line = findHopeless(this.#serial());
-      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line, 200)}`);
+      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line.text, 200)}`, line.isTimeout && isBusy(this.hand.pace.host));
       // Nobody knows how long a boot takes: half of what is left comes in each half minute.
       this.hand.onProgress(0.75 * (1 - 0.5 ** (this.#ageMs / 30_000)));
     }
@@ -173,7 +173,7 @@ export class SystemCheck {
 
   /** The host gave it far less than a processor while it came up, or had other work. */
   get #wasStarved(): boolean {
-    return this.#shareOfBoot < 0.5 || (this.hand.pace.host ?? hostPace).slowness() > 2;
+    return this.#shareOfBoot < 0.5 || isBusy(this.hand.pace.host);
   }
 
   /** @returns whether it became so before the signal said that it is enough */

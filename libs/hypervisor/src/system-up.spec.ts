@@ -63,6 +63,14 @@ describe('a system is not up', () => {
     await expect(waitForSystem(await started({ serial: '[    3.1] Kernel panic - not syncing: VFS: Unable to mount root fs\n' }), never, pace)).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('Kernel panic') });
   });
 
+  it.each([
+    ['on a host at rest', 1, 'system_not_up'],
+    ['not on a busy one', 8, 'host_too_slow'],
+  ])('that waited for its device in vain: %s', async (_where, slowness, reason) => {
+    const serial = '[ TIME ] Timed out waiting for device dev-vdb.device.\n[DEPEND] Dependency failed for local-fs.target.\nYou are in emergency mode.\n';
+    await expect(waitForSystem(await started({ serial }), never, { ...pace, host: { slowness: () => slowness } })).rejects.toMatchObject({ reason });
+  });
+
   it('that does nothing any more', async () => {
     await expect(waitForSystem(await started({ activity: () => ({ cpuMs: 7, serialBytes: 0 }) }), never, { ...pace, patience: { ...patience, standstillMs: 30 } })).rejects.toMatchObject({ reason: 'system_not_up', message: expect.stringContaining('standstill') });
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, clip, hostTooSlow, type Pacemaker } from '#libs/platform';
 import { guestError } from './guest-error.js';
-import { endOfPatience, graceAfter, usualPatience, type GuestPatience } from './guest-patience.js';
+import { endOfPatience, graceAfter, isBusy, usualPatience, type GuestPatience } from './guest-patience.js';
 import type { Guest, HelperGreeting } from './hypervisor.port.js';
 import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 import { SystemdVoice } from './systemd-voice.js';
@@ -93,7 +93,10 @@ async function upByPrompt(guest: Guest, stop: AbortSignal, pace: UpPace): Promis
 async function hopeless(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<never> {
   for (;;) {
     const line = findHopeless(plainSerial(guest.serialText()));
-    if (line !== undefined) throw notUp(`The system did not start: ${clip(line, 200)}`);
+    if (line !== undefined) {
+      const message = `The system did not start: ${clip(line.text, 200)}`;
+      throw line.isTimeout && isBusy(pace.host) ? hostTooSlow(message) : notUp(message);
+    }
     await sleep(pace.lookMs, undefined, { signal: stop });
   }
 }
