@@ -19,7 +19,7 @@ ${table(settingDefinitions)}
 
 ${table(clientSettingDefinitions)}
 
-This page is made from \`libs/platform/src/config/setting-definitions.ts\`; \`UPDATE_DOCS=1 npm test -- arch\` writes it anew.
+This page is made from \`libs/platform/src/config/definitions\`; \`UPDATE_DOCS=1 npm test -- arch\` writes it anew.
 `;
 
 it('docs/configuration.md tells what the code reads', async () => {

@@ -1,6 +1,7 @@
 export { AppError, clip, errorMessage, invalid, invalidArguments, notFound, type AppErrorOptions, type ErrorKind, type Fault, type Violation } from './errors/app-error.js';
 export { Settings, loadClientSettings, loadSettings, type ClientSettings, type SettingsOutcome } from './config/settings.js';
-export { clientSettingDefinitions, settingDefinitions, type SettingDefinition } from './config/setting-definitions.js';
+export type { SettingDefinition } from './config/setting-definition.js';
+export { clientSettingDefinitions, settingDefinitions } from './config/setting-definitions.js';
 export { CallerResolver, anonymousCaller, ownGrant, type Caller, type CallerEvidence, type Grant } from './caller/caller.js';
 export { CallerService, credentialsRequired, invalidApiKey } from './caller/caller.service.js';
 export type { AuditEdge, AuditEvent, RefusedCredentials } from './audit/audit-entry.js';

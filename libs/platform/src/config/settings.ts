@@ -2,7 +2,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { AppError, errorMessage } from '../errors/app-error.js';
-import { clientSettingDefinitions, settingDefinitions, type SettingDefinition } from './setting-definitions.js';
+import type { SettingDefinition } from './setting-definition.js';
+import { clientSettingDefinitions, settingDefinitions } from './setting-definitions.js';
 
 type Parsed<D extends Record<string, SettingDefinition<unknown>>> = { [K in keyof D]: ReturnType<D[K]['parse']> };
 type ServerValues = Parsed<typeof settingDefinitions>;
