@@ -2,7 +2,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { runProgram } from '#libs/platform';
+import { namesOf } from '#libs/recipes';
 import { everyFieldKey, imageRecipes } from '../support/images/image-recipes.js';
+import { collectorsOf } from '../support/images/service-samples.js';
 import { useImage } from '../support/images/use-image.js';
 
 const minutes = 60_000;
@@ -40,6 +42,7 @@ describe('every field of a recipe that takes effect', () => {
         'services, nginx': [await seen('bash', '-c', 'nginx -T 2>/dev/null | grep -c "^worker_processes 2;"; exec 3<>/dev/tcp/127.0.0.1/8080; printf "GET / HTTP/1.0\r\nHost: fields.example.test\r\n\r\n" >&3; tail -n1 <&3'), '1\na page'],
         'services, nginx with TLS': [await seen('sh', '-c', 'openssl s_client -connect 127.0.0.1:443 -servername tls.example.test </dev/null 2>/dev/null | openssl x509 -noout -subject'), /tls\.example\.test/],
         'services, monitoring': [await seen('sh', '-c', 'ss -Hltn "sport = 9200" | wc -l; tr "\\0" " " < /proc/$(pidof prometheus-node-exporter)/cmdline'), /^1\n.*--collector\.processes/],
+        'services, monitoring, all that may be named': [await seen('sh', '-c', collectorsOf), [...namesOf(recipe.base_image).collectors].join(' ')],
         'services, ntp': [await seen('sh', '-c', 'chronyc -n sources | grep -c 192.0.2.123; chronyc accheck 192.0.2.9'), /^1\n208 Access allowed/],
         'users, id': [await seen('id', 'grace'), /^uid=1234\(grace\) .*4321\(ops\)/],
         'users, home and shell': [await seen('getent', 'passwd', 'grace'), /:\/srv\/grace:\/bin\/sh$/],

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { servicePassword } from '../support/images/service-samples.js';
+import { namesOf } from '#libs/recipes';
+import { collectorsOf, servicePassword } from '../support/images/service-samples.js';
 import { useImage, type Clone } from '../support/images/use-image.js';
 
 const minutes = 60_000;
@@ -54,7 +55,8 @@ const vpn = async ({ sh, run }: Clone) => {
   expect(await run('wg', 'show', 'wg0', 'private-key')).not.toBe(own?.[0]);
 };
 
-const monitoring = async ({ run }: Clone) => {
+const monitoring = async ({ run, sh }: Clone) => {
+  expect(await sh(collectorsOf)).toBe([...namesOf('debian-trixie').collectors].join(' '));
   expect(await run('bash', '-c', "exec 3<> /dev/tcp/127.0.0.1/9101; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3")).toContain('\nnode_processes_state');
 };
 

@@ -29,3 +29,6 @@ export const serviceSamples = [
 ];
 /** What the name server answers for. */
 export const serviceHosts = [{ ip: '192.0.2.9', names: ['db.lab.example.org'] }];
+
+/** What the exporter of an image can collect, on one line, as validation lists it. */
+export const collectorsOf = "prometheus-node-exporter --help 2>&1 | sed -nE 's/^ +--(\\[no-\\])?collector\\.([a-z0-9_]+)( .*)?$/\\2/p' | LC_ALL=C sort | xargs";

@@ -132,6 +132,15 @@ describe('planImage', () => {
     expect(plan().text('/usr/lib/openfactory/machine.d/packages')).toContain('make /etc/ssl/private/ssl-cert-snakeoil.key snakeoil');
   });
 
+  it('leaves a file alone that the recipe has where the base has a link, as systemd-resolved has at /etc/resolv.conf', () => {
+    const made = planImage(recipe({ files: [{ path: '/etc/resolv.conf', content: 'nameserver 192.0.2.53\n' }], networking: { dns: { nameservers: ['192.0.2.54'] } } }), resolution(), []);
+    const isFile = (step: object) => 'path' in step && step.path === '/etc/resolv.conf';
+    expect(made.beforeCleaning.filter(isFile)).toEqual([]);
+    expect(made.afterCleaning.filter(isFile)).toEqual([expect.objectContaining({ content: 'nameserver 192.0.2.53\n' })]);
+    // tree-runner.medium.spec.ts: it takes the place of the link. At boot live-boot and systemd-tmpfiles write there only where nothing is.
+    expect(made.steps.filter((step) => 'argv' in step && step.argv.join(' ').includes('resolv'))).toEqual([]);
+  });
+
   it('puts the recipe’s own files last, so that they win', () => {
     const { steps } = planImage(recipe({ files: [{ path: '/etc/hostname', content: 'mine\n', mode: '0600' }, { path: '/opt/x', content_base64: 'AAE=' }] }), resolution(), []);
     const writes = steps.filter((step): step is PlannedFile => 'path' in step);
