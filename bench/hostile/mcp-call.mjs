@@ -1,21 +1,28 @@
-// A client over Streamable HTTP that does no more than the specification asks of one, from an address of its own.
+// A client that does no more than the specifications ask of one, from an address of its own.
 import http from 'node:http';
 
 export const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 export const rpc = (method, params) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
 
-/** @returns {Promise<{ status: number | 'cut', headers: object }>} the answer once it is read to its end; a connection that ended is an answer too */
-export function post(url, route, text, { from, headers = {} }) {
+/**
+ * GET, or POST where there is a text.
+ * @returns {Promise<{ status: number | 'cut', headers: object, text: string }>} the answer once it is read to its end; a connection that ended is an answer too
+ */
+export function ask(url, route, { from, headers = {}, text, agent = false } = {}) {
   return new Promise((resolve) => {
-    const cut = () => resolve({ status: 'cut', headers: {} });
-    const request = http.request(`${url}${route}`, { method: 'POST', localAddress: from, agent: false, headers: { ...json, 'content-length': Buffer.byteLength(text), ...headers } }, (response) => {
-      response.resume();
-      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers })).on('error', cut);
+    const cut = () => resolve({ status: 'cut', headers: {}, text: '' });
+    const length = text === undefined ? {} : { 'content-length': Buffer.byteLength(text) };
+    const request = http.request(`${url}${route}`, { method: text === undefined ? 'GET' : 'POST', localAddress: from, agent, headers: { ...json, ...length, ...headers } }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString('utf8') })).on('error', cut);
     });
     request.on('error', cut);
     request.end(text);
   });
 }
+
+export const post = (url, route, text, more) => ask(url, route, { ...more, text });
 
 /** @returns the headers of a session that calls of it carry */
 export async function openSession(url, from) {

@@ -13,6 +13,8 @@ class FakePipelineModule {}
 /** A pipeline that makes a small image in no time, or does what the script of the recipe's name says. */
 export class FakeBuildPipeline extends BuildPipeline {
   readonly runs: { buildId: string; recipe: string; aborted: unknown }[] = [];
+  /** Of every image. */
+  imageLines = 1_000;
   /** Runs that go on at this moment, and the most there were. */
   atOnce = 0;
   mostAtOnce = 0;
@@ -46,7 +48,7 @@ export class FakeBuildPipeline extends BuildPipeline {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
     try {
       for (const stage of stageNames) await this.stage(stage, recipe, listener, signal);
-      const iso = await this.made(`${recipe}.iso`, 'application/x-iso9660-image', `image of ${recipe}\n`.repeat(1_000));
+      const iso = await this.made(`${recipe}.iso`, 'application/x-iso9660-image', `image of ${recipe}\n`.repeat(this.imageLines));
       return { artifacts: [iso, await this.made('recipe.json', 'application/json', '{}\n')], imageSha256: iso.sha256, imageId: iso.sha256 };
     } catch (error) {
       run.aborted = signal.reason;

@@ -41,6 +41,7 @@ export { Revocations } from './caller/revocations.js';
 export { clientSignal } from './http/client-signal.js';
 export { CurrentCaller } from './http/current-caller.decorator.js';
 export { FlowingAnswers } from './http/flowing-answers.js';
+export { HttpPace } from './http/http-pace.js';
 export { OpenResponses } from './http/open-responses.js';
 export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, UncountedRoute, type RouteAccess } from './http/route-access.js';
 export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';

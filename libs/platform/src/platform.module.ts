@@ -15,6 +15,7 @@ import { DATABASE_URL, EventBus } from './events/event-bus.js';
 import { BodyReader } from './http/body-reader.js';
 import { CallerGuard } from './http/caller.guard.js';
 import { FlowingAnswers } from './http/flowing-answers.js';
+import { HttpPace } from './http/http-pace.js';
 import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
@@ -66,6 +67,7 @@ export class PlatformModule {
         FlowingAnswers,
         HashingQueue,
         HousekeepingJobs,
+        HttpPace,
         IdempotencyService,
         Metrics,
         OpenResponses,
@@ -74,7 +76,7 @@ export class PlatformModule {
         RequestAudit,
         Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, BodyReader, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, FlowingAnswers, HashingQueue, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
+      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, BodyReader, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, FlowingAnswers, HashingQueue, HttpPace, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
     };
   }
 }

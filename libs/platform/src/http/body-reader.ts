@@ -4,6 +4,7 @@ import { AppError } from '../errors/app-error.js';
 import { parseJson } from '../validation/bounded-json.js';
 import { BodyBudget } from './body-budget.js';
 import { BodyProgress } from './body-progress.js';
+import { HttpPace } from './http-pace.js';
 
 /** Without a length of its own a body may become as long as is taken, so it is counted as that. */
 const declaredBytes = (request: IncomingMessage): number | undefined => {
@@ -18,6 +19,8 @@ export const hasBody = (request: IncomingMessage): boolean => request.headers['t
 export class BodyReader {
   readonly #budget = new BodyBudget();
 
+  constructor(private readonly pace: HttpPace) {}
+
   /**
    * A whole body as UTF-8, without a byte-order mark. Nothing of it is looked at where its length alone is too much.
    * @throws AppError `body_too_large`, `body_too_slow`, `body_incomplete` if the client went away, `too_many_bodies`, `malformed_json` if it is not UTF-8
@@ -27,7 +30,7 @@ export class BodyReader {
     if (declared > limitBytes) throw bodyTooLarge(limitBytes);
     const giveBack = this.#budget.take(address, declared);
     try {
-      return decode(await readAll(request, limitBytes));
+      return decode(await readAll(request, limitBytes, this.pace));
     } finally {
       giveBack();
     }
@@ -61,7 +64,7 @@ export function bodyTooLarge(limitBytes: number): AppError {
   return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
 }
 
-function readAll(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+function readAll(request: IncomingMessage, limitBytes: number, pace: HttpPace): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -70,7 +73,7 @@ function readAll(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
       request.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onAborted);
       action();
     };
-    const progress = new BodyProgress((error) => settle(() => reject(error)));
+    const progress = new BodyProgress((error) => settle(() => reject(error)), pace);
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
       progress.came(chunk.length);

@@ -2,11 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { CallerService } from '../caller/caller.service.js';
 import { AppError } from '../errors/app-error.js';
+import { HttpPace } from './http-pace.js';
 
 /** Of one address: more than programs open for one file in parts. */
 export const mostAnswersOfAddress = 16;
-/** A reader that took nothing for so long while something was there to take has gone, or holds the file and the connection on purpose. */
-export const stalledMs = 60_000;
 const looksPerStall = 4;
 
 interface Flowing {
@@ -20,7 +19,10 @@ interface Flowing {
 export class FlowingAnswers {
   readonly #byAddress = new Map<string, Set<Flowing>>();
 
-  constructor(private readonly callers: CallerService) {}
+  constructor(
+    private readonly callers: CallerService,
+    private readonly pace: HttpPace,
+  ) {}
 
   /** To be called before the answer begins. @throws AppError `too_many_downloads` */
   admit(request: IncomingMessage, response: ServerResponse): void {
@@ -31,7 +33,7 @@ export class FlowingAnswers {
     }
     const flowing: Flowing = { response, sentBytes: 0, stalledLooks: 0 };
     this.#byAddress.set(address, own.add(flowing));
-    const timer = setInterval(() => look(flowing), stalledMs / looksPerStall).unref();
+    const timer = setInterval(() => look(flowing), this.pace.stalledMs / looksPerStall).unref();
     response.once('close', () => {
       clearInterval(timer);
       own.delete(flowing);

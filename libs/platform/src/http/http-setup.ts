@@ -9,7 +9,7 @@ import { CallLimits } from '../limits/call-limits.js';
 import { bodyMethods } from './caller.guard.js';
 import { isReading } from './is-reading.js';
 import { hasBody } from './body-reader.js';
-import { requireJson } from './unread-body.js';
+import { dropBody, requireJson } from './unread-body.js';
 import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
 import { sendProblem, toAppError } from './problem.js';
@@ -30,6 +30,8 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
     try {
       guard.check(request);
       checkUrl(request);
+      // Nobody reads it; Node would, once the answer is sent, for as long as it comes.
+      if (!bodyMethods.has(request.method) && hasBody(request)) dropBody(request);
       if (!guard.answerPreflight(request, response)) next();
     } catch (error) {
       refuse(request, response, error);

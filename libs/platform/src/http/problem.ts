@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, type ErrorKind } from '../errors/app-error.js';
-import { answerAndClose } from './unread-body.js';
+import { answerAndClose, dropBody } from './unread-body.js';
 import { noteOn } from './request-trail.js';
 
 export const statusOf: Record<ErrorKind, number> = {
@@ -83,8 +83,8 @@ export function sendErrorBody(request: IncomingMessage, response: ServerResponse
   const headers = { ...errorHeaders(error), 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...more };
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (!request.complete && (encoding !== undefined || Number(length ?? 0) > smallBodyBytes)) return answerAndClose(request, response, status, headers, body);
-  if (!request.complete) request.resume();
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+  dropBody(request);
 }
 
 /** No connection could be had, or it was cut (PostgreSQL, appendix A: class 08, 53300, 57P01 to 57P03; messages of pg-pool and pg). */
