@@ -6,6 +6,7 @@ import { setUpHttp, setUpServer } from '#libs/platform';
 import { McpHttpEdge } from '#libs/mcp';
 import { AppModule, type AppOptions } from './app.module.js';
 import { serveApiDocs } from './openapi.js';
+import { startLogger } from './start-logger.js';
 
 /** The application with its edges, initialised but not listening. */
 export async function createApp(options: AppOptions): Promise<NestExpressApplication> {
@@ -13,8 +14,9 @@ export async function createApp(options: AppOptions): Promise<NestExpressApplica
   setUpHttp(app, options.settings, [(request, response) => app.get(McpHttpEdge).handle(request, response)]);
   setUpServer(app);
   serveApiDocs(app, options.settings);
+  const logger = app.get(Logger);
+  app.useLogger(startLogger(logger));
   await app.init();
-  // Only now: Nest's own start-up chatter is of no use to an operator.
-  app.useLogger(app.get(Logger));
+  app.useLogger(logger);
   return app;
 }
