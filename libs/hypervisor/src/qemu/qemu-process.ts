@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, readSync } from 'node:fs';
+import { constants } from 'node:os';
 import { clip } from '#libs/platform';
 import { cpuMsOf, identify, signalProcess, untilGone, type ProcessIdentity } from './process-identity.js';
 
@@ -34,7 +35,7 @@ export class QemuProcess {
       // The launcher waits for QEMU; where it went first, it was killed.
       if (this.processes.qemu) signalProcess(this.processes.qemu, 'SIGKILL');
       if (this.processes.qemu) await untilGone(this.processes.qemu, 5);
-      this.#exit ||= 'it ended';
+      this.#exit ||= 'it ended without a word, as one does that is killed';
       this.#lastWords = this.lastWords();
       closeSync(this.logFile);
       this.#hasEnded = true;
@@ -50,7 +51,7 @@ export class QemuProcess {
       finish();
     });
     child.on('exit', (code, signal) => {
-      made.#exit ||= `it ended with ${signal ?? `code ${code}`}`;
+      made.#exit ||= exitOf(code, signal);
       made.#endedWell = code === 0;
       finish();
     });
@@ -98,7 +99,8 @@ export class QemuProcess {
 
   lastWords(): string {
     if (this.#lastWords !== undefined) return this.#lastWords;
-    const line = readTail(this.logFile).trim().split('\n').at(-1);
+    // A warning of its start is no reason for its end.
+    const line = readTail(this.logFile).trim().split('\n').findLast((said) => !said.includes(': warning: '));
     return clip(line || this.#exit || 'it said nothing', 300);
   }
 
@@ -117,6 +119,12 @@ export class QemuProcess {
     if (launcher) signalProcess(launcher, 'SIGKILL', 'group');
     if (qemu) signalProcess(qemu, 'SIGKILL');
   }
+}
+
+/** The launcher tells of a signal that ended QEMU as a shell does. */
+function exitOf(code: number | null, signal: string | null): string {
+  const killedBy = signal ?? Object.entries(constants.signals).find(([, number]) => number + 128 === code)?.[0];
+  return killedBy === undefined ? `it ended with code ${code}` : `it was killed (${killedBy})`;
 }
 
 function readTail(file: number): string {
