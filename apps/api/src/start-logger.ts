@@ -4,8 +4,8 @@ import type { LoggerService } from '@nestjs/common';
 export function startLogger(logger: Required<Pick<LoggerService, 'warn' | 'error' | 'fatal'>>): LoggerService {
   return {
     log: () => undefined,
-    warn: (message: unknown, ...more: unknown[]) => logger.warn(message, ...more),
-    error: (message: unknown, ...more: unknown[]) => logger.error(message, ...more),
-    fatal: (message: unknown, ...more: unknown[]) => logger.fatal(message, ...more),
+    warn: (message: unknown, ...more: unknown[]) => void logger.warn(message, ...more),
+    error: (message: unknown, ...more: unknown[]) => void logger.error(message, ...more),
+    fatal: (message: unknown, ...more: unknown[]) => void logger.fatal(message, ...more),
   };
 }
