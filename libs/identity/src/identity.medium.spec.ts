@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import type { INestApplicationContext } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { CallerService, loadSettings, PlatformModule, type Caller } from '#libs/platform';
+import { AccountKeys, CallerService, loadSettings, PlatformModule, type Caller } from '#libs/platform';
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.js';
 import { until } from '../../../test/support/until.js';
 import { AccountRepository } from './accounts/account.repository.js';
@@ -178,6 +178,24 @@ describe('sessions', () => {
     expect(await of(CallerService).standing(here.principalId)).toBeDefined();
     expect(await of(CallerService).standing(there.principalId)).toBeUndefined();
     expect(await refusal(ada.signIn())).toBe('invalid_credentials');
+  });
+
+  it('end with their keys, or the password stays', async () => {
+    const ada = await person();
+    const [here, there] = [await callerOf(await ada.signIn()), await callerOf(await ada.signIn())];
+    let broken = true;
+    const revoked: string[] = [];
+    of(AccountKeys).register({
+      list: () => Promise.resolve([]),
+      revokeAll: (_manager, accountId) => (broken ? Promise.reject(new Error('No keys can be revoked now.')) : Promise.resolve(void revoked.push(accountId))),
+    });
+    const change = () => of(PasswordService).change(here, { current: password, next: 'second sparrow', revokesKeys: true });
+    await expect(change()).rejects.toThrow('No keys');
+    await ada.signIn();
+    expect(await of(CallerService).standing(there.principalId)).toBeDefined();
+    broken = false;
+    await change();
+    expect([revoked, await refusal(ada.signIn())]).toEqual([[ada.id], 'invalid_credentials']);
   });
 });
 

@@ -20,8 +20,8 @@ export class PasswordService {
     private readonly limits: GuessLimits,
   ) {}
 
-  /** Ends every other session of the caller. @throws AppError `wrong_password`, `weak_password`, `too_many_attempts` */
-  async change(caller: Caller, { current, next }: { current: string; next: string }): Promise<void> {
+  /** Ends every other session of the caller and, where that is wanted, every key: all of it, or nothing. @throws AppError `wrong_password`, `weak_password`, `too_many_attempts` */
+  async change(caller: Caller, { current, next, revokesKeys = false }: { current: string; next: string; revokesKeys?: boolean | undefined }): Promise<void> {
     const account = await this.accounts.get(accountIdOf(caller));
     const guess: Guess = { email: account.email, address: caller.address };
     const isRight = await this.limits.attempt(guess, async () => ((await this.passwords.isCurrent(account, current)) ? true : undefined));
@@ -33,6 +33,7 @@ export class PasswordService {
       if (known !== account.passwordHash) throw wrongPassword();
       await this.#set(manager, account.id, passwordHash);
       await this.endings.end(manager, { accountId: account.id, exceptId: signInIdOf(caller) });
+      if (revokesKeys) await this.endings.endKeys(manager, account.id);
     });
   }
 

@@ -56,9 +56,7 @@ export class AccountController {
   @ApiOkResponse(schema('PasswordChanged'))
   async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<PasswordChanged> {
     const { current_password: current, new_password: next, revoke_keys: revokesKeys } = parseInput(ChangePasswordInput, body);
-    await this.passwords.change(caller, { current, next });
-    const accountId = accountIdOf(caller);
-    if (revokesKeys) await this.keys.revokeAll(accountId);
-    return { keys: (await this.keys.list(accountId)).map(standingKeyOf) };
+    await this.passwords.change(caller, { current, next, revokesKeys });
+    return { keys: (await this.keys.list(accountIdOf(caller))).map(standingKeyOf) };
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 /** A key that works for an account, as its owner tells it from others. */
 export interface AccountKey {
@@ -20,8 +20,6 @@ export interface AccountKeySource {
 export class AccountKeys {
   readonly #sources: AccountKeySource[] = [];
 
-  constructor(private readonly database: DataSource) {}
-
   register(source: AccountKeySource): void {
     this.#sources.push(source);
   }
@@ -30,9 +28,7 @@ export class AccountKeys {
     return (await Promise.all(this.#sources.map((source) => source.list(accountId)))).flat();
   }
 
-  async revokeAll(accountId: string): Promise<void> {
-    await this.database.transaction(async (manager) => {
-      for (const source of this.#sources) await source.revokeAll(manager, accountId);
-    });
+  async revokeAll(manager: EntityManager, accountId: string): Promise<void> {
+    for (const source of this.#sources) await source.revokeAll(manager, accountId);
   }
 }
