@@ -25,10 +25,9 @@ describe('what a machine makes of its own', () => {
     for (const dir of ['bin', 'etc', 'var/lib', 'run', 'usr/lib/openfactory/machine.d', 'usr/local/lib/openfactory']) await mkdir(at(dir), { recursive: true });
     const program = (await readFile(path.join(machineDir, 'own'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr\/lib|usr\/local\/lib)\//g, `${root}/$1/`);
     await writeFile(at('own'), program);
-    // As the real one: what is not installed is listed by nobody, and cannot be restarted.
-    const systemctl = `case "$1 $*" in list-units*shop.service*) echo "shop.service loaded active running Shop" ;; list-units*) ;; *absent*) exit 5 ;; *) echo "$@" >> ${at('asked')} ;; esac`;
+    const systemctl = `case "$1" in list-units) printf '%s loaded active running\\n' shop.service stall@1.service other.service ;; *) echo "$@" >> ${at('asked')} ;; esac`;
     await writeFile(at('bin/systemctl'), `#!/bin/sh\n${systemctl}\n`, { mode: 0o755 });
-    await work('secret', `echo made >> ${at('made')}; printf '%s\\n' absent.service shop.service >> "$restart"`);
+    await work('secret', `echo made >> ${at('made')}; printf '%s\\n' absent.service 'stall@*.service' shop.service shop.service >> "$restart"`);
     await become('one');
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
@@ -46,7 +45,7 @@ describe('what a machine makes of its own', () => {
     await become('two');
     expect(await own(when)).toMatchObject({ code: 0 });
     expect(await textOf('made')).toBe('made\nmade\n');
-    expect(await textOf('asked')).toBe(`restart shop.service\n${startup}\n`);
+    expect(await textOf('asked')).toBe(`restart shop.service stall@1.service\n${startup}\n`);
     expect(await textOf('var/lib/openfactory/machine')).toBe('two\n');
     expect(await textOf('run/openfactory/started')).toBe('two\n');
     expect(await textOf('var/lib/openfactory/startup-0.done')).toBeUndefined();
@@ -69,25 +68,88 @@ describe('what a machine makes of its own', () => {
 });
 
 describe('its programs', () => {
+  let root: string;
+  const at = (...names: string[]) => path.join(root, ...names);
+  const textOf = (...names: string[]) => readFile(at(...names), 'utf8').catch(() => undefined);
+  const put = async (file: string, content = '', mode = 0o644) => {
+    await mkdir(path.dirname(at(file)), { recursive: true });
+    await writeFile(at(file), content, { mode });
+  };
+  const run = async () => {
+    const program = (await readFile(path.join(machineDir, 'packages'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr|sbin)\//g, `${root}/$1/`);
+    await rm(at('restart'), { force: true });
+    await runProgram('/bin/sh', ['-c', program], { deadlineMs: 20_000, env: { restart: at('restart'), PATH: `${at('bin')}:/usr/bin:/bin` } });
+    return ((await textOf('restart')) ?? '').split('\n').filter(Boolean);
+  };
+
+  beforeEach(async () => {
+    root = await mkdtemp(path.join(os.tmpdir(), 'openfactory-packages-'));
+    for (const dir of ['etc', 'var/lib/openfactory', 'run/openfactory']) await mkdir(at(dir), { recursive: true });
+    await put('bin/chown', '#!/bin/sh\n', 0o755);
+    await put('bin/systemctl', `#!/bin/sh\necho "$@" >> ${at('asked')}\n`, 0o755);
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
   it('leave a secret that the image brought as it is, and make anew what they made', async () => {
-    const root = await mkdtemp(path.join(os.tmpdir(), 'openfactory-packages-'));
-    try {
-      for (const dir of ['etc/nvme', 'etc/bind', 'var/lib/openfactory', 'run/openfactory', 'bin']) await mkdir(path.join(root, dir), { recursive: true });
-      await writeFile(path.join(root, 'bin/chown'), '#!/bin/sh\n', { mode: 0o755 });
-      const program = (await readFile(path.join(machineDir, 'packages'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr|sbin)\//g, `${root}/$1/`);
-      const run = async () => await runProgram('/bin/sh', ['-c', program], { deadlineMs: 20_000, env: { restart: path.join(root, 'restart'), PATH: `${root}/bin:/usr/bin:/bin` } });
-      const hostId = () => readFile(path.join(root, 'etc/nvme/hostid'), 'utf8');
-      await run();
-      const first = await hostId();
-      await run();
-      expect(await hostId()).not.toBe(first);
-      await rm(path.join(root, 'var/lib/openfactory/made'));
-      const brought = await hostId();
-      await run();
-      expect(await hostId()).toBe(brought);
-    } finally {
-      await rm(root, { recursive: true, force: true });
-    }
+    await mkdir(at('etc/nvme'));
+    const hostId = () => textOf('etc/nvme/hostid');
+    await run();
+    const first = await hostId();
+    expect(first).toMatch(/^[0-9a-f-]{36}\n$/);
+    await run();
+    expect(await hostId()).not.toBe(first);
+    await rm(at('var/lib/openfactory/made'));
+    const brought = await hostId();
+    await run();
+    expect(await hostId()).toBe(brought);
+  });
+
+  it('forget what a service made, and not what the image brought', async () => {
+    for (const unit of ['smbd', 'docker']) await put(`usr/lib/systemd/system/${unit}.service`);
+    await put('etc/docker/key.json', 'brought');
+    expect(await run()).toEqual(expect.arrayContaining(['smbd.service', 'docker.service']));
+    await put('var/lib/samba/private/secrets.tdb', 'a SID');
+    await put('var/lib/docker/engine-id', 'an id');
+    await run();
+    expect([await textOf('var/lib/samba/private/secrets.tdb'), await textOf('var/lib/docker/engine-id'), await textOf('etc/docker/key.json')]).toEqual([undefined, undefined, 'brought']);
+    await put('var/lib/samba/private/secrets.tdb', 'of a domain controller');
+    await put('var/lib/samba/private/sam.ldb');
+    expect(await run()).not.toContain('smbd.service');
+    expect(await textOf('var/lib/samba/private/secrets.tdb')).toBe('of a domain controller');
+  });
+
+  it('have snmpd stop before its engine’s id goes, where it runs', async () => {
+    await put('usr/lib/systemd/system/snmpd.service');
+    await run();
+    await put('var/lib/snmp/snmpd.conf', 'oldEngineID 0x80');
+    await put('bin/systemctl', `#!/bin/sh\n[ "$1" != stop ] || cp ${at('var/lib/snmp/snmpd.conf')} ${at('at-stop')}\n`, 0o755);
+    expect(await run()).toContain('snmpd.service');
+    expect([await textOf('at-stop'), await textOf('var/lib/snmp/snmpd.conf')]).toEqual(['oldEngineID 0x80', undefined]);
+  });
+
+  it('give popularity-contest an id where the image has none, and leave a certificate of CUPS that the image brought', async () => {
+    await put('etc/popularity-contest.conf', 'MY_HOSTID=""\nPARTICIPATE="no"\n');
+    await put('etc/cups/ssl/printer.key', 'brought');
+    await run();
+    const first = await textOf('etc/popularity-contest.conf');
+    expect(first).toMatch(/^MY_HOSTID="[0-9a-f]{32}"\nPARTICIPATE="no"\n$/);
+    await run();
+    expect(await textOf('etc/popularity-contest.conf')).not.toBe(first);
+    expect(await textOf('etc/cups/ssl/printer.key')).toBe('brought');
+    await rm(at('etc/cups/ssl/printer.key'));
+    await run();
+    await put('etc/cups/ssl/printer.key', 'made');
+    expect(await run()).toContain('cups.service');
+    expect(await textOf('etc/cups/ssl/printer.key')).toBeUndefined();
+  });
+
+  it('make keys for unbound-control where they are asked for, each certified by the server’s', async () => {
+    await put('bin/chgrp', '#!/bin/sh\n', 0o755);
+    await put('etc/unbound/unbound.conf.d/remote-control.conf', 'remote-control:\n  control-enable: yes\n  control-interface: /run/unbound.ctl\n');
+    expect(await run()).toEqual([]);
+    await put('etc/unbound/unbound.conf.d/remote-control.conf', 'remote-control:\n  control-enable: yes\n');
+    expect(await run()).toEqual(['unbound.service']);
+    await runProgram('openssl', ['verify', '-CAfile', at('etc/unbound/unbound_server.pem'), at('etc/unbound/unbound_control.pem')], { deadlineMs: 20_000 });
   });
 
   it('are read by every shell', async () => {
