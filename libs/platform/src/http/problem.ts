@@ -87,16 +87,24 @@ export function sendErrorBody(request: IncomingMessage, response: ServerResponse
   dropBody(request);
 }
 
-/** No connection could be had, or it was cut (PostgreSQL, appendix A: class 08, 53300, 57P01 to 57P03; messages of pg-pool and pg). */
+/** Of PostgreSQL (appendix A), or of the system. */
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
+
+/** No connection could be had, or it was cut, or the work must be done again (class 08, 40001, 40P01, 53300, 57P01 to 57P03; messages of pg-pool and pg). Nothing else that connects fails without words of its own. */
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  return (typeof code === 'string' && /^(08...|53300|57P0[123])$/.test(code)) || /^(timeout exceeded when trying to connect|Connection terminated)/.test(error.message);
+  const { syscall } = error as { syscall?: unknown };
+  const isCut = (syscall === 'connect' && /^(ECONNREFUSED|ENOENT|EAGAIN)$/.test(codeOf(error))) || /^(ECONNRESET|EPIPE)$/.test(codeOf(error));
+  return isCut || /^(08...|40001|40P01|53300|57P0[123])$/.test(codeOf(error)) || /^(timeout exceeded when trying to connect|Connection terminated)/.test(error.message);
 }
 
 /** Whatever was thrown, as an AppError; what is not ours becomes `internal` and keeps its details to itself. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isDatabaseAway(error)) return new AppError({ kind: 'unavailable', reason: 'database_unavailable', message: 'The factory’s database does not answer at this moment.', hint: 'Try again in a few seconds.', retryAfterSeconds: 5, cause: error });
+  if (/^(53100|ENOSPC|EDQUOT)$/.test(codeOf(error))) return new AppError({ kind: 'unavailable', reason: 'disk_full', message: 'The factory’s disk is full, so this could not be kept.', hint: 'Delete builds and VMs that nobody needs, or tell your operator; then try again.', retryAfterSeconds: 60, cause: error });
   return new AppError({ kind: 'internal', reason: 'internal_error', message: 'Something went wrong on our side.', hint: 'Try again; if it stays, tell your operator the request id.', cause: error });
 }
