@@ -43,6 +43,8 @@ export class BootStage extends BuildStage {
   }
 
   private async check(state: PipelineState, { outDir, guestDir }: { outDir: string; guestDir: string }, context: StageContext): Promise<void> {
+    // The next words may be minutes away.
+    context.log('Boot: the image is started in a virtual machine, for minutes where there is no KVM');
     let report = await this.boot(state, guestDir, context);
     for (let boots = 1; report.isLate && boots < mostBoots; boots++) {
       context.log('Boot: the host was too slow for a verdict; the image is booted once more');
