@@ -24,6 +24,32 @@ describe('RequestGuard', () => {
     expect(check(asked('//localhost/x', { host: 'localhost' }))).toBe('//localhost/x');
   });
 
+  describe('over plain http, where browsers say nothing of the site of a page', () => {
+    const browser = { host: '127.0.0.1:3000', 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' };
+    const sse = '/api/mcp/sse';
+    it.each<[string, string, Record<string, string>]>([
+      ['an image', sse, { accept: 'image/avif,*/*;q=0.8', referer: 'http://evil.example/' }],
+      ['a script', '/api/recipes', { accept: '*/*', referer: 'https://evil.example/page' }],
+      ['a frame', '/metrics', { accept: 'text/html', referer: 'http://127.0.0.1:8080/' }],
+      ['an image without a Referer', sse, { accept: 'image/avif,*/*;q=0.8' }],
+      // Accept is a header that a page may set without asking (CORS-safelisted).
+      ['a fetch without CORS that says what EventSource says', `${sse}/?a=b`, { accept: 'text/event-stream' }],
+      ['a Referer that is none', sse, { referer: 'about:client' }],
+    ])('%s of a foreign page is refused', (_what, url, headers) => expect(check(asked(url, { ...browser, ...headers }))).toBe('foreign_page'));
+
+    it.each<[string, string, Record<string, string>]>([
+      ['an own page', sse, { ...browser, referer: 'http://127.0.0.1:3000/console/x' }],
+      ['an own page by another of its names', sse, { ...browser, referer: 'http://localhost:3000/console/x' }],
+      ['a page that says its allowed origin', sse, { ...browser, origin: 'http://localhost:3000' }],
+      ['a browser that says that it is an own page', sse, { ...browser, 'sec-fetch-site': 'same-origin' }],
+      ['an MCP client', sse, { host: 'localhost', 'user-agent': 'node', accept: 'text/event-stream' }],
+      ['curl', sse, { host: 'localhost', 'user-agent': 'curl/8.14', accept: '*/*' }],
+      ['the address bar, for reading', '/api/recipes', browser],
+      ['a link to a download', '/api/downloads/x', { ...browser, referer: 'https://mail.example/' }],
+      ['a link to a page', '/console/x', { ...browser, referer: 'https://mail.example/' }],
+    ])('%s is served', (_what, url, headers) => expect(check(asked(url, headers))).toBe(url));
+  });
+
   it('takes one Host alone: with two, who stands in between may have read the other (RFC 9112, 3.2)', () => {
     expect(check(asked('/', {}, ['localhost', 'evil.example']))).toBe('host_twice');
     expect(check(asked('/', {}, ['localhost', 'localhost']))).toBe('host_twice');

@@ -12,6 +12,9 @@ const programsPaths = /^\/+(api|metrics)(\/|$)/i;
 /** A person may follow a link to these from a mail or any page: the token of a download is its permission, the description is public. */
 const linkedPaths = /^\/+api\/(downloads\/[^/]+|docs)\/?$/i;
 
+/** Opens a session by being asked for. */
+const sessionPaths = /^\/+api\/mcp\/sse\/?$/i;
+
 /**
  * The Host allow-list and the Origin check, before anything else looks at a request: they keep a web page of a stranger from reaching
  * a factory on somebody's own machine (DNS rebinding, cross-site requests; MCP Streamable HTTP, Security Warning).
@@ -48,14 +51,30 @@ export class RequestGuard {
     if (origin === undefined) this.refuseForeignPage(request);
   }
 
-  /** Images, frames and links of a page carry no Origin, but browsers say where the page is from (Fetch Metadata, 2.3 and 2.4). A page of the same site is another's, too. */
-  private refuseForeignPage({ url = '', method, headers }: IncomingMessage): void {
-    const site = headers['sec-fetch-site'];
-    if (site !== 'cross-site' && site !== 'same-site') return;
+  /** Images, frames and links of a page carry no Origin, but browsers say where the page is from. */
+  private refuseForeignPage(request: IncomingMessage): void {
+    const { url = '', method, headers } = request;
     const path = url.split('?', 1)[0] ?? '';
     if (!programsPaths.test(path) && headers.upgrade === undefined) return;
-    if ((method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate' && linkedPaths.test(path)) return;
+    if (!this.isOfForeignPage(path, headers)) return;
+    const mode = headers['sec-fetch-mode'] ?? 'navigate';
+    if ((method === 'GET' || method === 'HEAD') && mode === 'navigate' && linkedPaths.test(path)) return;
     throw new AppError({ kind: 'forbidden', reason: 'foreign_page', message: 'A page of another site may not call this factory.', hint: 'Open the address itself, or add the origin of the page to OPENFACTORY_ALLOWED_ORIGINS and let it send requests with CORS.' });
+  }
+
+  /**
+   * By Fetch Metadata (2.3 and 2.4); a page of the same site is another's, too. Over plain http to another machine browsers leave it out: then by the page that
+   * Referer names. A page may have that left out as well, so where a GET is more than reading (it opens a session, and the longest idle one ends for it) a browser
+   * that says nothing of its page is taken for a foreign one's; no page can have it call itself anything but Mozilla without an Origin.
+   */
+  private isOfForeignPage(path: string, headers: IncomingMessage['headers']): boolean {
+    const { host, referer, 'sec-fetch-site': site, 'user-agent': agent = '' } = headers;
+    if (site !== undefined) return site === 'cross-site' || site === 'same-site';
+    if (referer !== undefined) {
+      const page = URL.canParse(referer) ? new URL(referer) : undefined;
+      return page?.host !== host?.toLowerCase() && !this.isAllowedOrigin(page?.origin ?? '');
+    }
+    return sessionPaths.test(path) && agent.startsWith('Mozilla/');
   }
 
   /** Sets the CORS headers of an allowed origin and answers a preflight. @returns whether the request is answered */
