@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min, ValidateNested } from 'class-validator';
 import { AppError } from '../errors/app-error.js';
 import { checkInput, parseInput } from './input.js';
 import { Doc, schemaOf } from './json-schema.js';
@@ -19,7 +19,7 @@ class SpecPlan {
 }
 class SpecNothing {}
 class SpecQuery {
-  @Doc('How many at most.') @IsOptional() @Type(() => Number) @IsInt() limit?: number;
+  @Doc('How many at most.') @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(200) limit?: number;
 }
 
 const paths = (value: unknown) => checkInput(SpecPlan, value).violations.map(({ path, code }) => `${path} ${code}`);

@@ -61,6 +61,8 @@ function atMost(violations: Violation[]): Violation[] {
 
 function flatten({ property, constraints = {}, children = [] }: ValidationError, parent: string): Violation[] {
   const path = pointer(parent, property);
-  const own = Object.entries(constraints).map(([code, message]) => ({ path, code, message: message.startsWith(`${property} `) ? message.slice(property.length + 1) : message }));
+  // What is no number is neither too small nor too large.
+  const told = Object.entries(constraints).filter(([code]) => !('isInt' in constraints) || (code !== 'min' && code !== 'max'));
+  const own = told.map(([code, message]) => ({ path, code, message: message.startsWith(`${property} `) ? message.slice(property.length + 1) : message }));
   return [...own, ...children.flatMap((child) => flatten(child, path))];
 }

@@ -34,6 +34,7 @@ describe.each(bases)('accounts on %s', (base) => {
     ['a home above others', { users: [user({ home: '/home/' })] }, '/users/0/home home_of_base'],
     ['an interpreter that is not there', { startup_scripts: [{ name: 's', script: '#!/usr/bin/env python3\n' }] }, '/startup_scripts/0/script interpreter_missing'],
     ...['#!/usr/bin/env bash -e', '#!/usr/bin/env FOO=1 bash', '#!/bin/bash -e -x', '#!/bin/sh\rexit', '#!/usr/bin/env -S', '#!/usr/bin/env -i bash'].map((line): [string, Record<string, unknown>, string] => [`"${line}", which would not start`, { startup_scripts: [{ name: 's', script: `${line}\n` }] }, '/startup_scripts/0/script interpreter_line']),
+    ['a first line that is longer than Linux reads', { startup_scripts: [{ name: 's', script: `#!/bin/sh a${' '.repeat(250_000)}x\n` }] }, '/startup_scripts/0/script interpreter_line'],
     ['what env -S would not find', { startup_scripts: [{ name: 's', script: '#!/usr/bin/env -S python3 -u\n' }] }, '/startup_scripts/0/script interpreter_missing'],
   ])('refuse %s', async (_what, more, expected) => expect(found((await check(more, base)).errors)).toContain(expected));
 

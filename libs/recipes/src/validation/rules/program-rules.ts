@@ -19,8 +19,10 @@ export const scriptRules: Rule = (context) => {
   for (const { value, path } of scripts) {
     const script = text(value, 'script');
     if (script === undefined) continue;
-    const [, program, argument = ''] = /^#![ \t]*(\/[^ \t\n]+)(?:[ \t]+([^\n]*?))?[ \t]*(?:\n|$)/.exec(script) ?? [];
-    const wrong = program === undefined ? undefined : wrongLine(program, argument);
+    // Of a first line that is longer than Linux reads nothing more is looked at.
+    const line = script.slice(0, longestLine + 1).split('\n', 1)[0] ?? '';
+    const [, program, argument = ''] = /^#![ \t]*(\/[^ \t]+)(?:[ \t]+(.*))?$/s.exec(line.replace(/[ \t]+$/, '')) ?? [];
+    const wrong = program === undefined ? undefined : line.length > longestLine ? `its first line is longer than the ${longestLine} bytes that Linux reads of it.` : wrongLine(program, argument);
     const interpreter = program === undefined ? undefined : interpreterOf(program, argument);
     if (interpreter === undefined) findings.error(`${path}/script`, 'script_without_interpreter', 'The script must begin with its interpreter, such as "#!/bin/sh".');
     else if (wrong !== undefined) findings.error(`${path}/script`, 'interpreter_line', `The script would not start: ${wrong}`);
@@ -28,6 +30,8 @@ export const scriptRules: Rule = (context) => {
   }
 };
 
+/** BINPRM_BUF_SIZE of Linux, without the newline. */
+const longestLine = 255;
 const isEnv = (program: string) => /^\/(usr\/)?bin\/env$/.test(program);
 /** What env -S is told: words, of which those in front may set variables. */
 const splitByEnv = (argument: string) => /^(?:-S|--split-string=?)\s*(.*)$/.exec(argument)?.[1]?.split(/[ \t]+/).find((word) => !word.includes('='));
