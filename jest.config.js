@@ -19,6 +19,8 @@ const tier = (displayName, testMatch, more = {}) => ({
 });
 const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', globalTeardown: '<rootDir>/test/support/global-teardown.mjs' };
 
+const withRunDirectory = { globalSetup: '<rootDir>/test/support/run-directory-setup.mjs', globalTeardown: '<rootDir>/test/support/run-directory-teardown.mjs' };
+
 export default {
   // These machines are slow and noisy; a hang still ends.
   testTimeout: 120_000,
@@ -28,6 +30,6 @@ export default {
     tier('arch', ['<rootDir>/test/arch/**/*.spec.ts']),
     tier('medium', ['<rootDir>/{apps,libs}/**/*.medium.spec.ts'], withDatabase),
     tier('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withDatabase),
-    tier('live', ['<rootDir>/test/live/**/*.spec.ts']),
+    tier('live', ['<rootDir>/test/live/**/*.spec.ts'], withRunDirectory),
   ],
 };

@@ -12,6 +12,7 @@ import { BuildFailure } from '#libs/builds';
 import { controlsOf } from '../../libs/builds/src/pipeline/configure/security.renderer.js';
 import { QemuHypervisor } from '../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { installHostile, type HostileRun } from './hostile-package.js';
+import { BaseParts } from '../support/images/base-parts.js';
 import { FactoryProcess, leftOvers, makeDataDir, untilNothingIsLeft } from '../support/factory-process.js';
 
 /** Boots under emulation on a loaded machine take minutes; the whole file shares one factory and one base. */
@@ -183,6 +184,8 @@ describe('over MCP alone, from an empty data directory', () => {
       if (first.state === 'failed' || Date.now() > patience) throw new Error(JSON.stringify(first));
     }
     await call('delete_vm', { vm_name: 'first' });
+    // For the other factories of this run, whose subject a base is not.
+    await (await BaseParts.of(recipe.base_image)).keep(data.dir);
     server = { buildId, iso: await download(buildId, path.join(data.dir, 'my-server.iso')), sha256: details.image_sha256 };
   }, 25 * minutes);
 

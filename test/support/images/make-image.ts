@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { usualGuestSize } from '#libs/hypervisor';
-import { canonicalJson, productRoot } from '#libs/platform';
+import { canonicalJson } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { FactoryProcess, serialTails } from '../factory-process.js';
+import { BaseParts } from './base-parts.js';
+import { partInImages, productToday } from './product-today.js';
 
 /** What an entry of the shelf holds: the data directory of the factory that built and booted the image, but for what it makes again, and names in it. */
 export const imageFiles = { factory: 'factory', about: 'about.json' };
@@ -21,31 +23,20 @@ export interface AboutImage {
 const layout = 2;
 const madeAgain = ['builds', 'package-index', 'postgresql', 'run'];
 
-/** What of the product takes part in making an image and the snapshot of its boot: built, and as it is shipped (what is put into images, data). */
-const built = ['libs/builds/src/pipeline', 'libs/recipes/src', 'libs/hypervisor/src', 'libs/vms/src/host', 'libs/platform/src/process', 'migrations'].map((part) => `dist/${part}`);
-const shipped = ['libs/builds/initramfs', 'libs/builds/machine', 'libs/hypervisor/guest', 'libs/recipes/data'];
-
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory
 
-/**
- * Names what a recipe becomes: by the recipe, by the product's part in it, by the machine that its boot was saved on, and by the day, so that no
- * image is older than what the archives offer by more.
- */
+/** Names what a recipe becomes: by the recipe, by the product's part in it, and by the machine that its boot was saved on. */
 export async function imageKey(recipe: object): Promise<string> {
-  const hash = createHash('sha256').update(canonicalJson([layout, recipe, new Date().toISOString().slice(0, 10), await new QemuHypervisor().fingerprint(shape)]));
-  for (const part of [...built, ...shipped]) {
-    const dir = path.join(productRoot, part);
-    const names = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && !entry.name.endsWith('.map')).map(({ parentPath, name }) => path.join(parentPath, name));
-    for (const name of names.sort()) hash.update(`${path.relative(dir, name)}\0`).update(await readFile(name));
-  }
-  return hash.digest('hex');
+  return createHash('sha256').update(canonicalJson([layout, recipe, await productToday(partInImages), await new QemuHypervisor().fingerprint(shape)])).digest('hex');
 }
 
 /** Of the guests whose boot a build keeps. */
 export const shape = { ...usualGuestSize, firmware: 'bios', network: 'none', disk: true } as const;
 
 /** Has a factory build and boot the recipe, and puts what came of it into `outDir`. */
-export async function makeImage(recipe: object, dataDir: string, outDir: string): Promise<void> {
+export async function makeImage(recipe: { base_image: string }, dataDir: string, outDir: string): Promise<void> {
+  const parts = await BaseParts.of(recipe.base_image);
+  await parts.give(dataDir);
   const factory = FactoryProcess.start(dataDir);
   let buildId: string;
   try {
@@ -56,6 +47,7 @@ export async function makeImage(recipe: object, dataDir: string, outDir: string)
   } finally {
     await factory.kill('SIGTERM');
   }
+  await parts.keep(dataDir);
   for (const name of madeAgain) await rm(path.join(dataDir, name), { recursive: true, force: true });
   const [snapshot] = await readdir(path.join(dataDir, 'vms/snapshots'));
   const iso = await largestFile(path.join(dataDir, 'artifacts'));

@@ -7,7 +7,7 @@ import { runProgram } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { imageRecipes, type ImageName } from './image-recipes.js';
 import { imageFiles, imageKey, makeImage, type AboutImage } from './make-image.js';
-import { Shelf, shelfDirectory, type Held } from './shelf.js';
+import { shelfFor, type Held, type Shelf } from './shelf.js';
 
 const minutes = 60_000;
 /** Slots of no factory's VMs: each is an account. */
@@ -24,11 +24,11 @@ export interface Clone {
 /** An image that was built and booted, and the saved state of that boot. */
 export class UsedImage {
   readonly #hypervisor = new QemuHypervisor();
-  readonly #shelf = new Shelf(shelfDirectory());
+  #shelf: Shelf | undefined;
   #held: Held | undefined;
   #about: AboutImage | undefined;
 
-  constructor(private readonly recipe: object) {}
+  constructor(private readonly recipe: { base_image: string }) {}
 
   get isoPath(): string {
     return path.join(this.#factory, this.#known.iso);
@@ -50,7 +50,9 @@ export class UsedImage {
   }
 
   async open(): Promise<void> {
-    this.#held = await this.#shelf.obtain(`image-${await imageKey(this.recipe)}`, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
+    const key = `image-${await imageKey(this.recipe)}`;
+    this.#shelf = await shelfFor(key);
+    this.#held = await this.#shelf.obtain(key, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
     this.#about = JSON.parse(await readFile(path.join(this.#held.dir, imageFiles.about), 'utf8')) as AboutImage;
   }
 
@@ -60,6 +62,7 @@ export class UsedImage {
 
   /** A directory for a while, on the file system of the snapshot. */
   async scratch<T>(work: (dir: string) => Promise<T>): Promise<T> {
+    if (!this.#shelf) throw new Error('A directory for a while is there from the first test on.');
     const scratch = await this.#shelf.scratch('work');
     try {
       return await work(scratch.dir);
