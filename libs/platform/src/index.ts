@@ -17,7 +17,7 @@ export { CheckedGrants } from './caller/checked-grants.js';
 export { ClientAddressReader, normaliseAddress } from './caller/client-address.js';
 export { afterHostTime, hostTimeout, hostTooSlow, type Pacemaker } from './pace/host-time.js';
 export { hostPace } from './pace/host-pace.js';
-export { asLines, askProgram, asText, buildAccount, buildAccountName, buildFilter, discardTree, diskUsage, findAccount, isLate, killGroup, ProgramError, removeTree, runInNamespaces, runProgram, serviceAccountName, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
+export { asLines, askProgram, asText, buildAccount, buildAccountName, buildFilter, discardTree, diskUsage, findAccount, isLate, killGroup, ProgramError, removeTree, runInNamespaces, runProgram, serviceAccountName, sessionBehindOthers, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
 export { FactorySecret, keepSecret } from './secrets/factory-secret.js';
 export { bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from './secrets/signed-claims.js';
 export { EmbeddedPostgres, peerMap } from './database/embedded-postgres.js';

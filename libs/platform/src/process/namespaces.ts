@@ -22,10 +22,19 @@ const processesBeside = 512;
 const sharedMemoryPages = 65_536;
 
 /**
+ * Behind guests and the API, without being starved by them: beside one of their programs that is busy, a quarter of a processor; and the last of the disk that
+ * is not idle. Where the kernel shares time between sessions first (sched(7), autogroup), the number of a process alone would count within its own session only.
+ */
+const niceness = 5;
+const behindOthers = ['nice', `--adjustment=${niceness}`, 'ionice', '--class=best-effort', '--classdata=7', '--ignore'];
+/** For sh(1): its session too is behind others. Any session that a program makes begins without. The kernel takes ten such changes a second. */
+export const sessionBehindOthers = `[ ! -e /proc/self/autogroup ] || for try in 1 2 3 4 5 6 7 8; do { echo ${niceness} > /proc/self/autogroup; } 2>/dev/null && break; sleep 0.1; done`;
+
+/**
  * In the new namespaces: no further user namespace, a bound on shared memory where the kernel lets the namespace set it, and first to go when memory
  * runs out; a loopback of its own, without which mail servers do not install. Then it becomes the program.
  */
-const settle = `echo 0 > /proc/sys/user/max_user_namespaces && { echo ${sharedMemoryPages} > /proc/sys/kernel/shmall; } 2>/dev/null; ip link set lo up && echo 1000 > /proc/self/oom_score_adj && exec "$@"`;
+const settle = `${sessionBehindOthers}; echo 0 > /proc/sys/user/max_user_namespaces && { echo ${sharedMemoryPages} > /proc/sys/kernel/shmall; } 2>/dev/null; ip link set lo up && echo 1000 > /proc/self/oom_score_adj && exec "$@"`;
 
 /**
  * Runs a program as uid 0 of a user namespace of its own (user_namespaces(7)), with the account's subordinate ids mapped, and in mount, pid,
@@ -38,7 +47,7 @@ export async function runInNamespaces(program: string, args: readonly string[], 
   // Our own account has processes of other kinds, so there is no number that would be right for all of them.
   const outer = account ? ['prlimit', `--nproc=${processes + processesBeside}`, '--'] : [];
   const entry = mounts === undefined || !account ? [] : ['nsenter', `--mount=/proc/${mounts}/ns/mnt`, '--', ...asAccount(account)];
-  const [first, ...rest] = [...entry, ...outer, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
+  const [first, ...rest] = [...entry, ...outer, ...behindOthers, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
   // TERM does not reach the first process of a pid namespace (pid_namespaces(7)), and nothing in one needs time to put itself in order: it goes as a whole.
   return await runProgram(first, rest, { ...options, ...(account && entry.length === 0 && { account }), allowSetuid: true, killGraceMs: 0 });
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { asLines } from '#libs/platform';
 import { installedBytes, lockHash } from '../package-lock.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
-import { runOnTree } from '../tree/tree-sandbox.js';
+import { runInToolRoot } from '../tree/tool-root.js';
 import { makeOwnedDir } from '../tree/owned-dir.js';
 import { cleanTree } from '../tree/clean-tree.js';
 
@@ -10,8 +10,8 @@ const withinMs = 20 * 60_000;
 
 /**
  * The base layer: essential and required packages, the base image's own, and the kernel, installed by mmdebstrap from a repository of
- * exactly those packages. All of them come from the distribution, so this is the one place where maintainer scripts run in a plain chroot
- * (inside our namespaces, without network, with nothing of the host but its /usr to read).
+ * exactly those packages. All of them come from the distribution, so this is the one place where maintainer scripts run in a plain chroot, and with what
+ * makes one: mounts (inside our namespaces, without network, with nothing of the host but its /usr to read, and with the filter of system calls).
  */
 export class BaseStage extends BuildStage {
   readonly name = 'base';
@@ -35,14 +35,13 @@ export class BaseStage extends BuildStage {
       progress(++unpacked / (2 * lock.base.length));
       log(line);
     });
-    const mmdebstrap = [
-      'mmdebstrap', '--mode=root', '--format=directory', '--variant=apt', `--architectures=${lock.architecture}`, `--include=${names}`,
+    const args = [
+      '--mode=root', '--format=directory', '--variant=apt', `--architectures=${lock.architecture}`, `--include=${names}`,
       '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr', '--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io',
       '', '/out/tree', 'deb [trusted=yes] copy:///repo ./',
     ];
-    const environment = { SOURCE_DATE_EPOCH: String(lock.epochSeconds), DEBIAN_FRONTEND: 'noninteractive', INITRD: 'No', HOME: '/tmp', LC_ALL: 'C.UTF-8', TZ: 'UTC', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-    const env = ['--clearenv', ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value])];
-    await runOnTree('bwrap', [...toolRoot, '--ro-bind', path.join(workDir, 'fetch/base'), '/repo', '--bind', outDir, '/out', ...env, '--', 'sh', '-c', 'umask 022; exec "$@" 2>&1', 'sh', ...mmdebstrap], { deadlineMs: withinMs, signal, onStdout });
+    const environment = { SOURCE_DATE_EPOCH: String(lock.epochSeconds), DEBIAN_FRONTEND: 'noninteractive', INITRD: 'No', HOME: '/tmp', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+    await runInToolRoot('mmdebstrap', args, { shown: { '/repo': path.join(workDir, 'fetch/base') }, written: { '/out': outDir }, environment, deadlineMs: withinMs, signal, onStdout });
     await cleanTree(path.join(outDir, 'tree'), { lowers: [], epochSeconds: lock.epochSeconds, signal });
   }
 
@@ -51,12 +50,3 @@ export class BaseStage extends BuildStage {
     return Promise.resolve();
   }
 }
-
-/** A root with the host's programs and nothing of its state: no home, no configuration but what programs need to start. */
-const toolRoot = [
-  '--ro-bind', '/usr', '/usr',
-  ...['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
-  ...['/etc/alternatives', '/etc/ld.so.cache', '/etc/passwd', '/etc/group'].flatMap((file) => ['--ro-bind', file, file]),
-  ...['/etc/apt', '/etc/apt/apt.conf.d', '/etc/apt/trusted.gpg.d', '/etc/dpkg', '/var/lib/dpkg', '/var/lib/apt'].flatMap((dir) => ['--dir', dir]),
-  '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--unshare-pid', '--die-with-parent', '--new-session', '--unshare-uts', '--hostname', 'localhost',
-];

@@ -63,6 +63,11 @@ describe('a program in a tree', () => {
     expect(Number(many)).toBeLessThanOrEqual(60 + 512);
   });
 
+  it('stands behind guests and the API for processors and disks, in its session too', async () => {
+    const asked = await inside(`cut -d' ' -f19 /proc/self/stat; ionice -p $$; sed 's/.*nice //' /proc/self/autogroup || echo 5`);
+    expect(asked).toEqual(['5', 'best-effort: prio 7', '5']);
+  });
+
   it('is the first to go when memory runs out, and has no more than its own of it', async () => {
     expect(await inside(`cat /proc/self/oom_score_adj; perl -e 'my $all = ""; $all = "x" x (5 * 2 ** 30); print "5 GiB\\n"'; echo on`)).toEqual(['1000', 'on']);
   });

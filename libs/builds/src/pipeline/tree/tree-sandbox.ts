@@ -1,7 +1,7 @@
-import { buildAccount, runInNamespaces, type NamespaceOptions, type ProgramResult } from '#libs/platform';
+import { buildAccount, runInNamespaces, sessionBehindOthers, type NamespaceOptions, type ProgramResult } from '#libs/platform';
 import { handed, readOnlyDevices, restraints } from './restraints.js';
 
-type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes' | 'handed' | 'mounts'>;
+export type Limits = Pick<NamespaceOptions, 'deadlineMs' | 'signal' | 'outputCapBytes' | 'onStdout' | 'okCodes' | 'processes' | 'handed' | 'mounts'>;
 
 export interface TreeRun extends Limits {
   /** Directories that are stacked read-only, bottom first. */
@@ -17,6 +17,8 @@ export interface TreeRun extends Limits {
 export const memoryBounds = { bytes: 512 * 2 ** 20, inodes: 65_536 };
 /** Bytes of memory of its own that a process of a stranger may have. */
 const processBytes = 4 * 2 ** 30;
+/** In the session that bwrap makes. */
+const becomeIt = `${sessionBehindOthers}; exec "$0" "$@"`;
 const innerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The only shell in here: it mounts the file system in memory, and in it the overlay whose directories are its arguments, then becomes the rest of them. */
@@ -39,7 +41,7 @@ export async function runInTree(program: string, args: string[], { lowers, upper
   const stage = `${upper}.merged`;
   const inMemory = { tmp: '/tmp', run: '/run', shm: '/dev/shm' };
   const binds = Object.entries(inMemory).flatMap(([name, place]) => ['--bind', `${stage}/${name}`, place]);
-  const bwrap = ['bwrap', '--bind', `${stage}/tree`, '/', ...restraints, ...binds, ...readOnlyDevices, ...shownArgs, ...envArgs, '--', program, ...args];
+  const bwrap = ['bwrap', '--bind', `${stage}/tree`, '/', ...restraints, ...binds, ...readOnlyDevices, ...shownArgs, ...envArgs, '--', '/bin/sh', '-c', becomeIt, program, ...args];
   const memory = `size=${memoryBounds.bytes},nr_inodes=${memoryBounds.inodes},mode=0755,nosuid,nodev`;
   const words = [lowers.toReversed().join(':'), upper, `${upper}.work`, stage, memory, ...bwrap];
   return await runInNamespaces('sh', ['-c', mountAndRun, 'sh', ...words], { account: await buildAccount(), processBytes, handed: handed(), ...limits });

@@ -8,8 +8,7 @@ const audit = { x64: 0xc000003e, arm64: 0xc00000b7 } as const;
 type Arch = keyof typeof audit;
 
 /** What the kernel would do: the filter, run by the letter of bpf(4). */
-function ask(arch: Arch, name: string | number, args: number[] = [], callArch: number = audit[arch]): string {
-  const program = buildFilter(arch);
+function ask(arch: Arch, name: string | number, args: number[] = [], callArch: number = audit[arch], program = buildFilter(arch)): string {
   const number = typeof name === 'number' ? name : (syscallNumbers[arch] as Record<string, number>)[name]!;
   const data = Buffer.alloc(64);
   data.writeUInt32LE(number, 0);
@@ -32,6 +31,16 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (arch) => {
 
   it('refuses what leads out, or deeper into the kernel', () => {
     for (const name of ['mount', 'umount2', 'pivot_root', 'open_tree', 'fsopen', 'unshare', 'setns', 'bpf', 'perf_event_open', 'userfaultfd', 'io_uring_setup', 'keyctl', 'ptrace', 'init_module', 'kexec_load', 'reboot', 'open_by_handle_at', 'clock_settime', 'sethostname']) expect([name, ask(arch, name)]).toEqual([name, eperm]);
+  });
+
+  it('lets those mount that make a chroot, in mounts of their own, and nothing else that it refuses', () => {
+    const mayMount = (name: string, args: number[] = []) => ask(arch, name, args, audit[arch], buildFilter(arch, { mayMount: true }));
+    const mounting = ['mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'];
+    const changed = Object.keys(syscallNumbers[arch]).filter((name) => ask(arch, name) !== mayMount(name));
+    expect(changed.sort()).toEqual(mounting.sort());
+    expect([mayMount('unshare', [0x20000]), ask(arch, 'unshare', [0x20000])]).toEqual([allowed, eperm]);
+    for (const flag of [0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000]) expect([flag, mayMount('unshare', [flag | 0x20000]), mayMount('clone', [flag | 17])]).toEqual([flag, eperm, eperm]);
+    expect([mayMount('clone', [0x20000 | 17]), mayMount('unshare', [0x80])]).toEqual([eperm, eperm]);
   });
 
   it('lets processes be made, and no namespaces with them', () => {

@@ -9,9 +9,10 @@ type Architecture = keyof typeof architectures;
 /** Calls of the x32 ABI, which nobody here needs, have this bit. */
 const x32Bit = 0x4000_0000;
 
-/** What no installation needs, and what has been the way out of sandboxes: mounts, namespaces, modules, keys, other processes, the clock, and the kernel's newer engines. */
+const mounting = ['mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'] as const;
+/** What no installation needs, and what has been the way out of sandboxes: namespaces, modules, keys, other processes, the clock, and the kernel's newer engines. */
 const refused = [
-  'mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr', 'unshare', 'setns',
+  'setns',
   'init_module', 'finit_module', 'delete_module', 'kexec_load', 'kexec_file_load', 'reboot', 'swapon', 'swapoff', 'acct', 'quotactl', 'quotactl_fd',
   'bpf', 'perf_event_open', 'userfaultfd', 'io_uring_setup', 'io_uring_enter', 'io_uring_register', 'fanotify_init', 'memfd_secret',
   'add_key', 'request_key', 'keyctl', 'ptrace', 'process_vm_readv', 'process_vm_writev', 'process_madvise', 'pidfd_getfd', 'kcmp',
@@ -22,7 +23,8 @@ const refused = [
 const unknown = { clone3: ENOSYS, memfd_create: ENOSYS, fallocate: EOPNOTSUPP } as const;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET of linux/sched.h. */
-const newNamespaces = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
+const newMounts = 0x0002_0000;
+const newNamespaces = newMounts | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 /** TIOCSTI and TIOCLINUX: typing into somebody's terminal. */
 const terminalTricks = [0x5412, 0x541c];
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 };
@@ -32,8 +34,9 @@ const netlinkProtocols = [0, 4, 15];
 /**
  * The system calls that maintainer scripts may make: a filter as bwrap's --seccomp takes it. Refused calls fail, so that programs can go on without;
  * what is newer than our table is as if the kernel did not have it. Calls of another architecture end the process.
+ * @param mayMount for programs of ours that make a chroot, in a mount namespace of their own
  */
-export function buildFilter(arch: string = process.arch): Buffer {
+export function buildFilter(arch: string = process.arch, { mayMount = false } = {}): Buffer {
   if (!isKnown(arch)) throw new Error(`no filter of system calls is known for ${arch}`);
   const numbers: Partial<Record<string, number>> = syscallNumbers[arch];
   const when = (name: string, then: Instruction[]): Instruction[] => {
@@ -42,9 +45,10 @@ export function buildFilter(arch: string = process.arch): Buffer {
   };
   const latest = Math.max(...Object.values(syscallNumbers[arch]));
   const checks = [
-    ...refused.flatMap((name) => when(name, [answer(fail(EPERM))])),
+    ...[...(mayMount ? [] : mounting), ...refused].flatMap((name) => when(name, [answer(fail(EPERM))])),
     ...Object.entries(unknown).flatMap(([name, errno]) => when(name, [answer(fail(errno))])),
     ...when('clone', [load(place.argument(0)), anyBit(newNamespaces, 0, 1), answer(fail(EPERM)), answer(allow)]),
+    ...when('unshare', [...(mayMount ? [load(place.argument(0)), equals(newMounts, 0, 1), answer(allow)] : []), answer(fail(EPERM))]),
     ...when('ioctl', [load(place.argument(1)), ...terminalTricks.flatMap((request) => [equals(request, 0, 1), answer(fail(EPERM))]), answer(allow)]),
     ...when('socket', socketCheck()),
     ...when('socketpair', socketCheck()),
