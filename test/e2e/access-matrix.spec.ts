@@ -28,7 +28,7 @@ function routes(): string[] {
   const found = (stack as Json[]).flatMap(({ route }) => (route ? Object.keys(route.methods as object).map((method) => `${method.toUpperCase()} ${route.path}`) : []));
   // Deepest first and deletions last, so that every route finds what it is about.
   const rank = (route: string) => (/sign-out/.test(route) ? 2 : route.startsWith('DELETE') ? 1 : 0);
-  return [...new Set(found)].filter((route) => /^\w+ \/(api\/(?!docs\/)|metrics|console|account)/.test(route) && !/^(HEAD|OPTIONS) /.test(route)).sort((a, b) => rank(a) - rank(b) || b.split('/').length - a.split('/').length || (a < b ? -1 : 1));
+  return [...new Set(found)].filter((route) => /^\w+ \/(?!api\/docs\/)/.test(route) && !/^(HEAD|OPTIONS) /.test(route)).sort((a, b) => rank(a) - rank(b) || b.split('/').length - a.split('/').length || (a < b ? -1 : 1));
 }
 
 const ownerFor = (kind: CallerKind) => (kind === 'anonymous' || kind === 'other anonymous' ? 'anonymous' : 'user');

@@ -3,7 +3,9 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { loadSettings, type Settings } from '#libs/platform';
 import { startFactory, type RunningFactory } from '../../apps/cli/src/factory/start-factory.js';
+import { openApiDocument } from '../../apps/api/src/openapi.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
+import { DocumentedAnswers, type OpenApi } from './documented-answers.js';
 
 export interface TestApp extends RunningFactory {
   url: string;
@@ -26,7 +28,7 @@ export interface TestAppOptions {
 
 const plenty = '1000000';
 
-/** The whole product on a free port with a database of its own; `stop` leaves nothing behind. */
+/** The whole product on a free port with a database of its own; `stop` leaves nothing behind, and fails where an answer was not as OpenAPI describes it. */
 export async function startTestApp({ environment = {}, extraModules, pipelineModule, hypervisorModule, consoleModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
   const dataDir = environment.OPENFACTORY_DATA_DIR ?? (await makeDataDir());
@@ -45,6 +47,8 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     ...environment,
   });
   const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }), ...(consoleModule && { consoleModule }) });
+  const answers = new DocumentedAnswers(openApiDocument(factory.app, settings.publicUrl) as unknown as OpenApi);
+  answers.watch(factory.app.getHttpServer());
   return {
     ...factory,
     settings,
@@ -54,6 +58,7 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
       await factory.stop();
       if (!shared) await database.drop();
       if (!environment.OPENFACTORY_DATA_DIR) await rm(dataDir, { recursive: true, force: true });
+      if (answers.faults.length) throw new Error(`Answers that are not as OpenAPI describes them:\n${answers.faults.join('\n')}`);
     },
   };
 }

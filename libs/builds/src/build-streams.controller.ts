@@ -3,13 +3,14 @@ import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery
 import type { Request, Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '#libs/artifacts';
-import { CurrentCaller, FlowingAnswers, parseInput, Toolset, type Caller } from '#libs/platform';
+import { CurrentCaller, FlowingAnswers, parseInput, Refuses, Toolset, type Caller } from '#libs/platform';
 import { sendEvents } from './build-events.response.js';
 import { BuildFeedService } from './build-feed.service.js';
 import { BuildQueryService } from './build-query.service.js';
 import { isFinal } from './build.js';
 import { ReadLogInput } from './builds.dto.js';
 import { sendArtifact } from './downloads/artifact-response.js';
+import { FileAnswers } from './downloads/file-answers.js';
 import { BuildDownloadService } from './downloads/build-download.service.js';
 
 /** What a build gives that is not JSON: its log, its events, its files. */
@@ -26,12 +27,13 @@ export class BuildStreamsController {
   ) {}
 
   @Get('log')
+  @Refuses({ 404: ['build_not_found'], 429: ['too_many_downloads'] })
   @ApiOperation({ operationId: 'getBuildLog', summary: 'The log of a build up to now; X-Log-Next tells where to go on' })
   @ApiParam({ name: 'id', type: String })
   @ApiQuery({ name: 'from', required: false, type: Number, description: 'Byte to start from; 0 if not given.' })
   @ApiQuery({ name: 'tail', required: false, type: Number, description: 'Only so many lines, the last ones.' })
   @ApiProduces('text/plain')
-  @ApiOkResponse({ description: 'The log.', content: { 'text/plain': { schema: { type: 'string' } } } })
+  @ApiOkResponse({ description: 'The log.', headers: { 'X-Log-Next': { required: true, description: 'Byte to ask from next.', schema: { type: 'string' } } }, content: { 'text/plain': { schema: { type: 'string' } } } })
   async log(@CurrentCaller() caller: Caller, @Param('id') id: string, @Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
     const { next, pieces } = await this.query.log(caller, id, parseInput(ReadLogInput, query));
     this.answers.admit(request, response);
@@ -40,6 +42,7 @@ export class BuildStreamsController {
   }
 
   @Get('events')
+  @Refuses({ 404: ['build_not_found'], 429: ['too_many_downloads', 'too_many_streams'] })
   @ApiOperation({ operationId: 'followBuild', summary: 'Server-sent events until the build ends: status, log, end' })
   @ApiParam({ name: 'id', type: String })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Byte of the log to go on from, as the last event told it.' })
@@ -56,13 +59,10 @@ export class BuildStreamsController {
   }
 
   @Get('artifacts/:name')
+  @FileAnswers({ 404: ['build_not_found', 'artifact_not_found'] })
   @ApiOperation({ operationId: 'getBuildArtifact', summary: 'A file that a build made; Range is understood' })
   @ApiParam({ name: 'id', type: String })
   @ApiParam({ name: 'name', type: String })
-  @ApiProduces('application/octet-stream')
-  @ApiOkResponse({ description: 'The file.', content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } })
-  @ApiResponse({ status: 206, description: 'A part of the file.' })
-  @ApiResponse({ status: 416, description: 'The range lies outside of the file.' })
   async artifact(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('name') name: string, @Req() request: Request, @Res() response: Response): Promise<void> {
     const artifact = await this.downloads.artifactOf(caller, id, name);
     this.answers.admit(request, response);

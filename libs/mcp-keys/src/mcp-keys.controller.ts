@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, PeopleOnly, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
 import { McpKeyService } from './mcp-key.service.js';
 import { CreateMcpKeyInput, type CreatedMcpKey, type McpKeyList } from './mcp-keys.dto.js';
 
@@ -14,6 +14,7 @@ export class McpKeysController {
   constructor(private readonly keys: McpKeyService) {}
 
   @Post()
+  @Refuses({ 403: ['sign_in_again'], 429: ['key_quota'] })
   @ApiOperation({ operationId: 'createMcpKey', summary: 'Makes an API key; it is shown in this answer and never again', description: 'Idempotency-Key has no effect here, because an answer with the key in it is not kept. Repeat the request and revoke the key that you did not get.' })
   @ApiBody(schema('CreateMcpKeyInput'))
   @ApiCreatedResponse(schema('CreatedMcpKey'))
@@ -31,6 +32,7 @@ export class McpKeysController {
 
   @Delete(':id')
   @HttpCode(204)
+  @Refuses({ 404: ['key_not_found'] })
   @ApiOperation({ operationId: 'revokeMcpKey', summary: 'Revokes an API key: whoever uses it is disconnected at once' })
   @ApiParam({ name: 'id', type: String })
   @ApiNoContentResponse()

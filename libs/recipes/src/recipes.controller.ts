@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
+import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Refuses, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
 import { CatalogueService } from './catalogue/catalogue.service.js';
 import { RecipeService } from './recipe.service.js';
 import { CreateRecipeInput, ListRecipesInput, ValidateRecipeInput, type BaseImageSummaryList, type CreatedRecipe, type RecipeCategoryList, type RecipeDetails, type RecipeFeatureList, type RecipeList, type RecipeServiceList, type RecipeValidationOutput } from './recipes.dto.js';
@@ -20,6 +20,7 @@ export class RecipesController {
   ) {}
 
   @Get()
+  @Refuses({ 400: ['unknown_category'] })
   @ApiOperation({ operationId: 'listRecipes', summary: 'Recipe templates and the caller’s own recipes' })
   @ApiQuery({ name: 'category', required: false, type: String, description: 'Only this category.' })
   @ApiQuery({ name: 'search', required: false, type: String, description: 'Words that must all occur in id, title, description, tags or features.' })
@@ -65,6 +66,7 @@ export class RecipesController {
   }
 
   @Get(':id')
+  @Refuses({ 404: ['recipe_not_found'] })
   @ApiOperation({ operationId: 'getRecipe', summary: 'A template, or a recipe of the caller’s own' })
   @ApiParam({ name: 'id', type: String })
   @ApiOkResponse(schema('RecipeDetails'))
@@ -83,6 +85,7 @@ export class RecipesController {
   }
 
   @Post('from-template')
+  @Refuses({ 400: ['invalid_recipe'], 404: ['recipe_not_found'], 409: ['recipe_name_taken'], 429: ['recipe_quota'], 503: ['too_busy', 'hash_unavailable'] })
   @ApiOperation({ operationId: 'createRecipeFromTemplate', summary: 'Makes a recipe of the caller’s own from a template' })
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' })
   @ApiBody({ schema: { $ref: '#/components/schemas/CreateRecipeInput' } })
@@ -93,6 +96,7 @@ export class RecipesController {
 
   @Delete(':id')
   @HttpCode(204)
+  @Refuses({ 404: ['recipe_not_found'] })
   @ApiOperation({ operationId: 'deleteRecipe', summary: 'Deletes a recipe of the caller’s own' })
   @ApiParam({ name: 'id', type: String })
   @ApiNoContentResponse()

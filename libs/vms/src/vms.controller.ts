@@ -1,11 +1,11 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { CurrentCaller, parseInput, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, Refuses, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
 import { VmQueryService } from './vm-query.service.js';
 import { VmScreenService } from './vm-screen.service.js';
 import { VmService } from './vm.service.js';
-import { CreateVmInput, InteractVmInput, ListVmsInput, StopVmInput, type VmDetails, type VmInteraction, type VmList } from './vms.dto.js';
+import { CreateVmInput, InteractVmInput, ListVmsInput, StopVmInput, type VmDetails, type VmInteractionAnswer, type VmList } from './vms.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
@@ -30,10 +30,11 @@ export class VmsController {
 
   @Post()
   @HttpCode(202)
+  @Refuses({ 404: ['build_not_found', 'vm_not_found'], 409: ['build_not_completed', 'build_without_image', 'vm_name_taken'], 429: ['vm_quota', 'disk_quota'], 503: ['host_full', 'vm_host_elsewhere', 'factory_stopping'] })
   @ApiOperation({ operationId: 'createVm', summary: 'Creates a VM from a completed build and starts it; answers within seconds' })
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' })
   @ApiBody(schema('CreateVmInput'))
-  @ApiAcceptedResponse(schema('VmDetails'))
+  @ApiAcceptedResponse({ ...schema('VmDetails'), headers: { Location: { required: true, description: 'URL of the VM.', schema: { type: 'string', format: 'uri' } } } })
   async create(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<VmDetails> {
     const name = await this.vms.create(caller, parseInput(CreateVmInput, withIdempotencyKey(body, key)));
     response.setHeader('Location', `${this.settings.publicUrl}/api/vms/${name}`);
@@ -41,6 +42,7 @@ export class VmsController {
   }
 
   @Get(':name')
+  @Refuses({ 404: ['vm_not_found'] })
   @ApiOperation({ operationId: 'getVm', summary: 'One VM' })
   @ApiParam({ name: 'name', type: String })
   @ApiOkResponse(schema('VmDetails'))
@@ -50,6 +52,7 @@ export class VmsController {
 
   @Post(':name/start')
   @HttpCode(202)
+  @Refuses({ 404: ['vm_not_found'], 409: ['vm_stopping', 'vm_being_deleted'], 503: ['host_full', 'vm_host_elsewhere', 'factory_stopping'] })
   @ApiOperation({ operationId: 'startVm', summary: 'Boots a stopped or failed VM from its own disk' })
   @ApiParam({ name: 'name', type: String })
   @ApiAcceptedResponse(schema('VmDetails'))
@@ -60,6 +63,7 @@ export class VmsController {
 
   @Post(':name/stop')
   @HttpCode(202)
+  @Refuses({ 404: ['vm_not_found'], 409: ['vm_being_deleted'], 503: ['vm_host_elsewhere', 'factory_stopping', 'guest_ended', 'guest_peer_failed', 'guest_flooded', 'host_too_slow'] })
   @ApiOperation({ operationId: 'stopVm', summary: 'Presses the power button of a VM, or with force pulls the plug' })
   @ApiParam({ name: 'name', type: String })
   @ApiBody({ required: false, schema: { type: 'object', properties: { force: { type: 'boolean', default: false } } } })
@@ -72,6 +76,7 @@ export class VmsController {
 
   @Delete(':name')
   @HttpCode(204)
+  @Refuses({ 404: ['vm_not_found'], 500: ['tree_not_removed'], 503: ['vm_host_elsewhere'] })
   @ApiOperation({ operationId: 'deleteVm', summary: 'Deletes a VM in any state, with its disk' })
   @ApiParam({ name: 'name', type: String })
   @ApiNoContentResponse()
@@ -80,6 +85,7 @@ export class VmsController {
   }
 
   @Get(':name/screenshot')
+  @Refuses({ 404: ['vm_not_found'], 409: ['vm_not_running'], 503: ['vm_host_elsewhere', 'screenshot_failed', 'guest_ended', 'guest_peer_failed', 'guest_flooded', 'host_too_slow'] })
   @ApiOperation({ operationId: 'screenshotVm', summary: 'The screen of a running VM, as PNG in its own size' })
   @ApiParam({ name: 'name', type: String })
   @ApiProduces('image/png')
@@ -91,11 +97,12 @@ export class VmsController {
 
   @Post(':name/interact')
   @HttpCode(200)
+  @Refuses({ 400: ['invalid_actions'], 404: ['vm_not_found'], 409: ['vm_not_running'], 429: ['vm_busy'], 503: ['vm_host_elsewhere', 'screenshot_failed', 'guest_ended', 'guest_peer_failed', 'guest_flooded', 'host_too_slow'] })
   @ApiOperation({ operationId: 'interactVm', summary: 'Performs actions with mouse and keyboard; pictures come as base64 in images' })
   @ApiParam({ name: 'name', type: String })
   @ApiBody(schema('InteractVmInput'))
-  @ApiOkResponse(schema('VmInteraction'))
-  async interact(@CurrentCaller() caller: Caller, @Param('name') name: string, @Body() body: unknown, @Req() request: Request): Promise<VmInteraction & { images: string[] }> {
+  @ApiOkResponse(schema('VmInteractionAnswer'))
+  async interact(@CurrentCaller() caller: Caller, @Param('name') name: string, @Body() body: unknown, @Req() request: Request): Promise<VmInteractionAnswer> {
     const gone = new AbortController();
     request.res?.once('close', () => gone.abort(new Error('The client went away.')));
     const { interaction, pictures } = await this.screens.interact(caller, parseInput(InteractVmInput, { ...asObject(body), vm_name: name }), gone.signal);

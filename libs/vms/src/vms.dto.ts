@@ -134,6 +134,11 @@ export class VmInteraction {
   @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmPicture'))) pictures: VmPicture[];
 }
 
+/** What REST answers: over MCP the pictures are content of their own. */
+export class VmInteractionAnswer extends VmInteraction {
+  @Out('The pictures as PNG in base64, in the order of pictures.', listOf({ type: 'string', contentEncoding: 'base64', contentMediaType: 'image/png' })) images: string[];
+}
+
 export class VmDiskSnapshot {
   @Out('Name.', text) name: string;
   @Out('When it was made.', time) created_at: string;

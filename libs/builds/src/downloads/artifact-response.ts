@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { ArtifactStore } from '#libs/artifacts';
-import { AppError, sendErrorBody } from '#libs/platform';
+import { AppError, requestIdOf, sendErrorBody } from '#libs/platform';
 import type { BuildArtifact } from '../build.js';
 import { parseRange } from './byte-range.js';
 
@@ -35,7 +35,7 @@ export async function sendArtifact(request: Request, response: Response, artifac
 
 function refuseRange(request: Request, response: Response, sizeBytes: number): void {
   const error = new AppError({ kind: 'invalid', reason: 'range_not_satisfiable', message: `The file holds ${sizeBytes} bytes; the range lies outside.` });
-  const body = JSON.stringify({ type: 'about:blank', title: 'Range not satisfiable', status: 416, detail: error.message, reason: error.reason });
+  const body = JSON.stringify({ type: 'about:blank', title: 'Range not satisfiable', status: 416, detail: error.message, reason: error.reason, request_id: requestIdOf(request) });
   sendErrorBody(request, response, error, { status: 416, body, contentType: 'application/problem+json; charset=utf-8', headers: { 'Content-Range': `bytes */${sizeBytes}` } });
 }
 

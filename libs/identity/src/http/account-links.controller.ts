@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
-import { CallerService, parseInput, PublicRoute } from '#libs/platform';
+import { CallerService, parseInput, PublicRoute, Refuses } from '#libs/platform';
 import { PasswordService } from '../accounts/password.service.js';
 import { ResetRequests } from '../accounts/reset-request.service.js';
 import { SignUpService } from '../accounts/sign-up.service.js';
@@ -26,6 +26,7 @@ export class AccountLinksController {
 
   @Post('sign-up')
   @HttpCode(202)
+  @Refuses({ 400: ['invalid_link', 'invitation_of_another', 'weak_password'], 403: ['sign_up_closed', 'invitation_required'], 429: ['too_many_attempts'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'signUp', summary: 'Makes an account, where OPENFACTORY_SIGN_UP allows it' })
   @ApiBody(schema('SignUpInput'))
   @ApiAcceptedResponse(schema('AccountNotice'))
@@ -35,6 +36,7 @@ export class AccountLinksController {
 
   @Post('confirm')
   @HttpCode(200)
+  @Refuses({ 400: ['invalid_link', 'weak_password'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'confirmSignUp', summary: 'Makes the account whose address the mailed link proves' })
   @ApiBody(schema('ConfirmInput'))
   @ApiOkResponse(schema('AccountNotice'))
@@ -44,6 +46,7 @@ export class AccountLinksController {
 
   @Post('setup')
   @HttpCode(204)
+  @Refuses({ 400: ['invalid_link', 'weak_password'], 409: ['already_set_up'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'setUp', summary: 'Makes the first administrator, by the link that the start printed' })
   @ApiBody(schema('SetUpInput'))
   @ApiNoContentResponse()
@@ -53,6 +56,7 @@ export class AccountLinksController {
 
   @Post('reset-request')
   @HttpCode(202)
+  @Refuses({ 429: ['too_many_attempts'] })
   @ApiOperation({ operationId: 'requestPasswordReset', summary: 'Asks for a link to set a new password' })
   @ApiBody(schema('ResetRequestInput'))
   @ApiAcceptedResponse(schema('AccountNotice'))
@@ -62,6 +66,7 @@ export class AccountLinksController {
 
   @Post('reset')
   @HttpCode(204)
+  @Refuses({ 400: ['invalid_link', 'weak_password'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'resetPassword', summary: 'Sets a new password by a link, and ends every session of the account' })
   @ApiBody(schema('ResetInput'))
   @ApiNoContentResponse()
@@ -72,6 +77,7 @@ export class AccountLinksController {
 
   @Post('link')
   @HttpCode(200)
+  @Refuses({ 400: ['invalid_link'] })
   @ApiOperation({ operationId: 'describeAccountLink', summary: 'What a link is for; it stays unused' })
   @ApiBody(schema('LinkInput'))
   @ApiOkResponse(schema('LinkDetails'))

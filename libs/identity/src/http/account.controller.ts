@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { AccountKeys, CurrentCaller, OpenResponses, parseInput, PeopleOnly, type Caller } from '#libs/platform';
+import { AccountKeys, CurrentCaller, OpenResponses, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { PasswordService } from '../accounts/password.service.js';
 import { accountIdOf, signInIdOf } from '../sign-in/own-sign-in.js';
@@ -25,6 +25,7 @@ export class AccountController {
   ) {}
 
   @Get('me')
+  @Refuses({ 404: ['user_not_found'] })
   @ApiOperation({ operationId: 'getMe', summary: 'Who is signed in' })
   @ApiOkResponse(schema('User'))
   async me(@CurrentCaller() caller: Caller): Promise<User> {
@@ -41,6 +42,7 @@ export class AccountController {
 
   @Delete('sessions/:id')
   @HttpCode(204)
+  @Refuses({ 404: ['session_not_found'] })
   @ApiOperation({ operationId: 'endSession', summary: 'Signs out elsewhere, or here' })
   @ApiParam({ name: 'id', type: String })
   @ApiNoContentResponse()
@@ -51,6 +53,7 @@ export class AccountController {
 
   @Post('password')
   @HttpCode(200)
+  @Refuses({ 400: ['weak_password'], 403: ['wrong_password'], 404: ['user_not_found'], 429: ['too_many_attempts'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'changePassword', summary: 'Changes the password, ends every other session of the account, and tells which API keys go on working, or revokes them' })
   @ApiBody(schema('ChangePasswordInput'))
   @ApiOkResponse(schema('PasswordChanged'))

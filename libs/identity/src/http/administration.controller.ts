@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { CurrentCaller, OpenResponses, parseInput, PeopleOnly, type Caller } from '#libs/platform';
+import { CurrentCaller, OpenResponses, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
 import { AdministrationService } from '../admin/administration.service.js';
 import { InvitationService } from '../admin/invitation.service.js';
 import { accountIdOf } from '../sign-in/own-sign-in.js';
@@ -29,6 +29,7 @@ export class AdministrationController {
   }
 
   @Patch('users/:id')
+  @Refuses({ 404: ['user_not_found'], 409: ['last_administrator'] })
   @ApiOperation({ operationId: 'changeUser', summary: 'Changes the role of an account, disables or enables it' })
   @ApiParam({ name: 'id', type: String })
   @ApiBody(schema('ChangeUserInput'))
@@ -39,6 +40,7 @@ export class AdministrationController {
   }
 
   @Post('users/:id/reset-link')
+  @Refuses({ 404: ['user_not_found'], 409: ['user_disabled'] })
   @ApiOperation({ operationId: 'createResetLink', summary: 'A link to set the password of an account; older ones do nothing any more' })
   @ApiParam({ name: 'id', type: String })
   @ApiCreatedResponse(schema('IssuedAccountLink'))
@@ -48,6 +50,7 @@ export class AdministrationController {
   }
 
   @Post('invitations')
+  @Refuses({ 403: ['sign_up_closed'] })
   @ApiOperation({ operationId: 'createInvitation', summary: 'A link by which somebody makes an account; it is shown once' })
   @ApiBody(schema('InviteInput'))
   @ApiCreatedResponse(schema('CreatedInvitation'))
@@ -66,6 +69,7 @@ export class AdministrationController {
 
   @Delete('invitations/:id')
   @HttpCode(204)
+  @Refuses({ 404: ['invitation_not_found'] })
   @ApiOperation({ operationId: 'deleteInvitation', summary: 'Takes an invitation back' })
   @ApiParam({ name: 'id', type: String })
   @ApiNoContentResponse()

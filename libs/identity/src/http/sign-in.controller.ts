@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { CallerService, credentialsRequired, CurrentCaller, OpenResponses, parseInput, PeopleOnly, PublicRoute, Settings, type Caller } from '#libs/platform';
+import { CallerService, credentialsRequired, CurrentCaller, OpenResponses, parseInput, PeopleOnly, PublicRoute, Refuses, Settings, type Caller } from '#libs/platform';
 import { invalidRefreshToken, SignInService, type SignInAttempt } from '../sign-in/sign-in.service.js';
 import { SignInInput, type AccessToken, type SignedInUser } from './identity.dto.js';
 import { RefreshCookie } from './refresh-cookie.js';
@@ -24,6 +24,7 @@ export class SignInController {
   @PublicRoute()
   @Post('token')
   @HttpCode(200)
+  @Refuses({ 401: ['invalid_credentials'], 429: ['too_many_attempts'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'createAccessToken', summary: 'An access token for a script, by e-mail and password' })
   @ApiBody(schema('SignInInput'))
   @ApiOkResponse(schema('AccessToken'))
@@ -34,6 +35,7 @@ export class SignInController {
   @PublicRoute()
   @Post('sign-in')
   @HttpCode(200)
+  @Refuses({ 401: ['invalid_credentials'], 429: ['too_many_attempts'], 503: ['too_busy'] })
   @ApiOperation({ operationId: 'signIn', summary: 'Signs a browser in: an access token, and a refresh token in a cookie' })
   @ApiBody(schema('SignInInput'))
   @ApiOkResponse(schema('SignedInUser'))
@@ -46,6 +48,7 @@ export class SignInController {
   @PublicRoute()
   @Post('refresh')
   @HttpCode(200)
+  @Refuses({ 401: ['invalid_refresh_token', 'refresh_token_reused'], 403: ['csrf_header_required'] })
   @ApiOperation({ operationId: 'refreshAccessToken', summary: 'A new access token for the refresh token in the cookie, which is exchanged too' })
   @ApiHeader(csrfHeader)
   @ApiOkResponse(schema('AccessToken'))
@@ -61,6 +64,7 @@ export class SignInController {
   @PublicRoute()
   @Post('sign-out')
   @HttpCode(204)
+  @Refuses({ 401: ['credentials_required', 'invalid_api_key', 'invalid_token', 'misplaced_credentials'], 403: ['csrf_header_required'] })
   @ApiOperation({ operationId: 'signOut', summary: 'Ends this session, by its access token or its cookie' })
   @ApiHeader({ ...csrfHeader, required: false })
   @ApiNoContentResponse()

@@ -6,6 +6,7 @@ import { stringify } from 'csv-stringify';
 import type { Request, Response } from 'express';
 import { FlowingAnswers } from '../http/flowing-answers.js';
 import { PeopleOnly } from '../http/route-access.js';
+import { Refuses } from '../http/route-refusals.js';
 import { parseInput } from '../validation/input.js';
 import { schemaOf } from '../validation/json-schema.js';
 import { AuditFilterInput, AuditListInput, type AuditEntry, type AuditPage } from './audit.dto.js';
@@ -42,6 +43,7 @@ export class AuditController {
   }
 
   @Get('audit.csv')
+  @Refuses({ 429: ['too_many_downloads'] })
   @ApiOperation({ operationId: 'exportAuditCsv', summary: 'All of them as CSV with a header, the oldest first; what a spreadsheet would take for a formula begins with a quote' })
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('text/csv')
@@ -51,6 +53,7 @@ export class AuditController {
   }
 
   @Get('audit.jsonl')
+  @Refuses({ 429: ['too_many_downloads'] })
   @ApiOperation({ operationId: 'exportAuditJsonLines', summary: 'All of them as JSON lines, the oldest first' })
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('application/jsonl')

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, type ErrorKind } from '../errors/app-error.js';
+import type { Problem } from './problem.dto.js';
 import { answerAndClose, dropBody } from './unread-body.js';
 import { noteOn } from './request-trail.js';
 
@@ -44,7 +45,7 @@ export function errorHeaders(error: AppError): Record<string, string> {
 }
 
 /** Problem details (RFC 9457) with our extension members `reason`, `hint`, `request_id`, `violations`. */
-export function problemOf(error: AppError, requestId: string): object {
+export function problemOf(error: AppError, requestId: string): Problem {
   return {
     type: 'about:blank',
     title: titles[error.kind],

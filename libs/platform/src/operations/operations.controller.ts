@@ -1,6 +1,6 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { Controller, Get, Req, Res } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { Request, Response } from 'express';
 import { DataSource } from 'typeorm';
@@ -9,11 +9,15 @@ import { CallerService } from '../caller/caller.service.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 import { PublicRoute, UncountedRoute } from '../http/route-access.js';
+import { Refuses } from '../http/route-refusals.js';
 import { QueueService } from '../queue/queue.service.js';
 import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';
 
 const answerWithinMs = 2_000;
+const state = { type: 'object', properties: { status: { type: 'string', enum: ['up'] } }, required: ['status'] };
+const states = { type: 'object', additionalProperties: state };
+const readySchema = { type: 'object', properties: { status: { type: 'string', enum: ['ok'] }, info: states, error: states, details: states }, required: ['status', 'info', 'error', 'details'] };
 
 @ApiTags('operations')
 @PublicRoute()
@@ -29,15 +33,18 @@ export class OperationsController {
     private readonly readiness: Readiness,
   ) {}
 
-  @ApiOperation({ summary: 'Whether the process runs; restart it when this fails' })
+  @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process runs; restart it when this fails' })
+  @ApiOkResponse({ description: 'It runs.', schema: { type: 'object', properties: { status: { type: 'string', enum: ['ok'] } }, required: ['status'] } })
   @Get('api/health/live')
   live(): { status: string } {
     return { status: 'ok' };
   }
 
-  @ApiOperation({ summary: 'Whether requests should be sent here: database, events, queue, not shutting down' })
+  @Refuses({ 503: ['unavailable'] })
+  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether requests should be sent here: database, events, queue, not shutting down' })
   @Get('api/health/ready')
-  @HealthCheck()
+  @ApiOkResponse({ description: 'They should.', schema: readySchema })
+  @HealthCheck({ swaggerDocumentation: false, noCache: true })
   ready(): Promise<HealthCheckResult> {
     return this.health.check([
       () => this.check('shutdown', () => !this.readiness.stopping),

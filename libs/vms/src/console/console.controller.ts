@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, parseInput, ReadOnlyRoute, Toolset, type Caller } from '#libs/platform';
+import { CurrentCaller, parseInput, ReadOnlyRoute, Refuses, Toolset, type Caller } from '#libs/platform';
 import { ConsoleUrlInput, type ConsoleUrl } from './console.dto.js';
 import { ConsoleUrlService } from './console-url.service.js';
 
@@ -13,6 +13,7 @@ export class ConsoleController {
   @ReadOnlyRoute()
   @Post(':name/console-url')
   @HttpCode(200)
+  @Refuses({ 404: ['vm_not_found'], 409: ['vm_not_running'], 503: ['vm_host_elsewhere'] })
   @ApiOperation({ operationId: 'getVmConsoleUrl', summary: 'A URL of the console of a running VM, to be opened within minutes; needs no credentials' })
   @ApiParam({ name: 'name', type: String })
   @ApiBody({ required: false, schema: { type: 'object', properties: { view_only: { type: 'boolean', default: false } } } })
