@@ -6,6 +6,13 @@ import { SetupProblem } from './problem.mjs';
 import { lastLines, run } from './programs.mjs';
 
 const sources = ['apps', 'libs', 'migrations', 'web', 'package.json', 'tsconfig.json', '.swcrc', 'nest-cli.json'];
+/** The server first: it empties dist. The types of the web pages are made from what the server says of itself. */
+const commands = [
+  ['node_modules/@nestjs/cli/bin/nest.js', 'build', 'api'],
+  ['dist/apps/api/src/write-openapi.js', 'dist/openapi.json'],
+  ['node_modules/openapi-typescript/bin/cli.js', 'dist/openapi.json', '-o', 'dist/openapi.d.ts'],
+  ['node_modules/vite/bin/vite.js', 'build', 'web'],
+];
 const stampFile = (root) => path.join(root, 'dist/.openfactory-build');
 
 /** A hash over the names and contents of everything the build reads; times would lie after a git checkout. */
@@ -43,8 +50,7 @@ export const buildStep = {
     // Hashed before the build: an edit made during it has to be built again.
     const hash = hashSources(root);
     rmSync(stampFile(root), { force: true });
-    // The server first: it empties dist.
-    for (const command of [['node_modules/@nestjs/cli/bin/nest.js', 'build', 'api'], ['node_modules/vite/bin/vite.js', 'build', 'web']]) {
+    for (const command of commands) {
       const { code, output } = await run(pinnedNode(root), command, { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
       if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
     }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openApiDocument } from '../../apps/api/src/openapi.js';
+import { productOpenApi } from '../../apps/api/src/product-openapi.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { DocumentedAnswers, type OpenApi, type RealAnswer } from '../support/documented-answers.js';
 
@@ -44,6 +45,13 @@ describe('OpenAPI', () => {
     expect(reasons('/api/admin/users', 'get', 403)).toEqual(expect.arrayContaining(['admins_only', 'sign_in_required']));
     expect(reasons('/api/health/live', 'get', 429)).toBeUndefined();
     expect(reasons('/api/builds', 'post', 409)).toEqual(['idempotency_key_reused']);
+  });
+});
+
+describe('the document that the web pages’ types are made of', () => {
+  it('is made without a database, and is what a running factory serves', async () => {
+    const served = await (await fetch(`${app.url}/api/docs.json`)).json();
+    expect(JSON.parse(JSON.stringify({ ...(await productOpenApi()), servers: [{ url: app.url }] }))).toEqual(served);
   });
 });
 
