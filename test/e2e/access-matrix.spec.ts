@@ -48,7 +48,7 @@ function pathFor(route: string, kind: CallerKind): string {
   ];
   const found = own.find(([pattern]) => pattern.test(route));
   const filled = found ? route.replace(found[0], `$1/${found[1]}`) : route;
-  return filled.replace(/[:*]\w+/g, malformed);
+  return filled.replace(/[{}]/g, '').replace(/[:*]\w+/g, malformed);
 }
 
 /** What an answer says of the right to ask: 401, 403, 404 for what is another's; any other answer is one to somebody who may. */

@@ -94,15 +94,12 @@ describe('every route', () => {
       });
     expect(open.sort()).toEqual([
       ...['confirm', 'describe', 'requestReset', 'reset', 'setUp', 'signUp'].map((method) => `AccountLinksController.${method}`),
-      'AccountPageController.asset',
-      'AccountPageController.page',
-      'ConsolePagesController.asset',
-      'ConsolePagesController.page',
       'DownloadsController.download',
       'MetricsController.read',
       'OperationsController.live',
       'OperationsController.ready',
       ...['refresh', 'signIn', 'signOut', 'token'].map((method) => `SignInController.${method}`),
+      ...['anyPage', 'asset', 'page'].map((method) => `WebPagesController.${method}`),
     ]);
   });
 });

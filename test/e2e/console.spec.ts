@@ -66,9 +66,10 @@ describe('the console URL', () => {
     const page = await send(`${app.url}/console/any-name`);
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('text/html'), 'content-security-policy': expect.stringContaining("script-src 'self'"), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } });
     const [, script] = /src="\.\/(assets\/[^"]+)"/.exec(page.body) ?? [];
+    expect(page.body).toContain('<base href="../" />');
     expect(page.body.match(/<script(?![^>]*\bsrc=)/)).toBeNull();
-    expect(await send(`${app.url}/console/${script}`)).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('javascript'), 'cache-control': expect.stringContaining('immutable') } });
-    for (const stray of ['assets/..%2f..%2fapps', 'assets/%2e%2e%2findex.html', 'assets/none.js', 'assets/.env']) expect((await send(`${app.url}/console/${stray}`)).status).toBeGreaterThanOrEqual(400);
+    expect(await send(`${app.url}/${script}`)).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('javascript'), 'cache-control': expect.stringContaining('immutable') } });
+    for (const stray of ['assets/..%2f..%2fapps', 'assets/%2e%2e%2findex.html', 'assets/none.js', 'assets/.env']) expect((await send(`${app.url}/${stray}`)).status).toBeGreaterThanOrEqual(400);
   });
 });
 

@@ -137,7 +137,7 @@ describe('a request that is none', () => {
     expect([0, 400, 403, 431]).toContain(status);
   });
 
-  it.each(['/api/../../etc/passwd', '/console/assets/..%2f..%2f..%2fpackage.json', '/console/assets/%2e%2e%2findex.js', '/console/assets/..\\..\\package.json', '/console/assets/%00', '/api/downloads/..%2f..%2fsecret', '/api/builds/..%2f..%2fetc', '//etc/passwd', '/api/builds/%ff', '/.git/config', '/api/docs/..%2f..%2fpackage.json'])(
+  it.each(['/api/../../etc/passwd', '/assets/..%2f..%2f..%2fpackage.json', '/assets/%2e%2e%2findex.js', '/assets/..\\..\\package.json', '/assets/%00', '/api/downloads/..%2f..%2fsecret', '/api/builds/..%2f..%2fetc', '//etc/passwd', '/api/builds/%ff', '/.git/config', '/api/docs/..%2f..%2fpackage.json'])(
     'the path %s leads nowhere',
     async (where) => {
       const { status, body } = await send(app.url, { path: where });

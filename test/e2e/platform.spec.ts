@@ -32,6 +32,27 @@ describe('operations', () => {
   });
 });
 
+describe('the web console', () => {
+  const html = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+
+  it.each(['/', '/account', '/console/some-vm', '/builds/some-id/log', '/api-keys'])('has its page for a browser at %s, which is never kept', async (path) => {
+    const page = await send(at(path), { headers: html });
+    expect(page).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('text/html'), 'cache-control': 'no-store' } });
+    expect(page.body).toContain(`<base href="${'../'.repeat(path.split('/').length - 2) || './'}" />`);
+  });
+
+  it.each(['/api', '/api/', '/api/nothing', '//api/nothing', '/API/nothing', '/api/builds/', '/metrics/x', '/.well-known/oauth-protected-resource', '/assets', '/assets/a/b'])('has none at %s', async (path) => {
+    const answer = await send(at('/'), { path, headers: html });
+    expect(answer.headers['content-type']).not.toContain('text/html');
+  });
+
+  it('has its files at one place, kept for ever', async () => {
+    const [, file] = /src="\.\/(assets\/[^"]+)"/.exec((await send(at('/any/where'), { headers: html })).body) ?? [];
+    expect(await send(at(`/${file}`))).toMatchObject({ status: 200, headers: { 'cache-control': 'public, max-age=31536000, immutable' } });
+    expect(await send(at('/assets/none.js'), { headers: html })).toMatchObject({ status: 404, headers: { 'cache-control': 'no-store' } });
+  });
+});
+
 describe('every request', () => {
   it.each(['/.well-known/oauth-protected-resource', '/.well-known/oauth-authorization-server/api/mcp/sse', '/nothing', '/api/mcp/nothing', '/%E0%A4%A'])('finds JSON where nothing is: %s', async (path) => {
     const response = await send(at(path));

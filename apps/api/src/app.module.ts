@@ -8,6 +8,7 @@ import { buildEntities, BuildsModule, PipelineModule } from '#libs/builds';
 import { HypervisorModule } from '#libs/hypervisor';
 import { VmAccess, VmConsoleModule, vmEntities, VmsModule } from '#libs/vms';
 import { gatewayOptions } from './gateway.js';
+import { WebModule } from './web/web.module.js';
 
 export interface AppOptions {
   settings: Settings;
@@ -42,6 +43,7 @@ export class AppModule {
         vms,
         consoleModule ?? VmConsoleModule.forRoot({ vms, access: VmAccess }),
         ...extraModules,
+        WebModule,
       ],
     };
   }

@@ -11,7 +11,6 @@ import { InvitationService } from './admin/invitation.service.js';
 import { GuessLimits } from './guessing/guess-limits.js';
 import { AccountController } from './http/account.controller.js';
 import { AccountLinksController } from './http/account-links.controller.js';
-import { AccountPageController } from './http/account-page.controller.js';
 import { AdministrationController } from './http/administration.controller.js';
 import { RefreshCookie } from './http/refresh-cookie.js';
 import { SignInController } from './http/sign-in.controller.js';
@@ -37,7 +36,7 @@ const mailer = { provide: Mailer, useFactory: (settings: Settings) => (settings.
 
 /** People: accounts, signing in, and what administrators do with both. */
 @Module({
-  controllers: [SignInController, AccountController, AccountLinksController, AdministrationController, AccountPageController],
+  controllers: [SignInController, AccountController, AccountLinksController, AdministrationController],
   providers: [
     AccountRepository,
     AccountLinkRepository,

@@ -51,8 +51,8 @@ export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/proble
 export { BodyReader, bodyTooLarge } from './http/body-reader.js';
 export { requireJson } from './http/unread-body.js';
 export { withIdempotencyKey } from './http/with-idempotency-key.js';
-export { RequestGuard } from './http/request-guard.js';
-export { sendWebAsset, sendWebPage } from './http/web-pages.js';
+export { pageUrl } from './http/page-url.js';
+export { isForPrograms, RequestGuard } from './http/request-guard.js';
 export { requestIdOf } from './http/request-id.js';
 export { Metrics } from './operations/metrics.js';
 export { Readiness } from './operations/readiness.js';

@@ -1,3 +1,4 @@
+import { fromRoot } from './from-root';
 import type { components, paths } from '../../../dist/openapi';
 
 /** The types are generated from the OpenAPI document of the api that is built with this page: what is not as the factory has it does not compile. */
@@ -15,8 +16,7 @@ export type Answer<Body> = { isOk: true; body: Body } | { isOk: false; refusal: 
 export async function post<Path extends PostPath>(path: Path, input: Input<Path>): Promise<Answer<Output<Path>>> {
   let response: Response;
   try {
-    // Relative, since a factory may stand below a path of its public URL.
-    response = await fetch(new URL(path.slice(1), window.location.href), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(input) });
+    response = await fetch(fromRoot(path), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(input) });
   } catch {
     return { isOk: false, refusal: { detail: 'The factory cannot be reached.', hint: 'Try again in a moment.' } };
   }

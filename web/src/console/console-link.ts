@@ -1,3 +1,5 @@
+import { fromRoot } from '../api/from-root';
+
 /** What the page's own URL says: `/console/<vm>#token=…`. The token is in the fragment, which the browser sends to nobody. */
 export interface ConsoleLink {
   vmName: string;
@@ -10,7 +12,7 @@ export interface ConsoleLink {
 
 export function readConsoleLink(page: URL): ConsoleLink {
   const fragment = new URLSearchParams(page.hash.slice(1));
-  const socketUrl = new URL('../api/vms/console', `${page.origin}${page.pathname}`);
+  const socketUrl = fromRoot('/api/vms/console');
   socketUrl.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   return { vmName: decodeURIComponent(page.pathname.split('/').pop() ?? ''), token: fragment.get('token') ?? undefined, viewOnly: fragment.get('view') === 'only', socketUrl: socketUrl.href };
 }

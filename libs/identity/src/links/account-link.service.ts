@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { bytesOfUuid, FactorySecret, invalid, readClaims, Settings, signClaims, uuidBytes, uuidOfBytes, type AppError } from '#libs/platform';
+import { bytesOfUuid, FactorySecret, invalid, pageUrl, readClaims, Settings, signClaims, uuidBytes, uuidOfBytes, type AppError } from '#libs/platform';
 import type { AccountLinkEntity, LinkKind } from './account-link.entity.js';
 import { AccountLinkRepository, type NewAccountLink } from './account-link.repository.js';
 
@@ -29,8 +29,7 @@ export class AccountLinks {
 
   async issue(manager: EntityManager, { expiresInMs, ...link }: Omit<NewAccountLink, 'expiresAt'> & { expiresInMs?: number }): Promise<IssuedLink> {
     const { id, expiresAt } = await this.links.insert(manager, { ...link, expiresAt: new Date(Date.now() + (expiresInMs ?? lifetimeMs[link.kind])) });
-    // In the fragment: a browser sends it to nobody, and no log of a proxy holds it.
-    return { id, url: `${this.settings.publicUrl}/account#token=${signClaims(this.#key, bytesOfUuid(id))}`, expiresAt };
+    return { id, url: pageUrl(this.settings, 'account', { token: signClaims(this.#key, bytesOfUuid(id)) }), expiresAt };
   }
 
   /** A newer one takes the place of older ones. */

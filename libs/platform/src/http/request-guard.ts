@@ -9,6 +9,8 @@ const corsExposedHeaders = 'Content-Disposition, Content-Range, ETag, Location, 
 
 /** What only programs and the factory's own pages ask for. */
 const programsPaths = /^\/+(api|metrics)(\/|$)/i;
+/** Where no page ever is, whatever pages there will be. */
+export const isForPrograms = (pathname: string): boolean => programsPaths.test(pathname) || /^\/+(assets|\.well-known)(\/|$)/i.test(pathname);
 /** A person may follow a link to these from a mail or any page: the token of a download is its permission, the description is public. */
 const linkedPaths = /^\/+api\/(downloads\/[^/]+|docs)\/?$/i;
 

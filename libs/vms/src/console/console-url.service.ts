@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, CallerService, FactorySecret, Revocations, Settings, type Caller } from '#libs/platform';
+import { AppError, CallerService, FactorySecret, pageUrl, Revocations, Settings, type Caller } from '#libs/platform';
 import { ConsoleAccess } from './console-access.js';
 import type { ConsoleUrl, ConsoleUrlInput } from './console.dto.js';
 import { readConsole, signConsole, type ConsoleGrant } from './console-token.js';
@@ -20,7 +20,7 @@ export class ConsoleUrlService {
   }
 
   /**
-   * A page that needs no credentials. The token is in the fragment, which browsers send to nobody, so that it is in no log. Who may only look gets a view.
+   * A page that needs no credentials. Who may only look gets a view.
    * @throws AppError `vm_not_found`, `vm_not_running`, `vm_host_elsewhere`
    */
   async url(caller: Caller, { vm_name, view_only }: ConsoleUrlInput): Promise<ConsoleUrl> {
@@ -29,8 +29,7 @@ export class ConsoleUrlService {
     // Whole seconds, because the token holds no fractions.
     const expiresAt = new Date(Math.floor(Date.now() / 1000 + this.settings.consoleUrlMinutes * 60) * 1000);
     const token = signConsole(this.key, { vmId: vm.id, viewOnly, expiresAt, principalId: caller.kind === 'anonymous' ? undefined : caller.principalId });
-    const fragment = new URLSearchParams({ token, ...(viewOnly && { view: 'only' }) }).toString();
-    return { vm_name: vm.name, url: `${this.settings.publicUrl}/console/${vm.name}#${fragment}`, view_only: viewOnly, expires_at: expiresAt.toISOString() };
+    return { vm_name: vm.name, url: pageUrl(this.settings, `console/${vm.name}`, { token, ...(viewOnly && { view: 'only' }) }), view_only: viewOnly, expires_at: expiresAt.toISOString() };
   }
 
   /**

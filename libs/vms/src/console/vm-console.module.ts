@@ -1,7 +1,6 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConsoleAccess } from './console-access.js';
 import { ConsoleDoor } from './console-door.js';
-import { ConsolePagesController } from './console-pages.controller.js';
 import { ConsolePace } from './console-pace.js';
 import { ConsoleServer } from './console-server.js';
 import { ConsoleUrlService } from './console-url.service.js';
@@ -23,7 +22,7 @@ export class VmConsoleModule {
     return {
       module: VmConsoleModule,
       imports: [vms],
-      controllers: [ConsoleController, ConsolePagesController],
+      controllers: [ConsoleController],
       providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsolePace, useValue: Object.assign(new ConsolePace(), pace) }, ConsoleUrlService, ConsoleDoor, OpenConsoles, ConsoleServer, ConsoleTools],
     };
   }

@@ -1,0 +1,2 @@
+/** An address of the factory, which may stand below a path: the page's <base> says where (web-files.ts). */
+export const fromRoot = (path: string): URL => new URL(path.replace(/^\//, ''), document.baseURI);
