@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { PUBLIC_ROUTE, QueueService, schemaOf, type JsonSchema } from '#libs/platform';
+import { PUBLIC_ROUTE, QueueService, schemaOf } from '#libs/platform';
 import { ToolCatalogue, toolListing } from '#libs/mcp';
 import { gatewayOptions } from '../../apps/api/src/gateway.js';
 import { clientSchemaRules, type ListedTool } from '../support/client-schema-rules.js';

@@ -107,14 +107,15 @@ function collect(response: ServerResponse): Buffer[] {
     bytes += buffer.length;
     chunks.push(buffer);
   };
-  const { write, end } = response;
-  response.write = ((...args: Parameters<typeof write>) => {
+  const write = response.write.bind(response) as (...args: unknown[]) => boolean;
+  const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse;
+  response.write = (...args: unknown[]) => {
     keep(args[0]);
-    return write.apply(response, args);
-  }) as typeof write;
-  response.end = ((...args: Parameters<typeof end>) => {
+    return write(...args);
+  };
+  response.end = (...args: unknown[]) => {
     keep(args[0]);
-    return end.apply(response, args);
-  }) as typeof end;
+    return end(...args);
+  };
   return chunks;
 }
