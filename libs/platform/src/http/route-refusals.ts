@@ -26,7 +26,7 @@ export function refusalsOf(reflector: Reflector, controller: Type, handler: Hand
   const isReading = method === RequestMethod.GET;
   const people = said<'users' | 'admins'>(ROUTE_PEOPLE);
   const kinds: [boolean, Refusals][] = [
-    [true, { 400: ['host_twice', 'invalid_url', 'malformed_request'], 403: ['host_not_allowed', 'origin_not_allowed', 'foreign_page'], 500: ['internal_error'], 503: ['database_unavailable', 'connection_closed'] }],
+    [true, { 400: ['host_twice', 'invalid_url', 'malformed_request'], 403: ['host_not_allowed', 'origin_not_allowed', 'foreign_page'], 500: ['internal_error'], 503: ['database_unavailable', 'disk_full', 'connection_closed'] }],
     [!isReading || !said(UNCOUNTED_ROUTE), { 429: ['rate_limited'] }],
     [!said(PUBLIC_ROUTE), { 400: ['invalid_forwarded_for'], 401: ['credentials_required', 'invalid_api_key', 'invalid_token', 'misplaced_credentials'], 403: ['proxy_not_configured'], 429: ['rate_limited'] }],
     [people !== undefined, { 403: ['sign_in_required'] }],
