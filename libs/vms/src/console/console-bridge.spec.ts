@@ -49,6 +49,11 @@ class FakeSocket extends EventEmitter {
   }
 
   ping(): void {}
+
+  readonly pongs: Buffer[] = [];
+  pong(bytes: Buffer): void {
+    this.pongs.push(bytes);
+  }
 }
 
 const handshake = Buffer.from('RFB 003.008\n\x01\x01', 'latin1');
@@ -193,12 +198,24 @@ describe('a browser that sends without end', () => {
     expect([socket.ended, other.socket.ended]).toEqual([flooded, flooded]);
   });
 
+  it('has its pings answered until then, as long as it reads what comes', () => {
+    const { socket } = bridged({ budget: frozen() });
+    for (let ping = 0; ping < consoleLimits.frames.burst; ping++) socket.emit('ping', Buffer.from('x'));
+    expect([socket.pongs.length, socket.ended]).toEqual([consoleLimits.frames.burst, undefined]);
+    const { socket: deaf } = bridged({ budget: frozen() });
+    deaf.bufferedAmount = 4 << 20;
+    deaf.emit('ping', Buffer.from('x'));
+    expect(deaf.pongs).toEqual([]);
+  });
+
   it('is read no more, and is gone a moment later, whether it answers or not', async () => {
     const { socket, closed } = bridged({ budget: frozen() });
     socket.terminateOnClose = false;
     socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1));
     await new Promise((resolve) => process.nextTick(resolve));
     expect([socket.isPaused, socket.readyState]).toEqual([true, WebSocket.OPEN]);
+    for (let ping = 0; ping < 100; ping++) socket.emit('ping', Buffer.alloc(0));
+    expect([jest.getTimerCount(), socket.pongs]).toEqual([2, []]);
     jest.advanceTimersByTime(5_000);
     await closed;
   });

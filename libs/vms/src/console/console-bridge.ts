@@ -49,6 +49,8 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pi
   toBrowser(socket, screen);
   /** Nothing of theirs is read any more; the answer to the closing is not waited for. */
   const refuse = (closing: Closing) => {
+    // What was on its way still comes.
+    if (isRefused) return;
     isRefused = true;
     close(closing);
     socket.pause();
@@ -70,8 +72,13 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pi
       return messages.pass(bytes);
     }, Buffer.alloc(0)),
   );
-  // Both are answered or looked at by the library, at our cost.
-  for (const sign of ['ping', 'pong'] as const) socket.on(sign, (bytes: Buffer) => void within(() => budget.frame(bytes.length), undefined));
+  for (const sign of ['ping', 'pong'] as const) {
+    socket.on(sign, (bytes: Buffer) => {
+      within(() => budget.frame(bytes.length), undefined);
+      // Not every ping wants an answer (RFC 6455, 5.5.3): who reads none gets none.
+      if (sign === 'ping' && !isRefused && socket.readyState === WebSocket.OPEN && socket.bufferedAmount < highWaterBytes) socket.pong(bytes);
+    });
+  }
   const heartbeat = keepAlive(socket, pingMs);
   screen.once('close', () => close({ code: 4410, reason: 'guest_ended' }));
   screen.on('error', () => screen.destroy());

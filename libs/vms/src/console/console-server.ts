@@ -29,7 +29,8 @@ const mostInAll = 200;
 @Injectable()
 export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger(ConsoleServer.name);
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, maxFragments: mostFragments, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(protocol) ? protocol : false) });
+  // Pings are answered by the bridge: the library cuts off who sends many, and nobody is told why.
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, maxFragments: mostFragments, perMessageDeflate: false, autoPong: false, handleProtocols: (offered) => (offered.has(protocol) ? protocol : false) });
   readonly #guard: RequestGuard;
   /** Owners of the consoles that are open or being opened. */
   readonly #admitted = new Map<WebSocket, string>();
