@@ -1,19 +1,23 @@
 // A VM by a cold boot against a clone of a booted one, in one run: `npm run bench -- vm`. docs/benchmarks.md says what is compared.
-// `--clones N` (20) says how many clones are made one after the other.
+// `--clones N` (20) says how many clones are made one after the other; with `--dir DIR` the image stays there for the next run.
 import { chown, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { QemuHypervisor } from '../dist/libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { qemuVersion, threadsOf } from '../dist/libs/hypervisor/src/qemu/qemu-version.js';
 import { buildAccount } from '../dist/libs/platform/src/index.js';
 import { inScratch } from './in-scratch.mjs';
 import { median, percentile } from './gateway/measure.mjs';
 import { bareRestore } from './vm/bare-restore.mjs';
+import { builtImage, forgetColdOnes } from './vm/built-image.mjs';
 import { Factory } from './vm/factory.mjs';
 
 const size = { memory_mb: 1024, vcpus: 2 };
 const recipe = { name: 'bench-vm', base_image: 'debian-bookworm', features: ['ssh'], output: { compression: 'fast' } };
 const atOnce = 8;
-const clones = Number(process.argv[process.argv.indexOf('--clones') + 1]) || 20;
+const { values: options } = parseArgs({ options: { clones: { type: 'string', default: '20' }, dir: { type: 'string' } } });
+const clones = Number(options.clones);
+if (!Number.isSafeInteger(clones) || clones < 1) throw new Error('--clones takes a number.');
 const stop = new AbortController();
 
 /** A guest of the hypervisor alone, without the factory around it: from the call until its agent answers. */
@@ -56,9 +60,8 @@ async function agents(dataDir, key) {
   return { cold, first, warm, bare: bare.map(({ ms }) => ms), bareMemory: bare.map(({ privateMb }) => privateMb) };
 }
 
-async function machines(factory, buildId) {
+async function machines(factory, { buildId, key }) {
   const make = (name, memory_mb = size.memory_mb) => factory.create({ build_id: buildId, name, ...size, memory_mb }, stop.signal);
-  const [key] = await readdir(path.join(factory.dataDir, 'vms/snapshots'));
   // The image's own first boot, in its build, was kept. This VM stays.
   const first = await make('first');
   if (!first.vm.restored_from_snapshot) throw new Error('The first VM was not restored from the boot that its image was tested by.');
@@ -100,14 +103,15 @@ function printFigures(running, agent) {
   console.log('The first clone of a process hashes the whole snapshot.');
 }
 
-await inScratch(stop, { about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs` }, async (dataDir) => {
+await inScratch(stop, { dir: options.dir, about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs` }, async (dataDir) => {
   const factory = new Factory(dataDir);
   try {
+    await forgetColdOnes(dataDir, recipe);
     await factory.start();
     console.log('Building the image …');
-    const buildId = await factory.build(recipe, stop.signal);
+    const image = await builtImage(factory, recipe, stop.signal);
     console.log('Making machines …');
-    const running = await machines(factory, buildId);
+    const running = await machines(factory, image);
     console.log('Starting guests without a factory …');
     const agent = await agents(dataDir, running.key);
     printFigures(running, agent);
