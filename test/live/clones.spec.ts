@@ -12,11 +12,15 @@ const mayBeEqual: [RegExp, string][] = [
 /** Locks and stamps. */
 const nothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-/** Every file of the machine's own layer with its sum and, where the image has a file of that name, that one's. */
-const listing = [
+/** From there on in the machine's own layer. */
+const ownLayer = [
   "of() { sed -n \"s/^[^ ]* \\/ overlay .*$1=\\([^, ]*\\).*/\\1/p\" /proc/mounts | tail -n 1; }",
   'upper=$(of upperdir); lowers=$(of lowerdir | tr : " ")',
   '[ -n "$upper" ] && cd "$upper" || exit 1',
+].join('\n');
+/** Every file of it with its sum and, where the image has a file of that name, that one's. */
+const listing = [
+  ownLayer,
   'find . -xdev -type f ! -path "./tmp/*" ! -path "./run/*" -exec sha256sum {} + | while read -r sum file; do',
   '  below=none; for lower in $lowers; do if [ -f "$lower/$file" ]; then below=$(sha256sum < "$lower/$file"); break; fi; done',
   '  echo "$sum ${below%% *} ${file#.}"',
@@ -50,6 +54,12 @@ describe('two clones of one build', () => {
     // That it looked at all.
     for (const file of secrets) expect([...one.files.keys()]).toContain(file);
   }, 10 * minutes);
+
+  it('have in their own layer what they will write, before they do: becoming a machine of its own waits for no disk', async () => {
+    const raised = ['etc/machine-id', 'etc/hostname', 'etc/hosts', 'var/lib/systemd/random-seed'];
+    const found = await image.inClone(async ({ sh }) => await sh(`${ownLayer}\nfind ${raised.join(' ')} -type f || true`));
+    expect(found.split('\n')).toEqual(raised);
+  }, 5 * minutes);
 
   it('find no key in their image that was made while it was built', async () => {
     const found = await image.inClone(async ({ sh }) => await sh(String.raw`for squashfs in /run/live/rootfs/*; do grep -rlsI -e '-----BEGIN [A-Z ]*PRIVATE KEY-----' "$squashfs/etc" "$squashfs/var/lib" "$squashfs/root" "$squashfs/srv" "$squashfs/opt" || true; done`));
