@@ -56,7 +56,7 @@ export async function launch(order: Launch): Promise<QemuGuest> {
   try {
     const account = await guestAccount(spec.slot);
     const place = await GuestPlace.make(spec.workDir, account);
-    undo.push(() => place.remove(), () => removeRecord(spec.workDir));
+    undo.push(() => place.remove());
     await fillPlace(place, spec, account);
     const cable = await plugCable(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors }, signal);
     undo.push(() => cable.unplug());
@@ -66,12 +66,16 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     const serialLog = `serial-${place.name.slice('guest-'.length)}.log`;
     const processes = await findProcesses(qemu, started.info);
     const record: GuestRecord = { spec, processes, place: place.name, serialLog, closedPorts: [] };
-    if (spec.survives) await writeRecord(record);
+    // A disk takes its time for it; so does QEMU for its start.
+    const recorded = spec.survives ? writeRecord(record) : Promise.resolve();
+    recorded.catch(() => undefined);
+    undo.push(() => recorded.catch(() => undefined).then(() => removeRecord(spec.workDir)));
     const qmp = await connectQmp(await place.connectFirst(socketNames.qmp, qemu, signal), qemu);
     const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog));
     const ports = await GuestPorts.open(place, memoryIn(record));
     await place.seal(account);
     await cable.plugged();
+    await recorded;
     await begin(qmp);
     signal.throwIfAborted();
     void qemu.closed.then(() => share.release());

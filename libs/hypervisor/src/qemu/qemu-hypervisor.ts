@@ -12,6 +12,7 @@ import { HostProcessors } from './host-processors.js';
 import { cardId, hasCard } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { goOn, layDisk, saveGuest } from './qemu-snapshots.js';
+import type { QmpClient } from './qmp-client.js';
 import { openSnapshot } from './snapshot-files.js';
 
 @Injectable()
@@ -58,15 +59,20 @@ export class QemuHypervisor extends Hypervisor {
     signal.throwIfAborted();
     const { kind } = await this.acceleration();
     const shape = shapeOf(spec);
-    const { state, memoryPath } = await openSnapshot(snapshotDir, await this.fingerprint(shape));
+    const { state, memoryPath, checked } = await openSnapshot(snapshotDir, await this.fingerprint(shape));
     try {
       if (spec.diskPath !== undefined) await layDisk(snapshotDir, spec.diskPath);
-      return await launch({ spec, acceleration: kind, host: this.#host, saved: { state, memoryPath }, signal, begin: (qmp) => goOn(qmp, hasCard(shape) ? cardId : undefined) });
+      // QEMU starts while the snapshot is looked at, and stands still until it was.
+      const begin = (qmp: QmpClient) => checked.then(() => goOn(qmp, hasCard(shape) ? cardId : undefined));
+      return await launch({ spec, acceleration: kind, host: this.#host, saved: { state, memoryPath }, signal, begin });
     } catch (error) {
       if (spec.diskPath !== undefined) for (const file of [spec.diskPath, baseOf(spec.diskPath)]) await rm(file, { force: true });
       signal.throwIfAborted();
+      // What is damaged is also why QEMU could not start with it.
+      await checked;
       throw asUnavailable(error);
     } finally {
+      await checked.catch(() => undefined);
       await state.close();
     }
   }

@@ -97,10 +97,13 @@ export async function layDisk(snapshotDir: string, diskPath: string): Promise<vo
 
 /** In a QEMU that waits for it: takes up the state, and goes on where it was saved, its link down. */
 export async function goOn(qmp: QmpClient, card: string | undefined): Promise<void> {
-  await qmp.call('migrate-set-capabilities', capabilities, callMs);
-  // A guest that was moved tells its network five times; a clone has none yet, and its services would hear of it each time.
-  await qmp.call('migrate-set-parameters', { 'announce-rounds': 0 }, callMs);
-  await qmp.call('migrate-incoming', { uri: `fd:${stateDescriptor}` }, callMs);
+  // One after the other, as they are sent, and not each after an answer.
+  await Promise.all([
+    qmp.call('migrate-set-capabilities', capabilities, callMs),
+    // A guest that was moved tells its network five times; a clone has none yet, and its services would hear of it each time.
+    qmp.call('migrate-set-parameters', { 'announce-rounds': 0 }, callMs),
+    qmp.call('migrate-incoming', { uri: `fd:${stateDescriptor}` }, callMs),
+  ]);
   await untilStatus(() => qmp.call('query-status', {}, restoreMs), { good: ['paused'], bad: ['internal-error', 'shutdown', 'guest-panicked'], deadlineMs: restoreMs });
   if (card !== undefined) await qmp.call('set_link', { name: card, up: false }, callMs);
   await qmp.call('cont', {}, callMs);

@@ -13,7 +13,10 @@ const flip = async (name: keyof typeof snapshotFiles, at: number) => {
   await handle.write(Buffer.of(buffer[0]! ^ 1), 0, 1, at);
   await handle.close();
 };
-const check = async () => await (await openSnapshot(dir, 'print')).state.close();
+const check = async () => {
+  const { state, checked } = await openSnapshot(dir, 'print');
+  await checked.finally(() => state.close());
+};
 
 beforeEach(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'openfactory-snapshot-'));

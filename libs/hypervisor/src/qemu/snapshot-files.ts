@@ -39,26 +39,29 @@ export function trustSnapshot(dir: string, { memory: { sha256, ...mark } }: Snap
   trusted.set(path.resolve(dir, snapshotFiles.memory), trustOf(sha256, mark));
 }
 
+export interface OpenSnapshot {
+  /** At its beginning. For the caller to close, when it is checked. */
+  state: FileHandle;
+  memoryPath: string;
+  /** Settles when both are known to be what was saved: until then nothing may go on from them. Rejects with AppError `snapshot_damaged`. */
+  checked: Promise<void>;
+}
+
 /**
- * Checks a snapshot against what was recorded of it. Its memory is read in whole at the first use in a process that did not save it, and where its mark has changed;
- * else the mark is enough.
- * @returns the open state, which is for the caller to close. @throws AppError `snapshot_damaged`
+ * Opens a snapshot, and begins to check it against what was recorded of it. Its memory is read in whole at the first use in a process that did not save it, and where its
+ * mark has changed; else the mark is enough.
+ * @throws AppError `snapshot_damaged`
  */
-export async function openSnapshot(dir: string, fingerprint: string): Promise<{ state: FileHandle; memoryPath: string }> {
+export async function openSnapshot(dir: string, fingerprint: string): Promise<OpenSnapshot> {
   const record = await readRecord(dir);
   if (record.fingerprint !== fingerprint) throw damaged('was taken of another kind of machine, or by another version of the hypervisor');
   const memoryPath = path.join(dir, snapshotFiles.memory);
   const state = await openPlain(path.join(dir, snapshotFiles.state)).catch(() => {
     throw damaged('has lost its state');
   });
-  try {
-    await checkState(state, record);
-    await checkMemory(memoryPath, record);
-    return { state, memoryPath };
-  } catch (error) {
-    await state.close();
-    throw error;
-  }
+  const checked = checkState(state, record).then(() => checkMemory(memoryPath, record));
+  checked.catch(() => undefined);
+  return { state, memoryPath, checked };
 }
 
 async function readRecord(dir: string): Promise<SnapshotRecord> {
