@@ -151,6 +151,7 @@ describe('a running guest', () => {
     expect(options('/usr')).toContain('ro');
     expect(options('/guest')).toContain('rw');
     expect(await ofQemu('environ')).not.toContain('OPENFACTORY');
+    expect(await ofQemu('environ')).toContain('MALLOC_ARENA_MAX=1');
   });
 
   it('is told only names of ours', async () => {
