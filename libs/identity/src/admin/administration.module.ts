@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { AuditLog, DATABASE_URL, DatabaseModule, EventBus, FactorySecret, Revocations, Settings, type EntityClass } from '#libs/platform';
+import { AccountKeys, AuditLog, DATABASE_URL, DatabaseModule, EventBus, FactorySecret, Revocations, Settings, type EntityClass } from '#libs/platform';
 import { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { AccountLinkEntity } from '../links/account-link.entity.js';
@@ -36,6 +36,8 @@ export class AdministrationModule {
         AccountLinkRepository,
         SignInRepository,
         AccountLinks,
+        // None is registered here: the command line ends sign-ins, and no keys.
+        AccountKeys,
         SignInEndings,
         AdministrationService,
       ],
