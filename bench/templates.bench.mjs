@@ -5,6 +5,7 @@
 // is kept, `--again` forgets it.
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { loadCatalogue } from '../dist/libs/recipes/src/catalogue/catalogue-loader.js';
 import { stageNames } from '../dist/libs/builds/src/pipeline/build-pipeline.port.js';
@@ -46,8 +47,21 @@ async function buildAndBoot(factory, recipe) {
   const { stages, artifacts = [] } = await factory.call('GET', `builds/${id}`);
   const boot = stages.find(({ stage }) => stage === 'boot');
   const image = artifacts.find(({ name }) => name.endsWith('.iso'));
-  await factory.call('DELETE', `builds/${id}`);
   return { status: 'completed', seconds: secondsSince(began), bootSeconds: boot && Math.round(boot.seconds), imageMiB: image && Math.round(image.size_bytes / 2 ** 20) };
+}
+
+/** Images take gigabytes; and what a run that was stopped had begun would go on beside what this one builds. */
+async function forgetBuilds(factory) {
+  for (;;) {
+    const { builds } = await factory.call('GET', 'builds?limit=200');
+    if (!builds.length) return;
+    for (const { build_id: id, status } of builds) {
+      const hasEnded = !['pending', 'building', 'testing'].includes(status);
+      // One that ends meanwhile is seen so the next time.
+      await factory.call(...(hasEnded ? ['DELETE', `builds/${id}`] : ['POST', `builds/${id}/cancel`])).catch(() => undefined);
+    }
+    await sleep(1_000, undefined, { signal: stop.signal });
+  }
 }
 
 const secondsSince = (began) => Math.round((performance.now() - began) / 1000);
@@ -59,9 +73,11 @@ async function goOn(work, results) {
   const factory = new Factory(path.join(options.dir, 'factory'));
   await factory.start();
   try {
+    await forgetBuilds(factory);
     for (const [at, one] of work.entries()) {
       if (performance.now() > until) return;
       const result = await results.keep(one, await buildAndBoot(factory, one.recipe));
+      await forgetBuilds(factory);
       console.log(`${at + 1}/${work.length} ${one.key}: ${result.status} in ${result.seconds} s${result.error ? `\n  ${result.error}` : ''}`);
     }
   } catch (error) {

@@ -1,7 +1,10 @@
 import { buildFilter } from '#libs/platform';
 
-/** What dpkg and maintainer scripts need to install files of many owners; everything else that root may do, they may not (capabilities(7)). */
-export const keptCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETFCAP'] as const;
+/**
+ * What dpkg and maintainer scripts need to install files of many owners; everything else that root may do, they may not (capabilities(7)). Low ports are
+ * those of a network of its own that leads nowhere: servers that check their configuration open theirs (nginx -t).
+ */
+export const keptCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'NET_BIND_SERVICE', 'SETFCAP'] as const;
 
 /** mmdebstrap(1) makes a chroot, with the mounts that are in one. */
 export const chrootCapabilities = [...keptCapabilities, 'SYS_ADMIN', 'SYS_CHROOT'] as const;

@@ -27,11 +27,12 @@ async function inside(script: string, limits: { processes?: number } = {}): Prom
 
 describe('a program in a tree', () => {
   it('has the capabilities that dpkg needs and no others, and a filter of system calls', async () => {
-    const bits: Record<string, number> = { CHOWN: 0, DAC_OVERRIDE: 1, FOWNER: 3, FSETID: 4, KILL: 5, SETGID: 6, SETUID: 7, SETFCAP: 31 };
+    const bits: Record<string, number> = { CHOWN: 0, DAC_OVERRIDE: 1, FOWNER: 3, FSETID: 4, KILL: 5, SETGID: 6, SETUID: 7, NET_BIND_SERVICE: 10, SETFCAP: 31 };
     const expected = keptCapabilities.reduce((mask, name) => mask | (1n << BigInt(bits[name]!)), 0n).toString(16).padStart(16, '0');
     expect(await inside(`grep -hE '^(CapEff|CapPrm|NoNewPrivs|Seccomp):' /proc/self/status`)).toEqual([`CapPrm:\t${expected}`, `CapEff:\t${expected}`, 'NoNewPrivs:\t1', 'Seccomp:\t2']);
     // With all that it may do still done.
     expect(await inside(`cd /opt; touch a; chown 7:8 a; chmod 6755 a; stat -c '%u %g %a' a; perl -e '$) = "9 9"; $> = 9; print "$>\\n"'`)).toEqual(['7 8 6755', '9']);
+    expect(await inside(`perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "0.0.0.0", LocalPort => 80, Listen => 1) ? "listens\\n" : "$!\\n"'`)).toEqual(['listens']);
   });
 
   it('makes no namespaces, mounts nothing, and takes none of that back', async () => {
