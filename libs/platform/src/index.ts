@@ -45,7 +45,7 @@ export { HttpPace } from './http/http-pace.js';
 export { OpenResponses } from './http/open-responses.js';
 export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, UncountedRoute, type RouteAccess } from './http/route-access.js';
 export { Refuses, refusalsOf, type Refusals } from './http/route-refusals.js';
-export { setUpHttp, setUpServer, type RawHandler } from './http/http-setup.js';
+export { setUpHttp, setUpServer } from './http/http-setup.js';
 export { Problem } from './http/problem.dto.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
 export { BodyReader, bodyTooLarge } from './http/body-reader.js';

@@ -2,13 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 import { AppError, invalid } from '../errors/app-error.js';
+import { sentHeader } from '../http/sent-header.js';
 
 /** Headers by which proxies say for whom they forward, or that they do. Only X-Forwarded-For is read; the others only betray an unconfigured proxy. */
-const forwardingHeaders = [
+const forwardingHeaders = new Set([
   ...['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'true-client-ip', 'x-client-ip', 'client-ip', 'x-cluster-client-ip', 'x-original-forwarded-for', 'x-forwarded'],
   ...['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-server', 'x-forwarded-by', 'x-forwarded-client-cert', 'x-forwarded-prefix', 'x-forwarded-uri', 'x-original-url'],
   ...['cf-connecting-ip', 'cf-connecting-ipv6', 'cf-ray', 'fastly-client-ip', 'x-envoy-external-address', 'x-azure-clientip', 'x-appengine-user-ip', 'x-proxyuser-ip', 'fly-client-ip'],
-];
+]);
 
 /**
  * One spelling per client: IPv4-mapped IPv6 becomes IPv4 (RFC 4291, 2.5.5.2), IPv6 is cut to its /64 because one
@@ -40,7 +41,7 @@ export class ClientAddressReader {
   read(request: IncomingMessage): string {
     const peer = request.socket.remoteAddress;
     if (!peer) throw new AppError({ kind: 'unavailable', reason: 'connection_closed', message: 'The connection was closed.' });
-    const forwarded = forwardingHeaders.find((name) => request.headers[name] !== undefined);
+    const forwarded = sentHeader(request, forwardingHeaders);
     if (!forwarded) return this.normalise(peer);
     if (this.trusts(this.normalisePeer(peer), 0)) {
       if (request.headers['x-forwarded-for'] !== undefined) return this.forwardedFor(request);

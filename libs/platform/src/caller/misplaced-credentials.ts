@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors/app-error.js';
+import { sentHeader } from '../http/sent-header.js';
 
 /** Where other products take keys. Node's names of headers are in lower case. */
-const headers = ['x-api-key', 'api-key', 'apikey', 'x-apikey', 'x-auth-token', 'x-access-token', 'x-token', 'x-mcp-key', 'x-mcp-api-key', 'x-openfactory-key', 'x-openfactory-api-key'];
+const headers = new Set(['x-api-key', 'api-key', 'apikey', 'x-apikey', 'x-auth-token', 'x-access-token', 'x-token', 'x-mcp-key', 'x-mcp-api-key', 'x-openfactory-key', 'x-openfactory-api-key']);
 const parameters = ['token', 'access_token', 'auth_token', 'api_key', 'apikey', 'api-key', 'key'];
+/** Whether a query may hold one of them at all; it may be percent-encoded. */
+const suspicious = new RegExp(`%|${parameters.join('|')}`);
 
 const hint = 'Send it as "Authorization: Bearer …" and nowhere else: an address ends up in logs and histories. Clients that set no headers can use bin/openfactory mcp with OPENFACTORY_API_KEY.';
 
@@ -17,10 +20,10 @@ export function misplacedCredentials(request: IncomingMessage): AppError | undef
     const scheme = /^(basic|digest|token|apikey)\b/i.exec(authorization)?.[0];
     return scheme === undefined ? undefined : misplaced(`by the scheme "${scheme}"`);
   }
-  const header = headers.find((name) => request.headers[name] !== undefined);
+  const header = sentHeader(request, headers);
   if (header) return misplaced(`in the header "${header}"`);
   const query = request.url?.split('?', 2)[1];
-  if (!query) return undefined;
+  if (!query || !suspicious.test(query)) return undefined;
   const given = new URLSearchParams(query);
   const parameter = parameters.find((name) => given.has(name));
   return parameter === undefined ? undefined : misplaced(`in the address, as "${parameter}"`);

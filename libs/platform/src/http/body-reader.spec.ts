@@ -39,6 +39,25 @@ describe('BodyReader', () => {
     expect(await reasonOf(sent(Buffer.from('{"a":"cut \xc3', 'latin1')))).toBe('malformed_json');
   });
 
+  it('takes a body that is there at once, and leaves its request read to the end', async () => {
+    const { request, body } = sending({ 'content-length': '10' });
+    const ended = new Promise((resolve) => body.once('end', resolve));
+    body.end('{"a":"ü"}');
+    const reading = new BodyReader().readJson(request, address, 100);
+    // Nobody waits for more of it, and no timer watches it.
+    expect(body.listenerCount('data')).toBe(0);
+    expect(await reading).toEqual({ a: 'ü' });
+    await ended;
+  });
+
+  it('does not take for whole what is there of a body that is longer', async () => {
+    const { request, body } = sending({ 'content-length': '9' });
+    body.write('{"a":');
+    const reading = new BodyReader().readJson(request, address, 100);
+    body.end('123}');
+    expect(await reading).toEqual({ a: 123 });
+  });
+
   it('looks at nothing of what says that it is too much, and stops at what turns out to be', async () => {
     const { request, body } = sending({ 'content-length': '101' });
     expect(await reasonOf(new BodyReader(pace).read(request, address, 100))).toBe('body_too_large');

@@ -30,7 +30,7 @@ export class BodyReader {
     if (declared > limitBytes) throw bodyTooLarge(limitBytes);
     const giveBack = this.#budget.take(address, declared);
     try {
-      return decode(await readAll(request, limitBytes, this.pace));
+      return decode(readArrived(request) ?? (await readAll(request, limitBytes, this.pace)));
     } finally {
       giveBack();
     }
@@ -49,10 +49,12 @@ export class BodyReader {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Bytes that are no text would become U+FFFD, and what they meant would be lost without a word. */
 function decode(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw malformed('The body is not valid UTF-8, which JSON is written in.', 'Send it encoded as UTF-8.');
   }
@@ -62,6 +64,15 @@ const malformed = (message: string, hint: string) => new AppError({ kind: 'inval
 
 export function bodyTooLarge(limitBytes: number): AppError {
   return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
+}
+
+/** Most bodies come in one packet with the headers: then there is nothing to wait for, and nothing to watch. @returns undefined where some of it is still to come */
+function readArrived(request: IncomingMessage): Buffer | undefined {
+  if (request.readableLength === 0 || request.readableLength !== declaredBytes(request)) return undefined;
+  const body = request.read() as Buffer;
+  // To its end, so that the connection can be used again.
+  request.resume();
+  return body;
 }
 
 function readAll(request: IncomingMessage, limitBytes: number, pace: HttpPace): Promise<Buffer> {

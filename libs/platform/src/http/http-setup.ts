@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
@@ -7,6 +8,7 @@ import { invalid } from '../errors/app-error.js';
 import { CallerService } from '../caller/caller.service.js';
 import { CallLimits } from '../limits/call-limits.js';
 import { bodyMethods } from './caller.guard.js';
+import { putBefore, type RawHandler } from './front.js';
 import { isReading } from './is-reading.js';
 import { hasBody } from './body-reader.js';
 import { dropBody, requireJson } from './unread-body.js';
@@ -14,39 +16,33 @@ import { requestIdOf } from './request-id.js';
 import { RequestGuard } from './request-guard.js';
 import { sendProblem, toAppError } from './problem.js';
 
-export type RawHandler = (request: Request, response: Response) => boolean | Promise<boolean>;
-
 /**
  * What holds for every request, in order: host and origin, then the `edges` (the MCP endpoints, which answer for themselves and must not
- * pay for what only REST needs), then the audit log, limits by address, security headers and JSON only. No body is read here: CallerGuard does, when nothing
+ * pay for what only REST needs, Express itself included), then, in Express, the audit log, limits by address, security headers and JSON only. No body is read here: CallerGuard does, when nothing
  * else stands against the request.
  */
 export function setUpHttp(app: NestExpressApplication, settings: Settings, edges: RawHandler[]): void {
   const guard = new RequestGuard(settings);
-  const refuse = (request: Request, response: Response, error: unknown) => sendProblem(request, response, toAppError(error), requestIdOf(request));
+  const refuse = (request: IncomingMessage, response: ServerResponse, error: unknown) => sendProblem(request, response, toAppError(error), requestIdOf(request));
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use((request: Request, response: Response, next: NextFunction) => {
+  putBefore(app.getHttpServer(), (request, response) => {
     try {
       guard.check(request);
       checkUrl(request);
       // Nobody reads it; Node would, once the answer is sent, for as long as it comes.
       if (!bodyMethods.has(request.method) && hasBody(request)) dropBody(request);
-      if (!guard.answerPreflight(request, response)) next();
+      return guard.answerPreflight(request, response) || edges.some((edge) => edge(request, response));
     } catch (error) {
       refuse(request, response, error);
+      return true;
     }
   });
-  for (const edge of edges) {
-    app.use((request: Request, response: Response, next: NextFunction) => {
-      const answered = edge(request, response);
-      if (answered === false) next();
-    });
-  }
+  const [audit, limits, callers] = [app.get(RequestAudit), app.get(CallLimits), app.get(CallerService)];
   // Wherever it is sent to and before its body is read, since everything that is recorded must be bounded. Reading is counted by CallerGuard, which knows what is free.
   const admit = async (request: Request, response: Response): Promise<void> => {
-    app.get(RequestAudit).watch(request, response);
-    const refusal = await app.get(CallLimits).countRequest(app.get(CallerService).addressOf(request));
+    audit.watch(request, response);
+    const refusal = await limits.countRequest(callers.addressOf(request));
     if (refusal) throw refusal;
   };
   app.use((request: Request, response: Response, next: NextFunction) => {
@@ -76,7 +72,7 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
 }
 
 /** No name of ours holds a NUL, and PostgreSQL takes none. */
-function checkUrl({ url = '' }: Request): void {
+function checkUrl({ url = '' }: IncomingMessage): void {
   if (/%00|\0/.test(url)) throw invalid('invalid_url', 'The URL holds a NUL character (%00).', 'Leave it out.');
 }
 

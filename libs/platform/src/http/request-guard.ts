@@ -7,6 +7,9 @@ const corsRequestHeaders =
   'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id, X-Requested-With';
 const corsExposedHeaders = 'Content-Disposition, Content-Range, ETag, Location, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Checksum-Sha256, X-Log-Next, X-Request-Id';
 
+/** Any port, in upper and lower case: their number must have a bound. */
+const mostSpellings = 1_000;
+
 /** What only programs and the factory's own pages ask for. */
 const programsPaths = /^\/+(api|metrics)(\/|$)/i;
 /** Where no page ever is, whatever pages there will be. */
@@ -25,6 +28,8 @@ export class RequestGuard {
   private readonly settings: Settings;
   private hosts: Set<string> | undefined;
   private origins: Set<string> | undefined;
+  /** Spellings of the Host header, with ports, that were found to be allowed. */
+  private readonly allowedSpellings = new Set<string>();
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -95,9 +100,12 @@ export class RequestGuard {
   }
 
   private isAllowedHost(host: string): boolean {
+    if (this.allowedSpellings.has(host)) return true;
     this.hosts ??= this.allowedHosts();
     const lower = host.toLowerCase();
-    return this.hosts.has(lower) || this.hosts.has(lower.replace(/:\d+$/, ''));
+    const isAllowed = this.hosts.has(lower) || this.hosts.has(lower.replace(/:\d+$/, ''));
+    if (isAllowed && this.allowedSpellings.size < mostSpellings) this.allowedSpellings.add(host);
+    return isAllowed;
   }
 
   private isAllowedOrigin(origin: string): boolean {
