@@ -49,7 +49,7 @@ export class InputShaper {
     }
     if (!isObject(value)) return value;
     if (++this.objects > mostObjects) throw new TooManyObjects();
-    const fields = new Set(fieldNames(dto));
+    const fields = fieldSet(dto);
     const shaped: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
       const path = pointer(place.path, key);
@@ -113,12 +113,16 @@ function nestedClass(dto: DtoClass, key: string): DtoClass | undefined {
   return made && fieldNames(made).length ? made : undefined;
 }
 
-const namesOf = new WeakMap<DtoClass, string[]>();
+const fieldsOf = new WeakMap<DtoClass, ReadonlySet<string>>();
+
+function fieldSet(dto: DtoClass): ReadonlySet<string> {
+  let fields = fieldsOf.get(dto);
+  if (!fields) fieldsOf.set(dto, (fields = new Set(getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).map(({ propertyName }) => propertyName))));
+  return fields;
+}
 
 export function fieldNames(dto: DtoClass): string[] {
-  let names = namesOf.get(dto);
-  if (!names) namesOf.set(dto, (names = [...new Set(getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).map(({ propertyName }) => propertyName))]));
-  return names;
+  return [...fieldSet(dto)];
 }
 
 function parsed(text: string): object | undefined {

@@ -5,6 +5,7 @@ import { fieldNames, InputShaper, isObject, TooManyObjects, type InputShape } fr
 import { schemaOf, type DtoClass } from './json-schema.js';
 import { rememberValidationRules } from './metadata-cache.js';
 import { mostValues } from './bounded-json.js';
+import { quickInstance } from './quick-check.js';
 import { checkStructure, pointer } from './structure.js';
 
 rememberValidationRules();
@@ -46,6 +47,8 @@ export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): 
 function validated<T extends object>(dto: DtoClass<T>, { value, withheld }: InputShape): { instance: T; errors: ValidationError[] } {
   // class-validator calls every value of a class without rules "unknown".
   if (!fieldNames(dto).length) return { instance: new dto(), errors: [] };
+  const quick = quickInstance(dto, withheld.length ? { ...value, ...Object.fromEntries(withheld.map(({ keys, value: held }) => [keys.join('.'), held])) } : value);
+  if (quick) return { instance: quick, errors: [] };
   const instance = plainToInstance(dto, value, { exposeDefaultValues: true });
   for (const { keys, value: held } of withheld) {
     const home = keys.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string | number, unknown>)[key], instance);
