@@ -60,7 +60,7 @@ export class Dispatcher {
     const { caller, view, context, refusal } = dispatching;
     const tool = view.tools.get(name);
     if (!tool) {
-      this.record(dispatching, name, { result: 'unknown_tool', object: objectIdIn(given) });
+      this.record(dispatching, name, { result: 'unknown_tool', objectOf: () => objectIdIn(given) });
       throw new RpcError(RpcCode.unknownTool, `Unknown tool: ${clip(name)}`, { tools: [...view.tools.keys()] });
     }
     try {
@@ -68,11 +68,11 @@ export class Dispatcher {
       const input = parseInput(tool.definition.input, given);
       const output = await tool.call(caller, input, context);
       const result = toolResult(tool, output);
-      this.record(dispatching, name, { result: 'ok', object: objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input) });
+      this.record(dispatching, name, { result: 'ok', objectOf: () => objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input) });
       this.calls.inc({ tool: name, outcome: 'ok' });
       return result;
     } catch (error) {
-      this.record(dispatching, name, { result: toAppError(error).reason, object: objectIdIn(given) });
+      this.record(dispatching, name, { result: toAppError(error).reason, objectOf: () => objectIdIn(given) });
       if (error instanceof AppError && error.fault === 'caller') {
         this.calls.inc({ tool: name, outcome: 'refused' });
         return toolRefusal(error);
@@ -83,9 +83,9 @@ export class Dispatcher {
   }
 
   /** Calls of what may change something, also of tools that this session does not see. */
-  private record({ caller, context }: Dispatching, tool: string, { result, object }: { result: string; object: string | undefined }): void {
+  private record({ caller, context }: Dispatching, tool: string, { result, objectOf }: { result: string; objectOf: () => string | undefined }): void {
     if (this.catalogue.find(tool)?.definition.readOnly !== false) return;
-    this.audit.record({ caller, address: caller.address, edge: 'mcp', action: tool, object, result, requestId: context.requestId });
+    this.audit.record({ caller, address: caller.address, edge: 'mcp', action: tool, object: objectOf(), result, requestId: context.requestId });
   }
 
   private async readResource({ caller, context }: Dispatching, uri: string): Promise<object> {

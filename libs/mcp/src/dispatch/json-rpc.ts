@@ -87,20 +87,27 @@ function invalidRequest(why: string): RpcError {
   return new RpcError(RpcCode.invalidRequest, `Invalid request: ${why}`);
 }
 
-/** A result that was serialised once for all callers; `serialise` puts it into the answer as it is. */
+/** A result that was serialised once for all callers, as the bytes that are sent; `serialise` puts them into the answer as they are. */
 export class SerialisedResult {
-  readonly json: string;
+  readonly bytes: Buffer;
 
   constructor(result: object) {
-    this.json = JSON.stringify(result);
+    this.bytes = Buffer.from(JSON.stringify(result));
   }
 
   toJSON(): unknown {
-    return JSON.parse(this.json);
+    return JSON.parse(this.bytes.toString());
   }
 }
 
-export function serialise(message: object): string {
+/** A message as it is sent: text, or text around bytes that were prepared. */
+export type Payload = string | readonly [before: string, prepared: Buffer, after: string];
+
+export function serialise(message: object): Payload {
   const { result, id } = message as { result?: unknown; id?: RpcId };
-  return result instanceof SerialisedResult ? `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result.json}}` : JSON.stringify(message);
+  return result instanceof SerialisedResult ? [`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`, result.bytes, '}'] : JSON.stringify(message);
+}
+
+export function payloadBytes(payload: Payload): number {
+  return typeof payload === 'string' ? Buffer.byteLength(payload) : Buffer.byteLength(payload[0]) + payload[1].length + Buffer.byteLength(payload[2]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
+import { payloadBytes, readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
 import { mendNotification, mendRequest } from './params.js';
 
 const mend = (method: string, params?: unknown, fallback?: string) => mendRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
@@ -80,7 +80,17 @@ describe('envelopes', () => {
 
   it('puts a serialised result into the answer as it is', () => {
     const result = new SerialisedResult({ tools: [{ name: 'a' }] });
-    expect(JSON.parse(serialise({ jsonrpc: '2.0', id: 'q"', result }))).toEqual({ jsonrpc: '2.0', id: 'q"', result: { tools: [{ name: 'a' }] } });
+    expect(JSON.parse([serialise({ jsonrpc: '2.0', id: 'q"', result })].flat().join(''))).toEqual({ jsonrpc: '2.0', id: 'q"', result: { tools: [{ name: 'a' }] } });
     expect(JSON.parse(JSON.stringify({ result }))).toEqual({ result: { tools: [{ name: 'a' }] } });
+  });
+
+  it('writes it once, whatever number of answers it is put into', () => {
+    let times = 0;
+    const list = { toJSON: () => ({ times: ++times }) };
+    const result = new SerialisedResult(list);
+    const answers = Array.from({ length: 100 }, (_, id) => serialise({ jsonrpc: '2.0', id, result }));
+    expect(times).toBe(1);
+    expect(new Set(answers.map((answer) => answer[1]))).toEqual(new Set([result.bytes]));
+    expect(payloadBytes(answers[7]!)).toBe('{"jsonrpc":"2.0","id":7,"result":{"times":1}}'.length);
   });
 });

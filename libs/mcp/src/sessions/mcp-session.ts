@@ -1,18 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { LoggingLevelSchema, ResultSchema, type LoggingLevel, type Notification, type Request, type ServerCapabilities, type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import { CancelledNotificationSchema, type JSONRPCMessage, type LoggingLevel, type Notification, type ServerCapabilities, type ServerNotification } from '@modelcontextprotocol/sdk/types.js';
 import type { Caller } from '#libs/platform';
-import type { CallContext } from '../catalogue/call-context.js';
 import type { ToolView } from '../catalogue/tool-catalogue.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
-import { RpcCode, RpcError, type Params } from '../dispatch/json-rpc.js';
+import { RpcCode, RpcError, type Params, type RpcId, type RpcRequest, type RpcResponse } from '../dispatch/json-rpc.js';
 import { rpcRefusal } from '../dispatch/tool-refusal.js';
-import { visitOf } from '../dispatch/visit.js';
 import type { GatewayOptions } from '../gateway-options.js';
-import type { SessionTransport } from '../transports/session-transport.js';
-
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+import { errorResponse, type Origin, type SessionTransport } from '../transports/session-transport.js';
+import { levels, SessionCall, type CallSession } from './session-call.js';
 
 /** As the specification lists them; logging and completions are ours in addition. */
 const capabilities: ServerCapabilities = {
@@ -24,7 +20,8 @@ const capabilities: ServerCapabilities = {
 };
 /** We never validate what clients elicit; without this the SDK builds an Ajv instance for every session. */
 const noValidator = { getValidator: () => () => ({ valid: true as const, data: undefined as never, errorMessage: undefined }) };
-const levels = LoggingLevelSchema.options;
+/** What the SDK's server answers. The rest need not go through its schemas: its envelope was checked (json-rpc.ts), its params were mended (params.ts). */
+const methodsOfProtocol = new Set(['initialize', 'ping']);
 const maxSubscriptions = 1_000;
 
 export interface SessionParts {
@@ -36,29 +33,26 @@ export interface SessionParts {
 }
 
 /** One client's session: its caller, what it sees, and a protocol server of its own, so that no answer can reach anybody else. */
-export class McpSession {
+export class McpSession implements CallSession {
   readonly id: string;
   readonly caller: Caller;
   readonly transport: SessionTransport;
   readonly openedAt = Date.now();
   lastUsedAt = Date.now();
   readonly subscriptions = new Set<string>();
-  private readonly server: Server;
-  private logLevel: LoggingLevel = 'debug';
+  readonly protocol: Server;
+  logLevel: LoggingLevel = 'debug';
+  private readonly calls = new Map<RpcId, SessionCall>();
 
   constructor(private readonly parts: SessionParts) {
     this.caller = parts.caller;
     this.transport = parts.transport;
     this.id = parts.transport.sessionId;
-    this.server = new Server(parts.options.serverInfo, { capabilities, instructions: parts.options.instructions, jsonSchemaValidator: noValidator });
-    this.server.removeRequestHandler('logging/setLevel');
-    this.server.fallbackRequestHandler = async (request, extra) => {
-      try {
-        return await this.handle(request, extra);
-      } finally {
-        // A cancelled request gets no answer, so the transport would never see it end.
-        this.transport.inFlight.delete(extra.requestId);
-      }
+    this.protocol = new Server(parts.options.serverInfo, { capabilities, instructions: parts.options.instructions, jsonSchemaValidator: noValidator });
+    this.protocol.removeRequestHandler('logging/setLevel');
+    this.protocol.setNotificationHandler(CancelledNotificationSchema, ({ params }) => this.cancel(params.requestId, params.reason));
+    this.protocol.onclose = () => {
+      for (const id of this.calls.keys()) this.cancel(id);
     };
   }
 
@@ -72,40 +66,74 @@ export class McpSession {
   }
 
   async start(): Promise<void> {
-    await this.server.connect(this.transport);
+    this.transport.onrequest = (request, origin) => this.take(request, origin);
+    await this.protocol.connect(this.transport);
   }
 
   async notify(notification: Notification): Promise<void> {
-    await this.server.notification(notification as ServerNotification).catch(() => undefined);
+    await this.protocol.notification(notification as ServerNotification).catch(() => undefined);
   }
 
   async close(): Promise<void> {
-    await this.server.close();
+    await this.protocol.close();
   }
 
-  private async handle(request: Request, extra: Extra): Promise<object> {
-    const params = (request.params ?? {}) as Params;
-    const refusal = visitOf(extra.authInfo)?.refusal;
+  private take(request: RpcRequest, origin: Origin): boolean {
+    if (methodsOfProtocol.has(request.method)) return false;
+    const call = new SessionCall(this, request, origin);
+    this.calls.set(request.id, call);
+    void this.answer(call);
+    return true;
+  }
+
+  private cancel(id: RpcId | undefined, reason?: unknown): void {
+    if (id !== undefined) this.calls.get(id)?.cancel(reason);
+  }
+
+  private async answer(call: SessionCall): Promise<void> {
+    const { id } = call.request;
+    const message = await this.handle(call).then(
+      (result): RpcResponse => ({ jsonrpc: '2.0', id, result }),
+      (error: unknown): RpcResponse => errorResponse(id, error),
+    );
+    this.calls.delete(id);
+    // A cancelled request gets no answer, so the transport would never see it end.
+    if (call.isCancelled) this.transport.inFlight.delete(id);
+    else this.send(message);
+  }
+
+  private send(message: RpcResponse): void {
+    try {
+      void this.transport.send(message as JSONRPCMessage);
+    } catch (error) {
+      // It cannot be written as JSON.
+      void this.transport.send(errorResponse(message.id, error));
+    }
+  }
+
+  private async handle(call: SessionCall): Promise<object> {
+    const { method, params = {} } = call.request;
+    const { refusal } = call.origin.visit;
     // A refused tool call is a result that a model can read.
-    if (refusal && request.method !== 'tools/call') throw rpcRefusal(refusal);
-    switch (request.method) {
+    if (refusal && method !== 'tools/call') throw rpcRefusal(refusal);
+    switch (method) {
       case 'logging/setLevel':
         return this.setLevel(params.level);
       case 'resources/subscribe':
-        return await this.subscribe(params.uri as string, extra);
+        return await this.subscribe(params.uri as string, call);
       case 'resources/unsubscribe':
         this.subscriptions.delete(params.uri as string);
         return {};
       default:
-        return await this.dispatch(request.method, params, extra);
+        return await this.dispatch(call, method, params);
     }
   }
 
-  private async dispatch(method: string, params: Params, extra: Extra): Promise<object> {
+  private async dispatch(call: SessionCall, method: string, params: Params): Promise<object> {
     const { dispatcher, view } = this.parts;
     // Of this message: the same principal, perhaps from another address.
-    const { caller, refusal } = visitOf(extra.authInfo) ?? { caller: this.caller, refusal: undefined };
-    return await dispatcher.dispatch({ caller, view, refusal, context: this.contextOf(extra) }, method, params);
+    const { caller, refusal } = call.origin.visit;
+    return await dispatcher.dispatch({ caller, view, refusal, context: call }, method, params);
   }
 
   private setLevel(level: unknown): object {
@@ -115,30 +143,10 @@ export class McpSession {
   }
 
   /** Only what can be read can be subscribed to, so the rights are those of reading. */
-  private async subscribe(uri: string, extra: Extra): Promise<object> {
+  private async subscribe(uri: string, call: SessionCall): Promise<object> {
     if (this.subscriptions.size >= maxSubscriptions) throw new RpcError(RpcCode.invalidParams, `Invalid params: a session may subscribe to ${maxSubscriptions} resources`);
-    await this.dispatch('resources/read', { uri }, extra);
+    await this.dispatch(call, 'resources/read', { uri });
     this.subscriptions.add(uri);
     return {};
-  }
-
-  private contextOf(extra: Extra): CallContext {
-    const progressToken = extra._meta?.progressToken;
-    return {
-      signal: extra.signal,
-      requestId: randomUUID(),
-      progress: async (progress, total, message) => {
-        if (progressToken === undefined) return;
-        await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress, ...(total !== undefined && { total }), ...(message !== undefined && { message }) } });
-      },
-      log: async (level, data) => {
-        if (levels.indexOf(level) < levels.indexOf(this.logLevel)) return;
-        await extra.sendNotification({ method: 'notifications/message', params: { level, logger: 'openfactory', data } });
-      },
-      peer: {
-        request: async (method, params) => await extra.sendRequest({ method, params } as ServerRequest, ResultSchema),
-        closeStream: () => extra.closeSSEStream?.(),
-      },
-    };
   }
 }

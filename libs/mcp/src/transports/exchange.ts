@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { payloadBytes, type Payload } from '../dispatch/json-rpc.js';
 import { SseStream } from './sse-stream.js';
 import type { StreamKeeper } from './stream-keeper.js';
 
@@ -26,7 +27,7 @@ export class Exchange {
   readonly key: string;
   private response: ServerResponse | undefined;
   private stream: SseStream | undefined;
-  private readonly events: string[] = [];
+  private readonly events: Payload[] = [];
   private firstEvent = 0;
   private done = false;
   private readonly timer: NodeJS.Timeout | undefined;
@@ -38,22 +39,23 @@ export class Exchange {
   }
 
   /** A message that belongs to the request but does not answer it. */
-  write(text: string): void {
+  write(payload: Payload): void {
     if (this.done || !this.mayStream) return;
     this.openStream();
-    this.push(text);
+    this.push(payload);
   }
 
-  answer(text: string): void {
+  answer(payload: Payload): void {
     if (this.done) return;
     const plain = this.response;
     if (!this.mayAnswerPlainly && plain) this.openStream();
     if (this.response) {
       this.finish();
-      this.response.writeHead(200, { ...this.options.headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }).end(text);
+      this.response.writeHead(200, { ...this.options.headers, 'Content-Type': 'application/json', 'Content-Length': payloadBytes(payload), 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+      endWith(this.response, payload);
       return;
     }
-    this.push(text);
+    this.push(payload);
     this.finish();
     this.stream?.end();
   }
@@ -77,7 +79,7 @@ export class Exchange {
   resume(response: ServerResponse, after: number): void {
     this.stream?.end();
     const stream = this.attach(response);
-    this.events.slice(Math.max(0, after + 1 - this.firstEvent)).forEach((text, index) => this.sendEvent(stream, Math.max(after + 1, this.firstEvent) + index, text));
+    this.events.slice(Math.max(0, after + 1 - this.firstEvent)).forEach((payload, index) => this.sendEvent(stream, Math.max(after + 1, this.firstEvent) + index, payload));
     if (this.done) stream.end();
   }
 
@@ -109,22 +111,32 @@ export class Exchange {
     return stream;
   }
 
-  private push(text: string): void {
-    this.events.push(text);
+  private push(payload: Payload): void {
+    this.events.push(payload);
     if (this.events.length > keptEvents) {
       this.events.shift();
       this.firstEvent++;
     }
-    if (this.stream) this.sendEvent(this.stream, this.firstEvent + this.events.length - 1, text);
+    if (this.stream) this.sendEvent(this.stream, this.firstEvent + this.events.length - 1, payload);
   }
 
-  private sendEvent(stream: SseStream, number: number, text: string): void {
-    if (text === '') return;
-    stream.send({ event: 'message', ...(this.options.primes && { id: `${this.key}-${number}` }), data: text });
+  private sendEvent(stream: SseStream, number: number, payload: Payload): void {
+    if (payload === '') return;
+    stream.send({ event: 'message', ...(this.options.primes && { id: `${this.key}-${number}` }), data: payload });
   }
 
   private finish(): void {
     this.done = true;
     clearTimeout(this.timer);
   }
+}
+
+/** Node holds what is written in one turn together, so that it is one write for the kernel. */
+function endWith(response: ServerResponse, payload: Payload): void {
+  if (typeof payload === 'string') {
+    response.end(payload);
+    return;
+  }
+  for (const piece of payload) response.write(piece);
+  response.end();
 }

@@ -83,7 +83,7 @@ export class McpHttpEdge {
   }
 
   private async postMessage(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const started = process.hrtime.bigint();
+    const started = performance.now();
     const visit = await this.door.visit(request);
     const session = this.sessions.find(queryParameter(request, 'sessionId'), visit.caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
@@ -97,7 +97,7 @@ export class McpHttpEdge {
       throw error;
     }
     response.writeHead(202, { 'Content-Length': 8, 'Content-Type': 'text/plain' }).end('Accepted');
-    this.latency.observe({ transport: 'sse' }, Number(process.hrtime.bigint() - started) / 1e9);
+    this.latency.observe({ transport: 'sse' }, (performance.now() - started) / 1_000);
   }
 
   private async postStreamable(request: IncomingMessage, response: ServerResponse): Promise<void> {

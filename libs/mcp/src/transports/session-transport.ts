@@ -1,8 +1,15 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
-import { authInfoOf, type Visit } from '../dispatch/visit.js';
+import type { Visit } from '../dispatch/visit.js';
 import { mendNotification, mendRequest } from '../dispatch/params.js';
-import { isRequest, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcResponse } from '../dispatch/json-rpc.js';
+import { isRequest, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcRequest, type RpcResponse } from '../dispatch/json-rpc.js';
+
+/** What the transport knows of a request beside what it says. */
+export interface Origin {
+  visit: Visit;
+  /** Ends the stream of its answer; the client comes back for it. */
+  closeStream?: () => void;
+}
 
 /** What both HTTP transports have in common: messages are mended and counted before the SDK sees them. */
 export abstract class SessionTransport implements Transport {
@@ -10,6 +17,8 @@ export abstract class SessionTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
+  /** Takes the requests that the session answers itself; what it does not take goes to `onmessage`. */
+  onrequest?: (request: RpcRequest, origin: Origin) => boolean;
   /** Ids of requests that are being worked on. */
   readonly inFlight = new Set<RpcId>();
   abstract readonly name: 'sse' | 'streamable-http' | 'stateless';
@@ -40,21 +49,21 @@ export abstract class SessionTransport implements Transport {
    * Hands a message to the protocol, with whose it is. A request whose params cannot be mended is answered here, by id.
    * @throws RpcError -32600 for an id that is in use, AppError `rate_limited` for what has no answer that could tell it
    */
-  protected receive(message: RpcMessage, visit: Visit, more: MessageExtraInfo = {}): void {
-    const extra = { ...more, authInfo: authInfoOf(visit) };
+  protected receive(message: RpcMessage, origin: Origin): void {
     if (!isRequest(message)) {
-      if (visit.refusal) throw visit.refusal;
+      if (origin.visit.refusal) throw origin.visit.refusal;
       const mended = mendNotification(message);
-      if (mended) this.onmessage?.(mended as JSONRPCMessage, extra);
+      if (mended) this.onmessage?.(mended as JSONRPCMessage);
       return;
     }
     if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
     this.inFlight.add(message.id);
     try {
-      this.onmessage?.(mendRequest(message, this.fallbackVersion), extra);
+      const mended = mendRequest(message, this.fallbackVersion);
+      if (!this.onrequest?.(mended, origin)) this.onmessage?.(mended);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      void this.send(errorResponse(message.id, error) as JSONRPCMessage);
+      void this.send(errorResponse(message.id, error));
     }
   }
 
@@ -67,6 +76,8 @@ export abstract class SessionTransport implements Transport {
   }
 }
 
-export function errorResponse(id: RpcId | null, { code, message, data }: RpcError): object {
-  return { jsonrpc: '2.0', id, error: { code, message, ...(data !== undefined && { data }) } };
+/** What was thrown for a request, as its answer; what is no JSON-RPC error is an internal one. */
+export function errorResponse<Id extends RpcId | null>(id: Id, thrown: unknown): { jsonrpc: '2.0'; id: Id; error: { code: number; message: string; data?: unknown } } {
+  const { code, message, data } = thrown as Partial<RpcError>;
+  return { jsonrpc: '2.0', id, error: { code: Number.isSafeInteger(code) ? (code as number) : RpcCode.internalError, message: message ?? 'Internal error', ...(data !== undefined && { data }) } };
 }

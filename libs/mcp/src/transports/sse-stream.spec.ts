@@ -10,16 +10,21 @@ class FakeResponse extends EventEmitter {
   written = '';
   writableLength = 0;
   destroyed = false;
+  writes = 0;
+  /** As Node has decided by the time that the headers are sent. */
+  chunkedEncoding = false;
   ended = false;
   reads = true;
   writeHead = () => this;
   flushHeaders = () => undefined;
-  write(text: string): boolean {
-    this.written += text;
+  write(text: string | Buffer): boolean {
+    this.writes++;
+    this.written += String(text);
     if (!this.reads) this.writableLength += text.length;
     return this.reads;
   }
-  end(): void {
+  end(text = ''): void {
+    this.written += text;
     this.ended = true;
     this.emit('close');
   }
@@ -38,6 +43,22 @@ describe('SseStream', () => {
     const { response, stream } = open();
     stream.send({ id: '1-2', event: 'message', retry: 5, data: '{}' });
     expect(response.written).toBe('id: 1-2\nevent: message\nretry: 5\ndata: {}\n\n');
+  });
+
+  it('writes an event as one chunk in one piece, and prepared bytes as they are', () => {
+    const response = new FakeResponse();
+    response.chunkedEncoding = true;
+    const stream = new SseStream(response as unknown as ServerResponse);
+    stream.send({ data: 'ü' });
+    expect([response.written, response.writes]).toEqual(['a\r\ndata: ü\n\n\r\n', 1]);
+    const prepared = Buffer.from('"ü"');
+    const written: unknown[] = [];
+    response.write = (piece) => written.push(piece) > 0;
+    stream.send({ data: ['{"result":', prepared, '}'] });
+    expect(written).toEqual(['17\r\ndata: {"result":', prepared, '}\n\n\r\n']);
+    expect(written[1]).toBe(prepared);
+    stream.end();
+    expect(response.written.endsWith('0\r\n\r\n')).toBe(true);
   });
 
   it('gives up a reader that lets too much pile up', () => {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { payloadBytes, type Payload } from '../dispatch/json-rpc.js';
 
 /** Bytes that may wait for a slow reader before its stream is given up. */
 export const maxUnreadBytes = 4 * 1024 * 1024;
@@ -11,6 +12,7 @@ const maxStallMs = 30_000;
 export class SseStream {
   private stalledSince: number | undefined;
   private ended = false;
+  private readonly isChunked: boolean;
   /** Called once, however the stream ends. */
   onClose: () => void = () => undefined;
   /** Called before the stream is given up because its reader is too slow. */
@@ -26,6 +28,9 @@ export class SseStream {
       'X-Content-Type-Options': 'nosniff',
     });
     response.flushHeaders();
+    // What Node writes as a chunk is four pieces for the kernel (length, line end, data, line end); framed here it is one.
+    this.isChunked = response.chunkedEncoding;
+    response.chunkedEncoding = false;
     response.socket?.setNoDelay(true);
     response.socket?.setTimeout(0);
     response.on('drain', () => (this.stalledSince = undefined));
@@ -41,9 +46,10 @@ export class SseStream {
   }
 
   /** @returns false if the stream is gone */
-  send(fields: { event?: string; id?: string; retry?: number; data: string }): boolean {
+  send(fields: { event?: string; id?: string; retry?: number; data: Payload }): boolean {
     const head = (fields.id === undefined ? '' : `id: ${fields.id}\n`) + (fields.event === undefined ? '' : `event: ${fields.event}\n`) + (fields.retry === undefined ? '' : `retry: ${fields.retry}\n`);
-    return this.write(`${head}data: ${fields.data}\n\n`);
+    const { data } = fields;
+    return this.write(typeof data === 'string' ? `${head}data: ${data}\n\n` : [`${head}data: ${data[0]}`, data[1], `${data[2]}\n\n`]);
   }
 
   /** A comment, to keep proxies and clients from counting the connection as idle; doubles as a probe for dead peers. */
@@ -55,7 +61,8 @@ export class SseStream {
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    this.response.end();
+    if (this.isChunked) this.response.end('0\r\n\r\n');
+    else this.response.end();
   }
 
   destroy(): void {
@@ -67,10 +74,18 @@ export class SseStream {
     this.destroy();
   }
 
-  private write(frame: string): boolean {
+  private write(event: Payload): boolean {
     if (!this.open) return false;
-    if (!this.response.write(frame)) this.stalledSince ??= Date.now();
+    const frame = this.isChunked ? chunkOf(event) : event;
+    const isTaken = typeof frame === 'string' ? this.response.write(frame) : frame.reduce((_, piece) => this.response.write(piece), true);
+    if (!isTaken) this.stalledSince ??= Date.now();
     if (this.response.writableLength > maxUnreadBytes) this.giveUp();
     return this.open;
   }
+}
+
+/** RFC 9112, 7.1. */
+function chunkOf(event: Payload): Payload {
+  const length = payloadBytes(event).toString(16);
+  return typeof event === 'string' ? `${length}\r\n${event}\r\n` : [`${length}\r\n${event[0]}`, event[1], `${event[2]}\r\n`];
 }

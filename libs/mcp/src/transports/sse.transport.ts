@@ -35,7 +35,7 @@ export class SseTransport extends SessionTransport {
 
   /** @throws RpcError -32600, AppError `rate_limited` */
   post(message: RpcMessage, visit: Visit): void {
-    this.receive(message, visit);
+    this.receive(message, { visit });
   }
 
   /** Tells the stream, too, what was wrong with a message, since some clients look nowhere else. */

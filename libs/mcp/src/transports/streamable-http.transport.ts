@@ -47,7 +47,7 @@ export class StreamableHttpTransport extends SessionTransport {
   /** @throws RpcError -32600, AppError `rate_limited` */
   post({ request, response, visit }: Post, message: RpcMessage): void {
     if (!isRequest(message)) {
-      this.receive(message, visit);
+      this.receive(message, { visit });
       if ('method' in message && message.method === 'notifications/cancelled') this.dropCancelled(message.params?.requestId);
       response.writeHead(202, this.headers).end();
       return;
@@ -63,7 +63,7 @@ export class StreamableHttpTransport extends SessionTransport {
     const duplicate = this.inFlight.has(message.id);
     if (!duplicate) this.exchanges.set(message.id, exchange);
     try {
-      this.receive(message, visit, { closeSSEStream: () => this.detach(message.id) });
+      this.receive(message, { visit, closeStream: () => this.detach(message.id) });
     } catch (error) {
       exchange.abandon();
       throw error;
@@ -87,17 +87,17 @@ export class StreamableHttpTransport extends SessionTransport {
 
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const answered = this.settle(message);
-    const text = serialise(message);
+    const payload = serialise(message);
     if (answered !== undefined) {
       const exchange = this.exchanges.get(answered);
       this.exchanges.delete(answered);
       this.noteVersion(message);
-      exchange?.answer(text);
+      exchange?.answer(payload);
       return Promise.resolve();
     }
     const related = options?.relatedRequestId === undefined ? undefined : this.exchanges.get(options.relatedRequestId);
-    if (related) related.write(text);
-    else this.listening.at(-1)?.send({ event: 'message', data: text });
+    if (related) related.write(payload);
+    else this.listening.at(-1)?.send({ event: 'message', data: payload });
     return Promise.resolve();
   }
 
