@@ -43,7 +43,7 @@ describe('BodyReader', () => {
     const { request, body } = sending({ 'content-length': '10' });
     const ended = new Promise((resolve) => body.once('end', resolve));
     body.end('{"a":"ü"}');
-    const reading = new BodyReader().readJson(request, address, 100);
+    const reading = new BodyReader(pace).readJson(request, address, 100);
     // Nobody waits for more of it, and no timer watches it.
     expect(body.listenerCount('data')).toBe(0);
     expect(await reading).toEqual({ a: 'ü' });
@@ -53,7 +53,7 @@ describe('BodyReader', () => {
   it('does not take for whole what is there of a body that is longer', async () => {
     const { request, body } = sending({ 'content-length': '9' });
     body.write('{"a":');
-    const reading = new BodyReader().readJson(request, address, 100);
+    const reading = new BodyReader(pace).readJson(request, address, 100);
     body.end('123}');
     expect(await reading).toEqual({ a: 123 });
   });

@@ -31,7 +31,7 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
       guard.check(request);
       checkUrl(request);
       // Nobody reads it; Node would, once the answer is sent, for as long as it comes.
-      if (!bodyMethods.has(request.method) && hasBody(request)) dropBody(request);
+      if (!bodyMethods.has(request.method ?? '') && hasBody(request)) dropBody(request);
       return guard.answerPreflight(request, response) || edges.some((edge) => edge(request, response));
     } catch (error) {
       refuse(request, response, error);
