@@ -11,7 +11,7 @@ export class FixtureVms extends ConsoleAccess {
 
   add(name: string, script: FakeGuestScript = {}): ConsoleVm & { guest: FakeGuest } {
     const guest = new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', script);
-    const made = { vm: { id: randomUUID(), name, ownerId: `address:${name}` }, guest };
+    const made = { vm: { id: randomUUID(), name, ownerId: `address:${name}` }, guest, machine: { inTurn: <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) => work(signal) } };
     this.#vms.set(made.vm.id, made);
     return made;
   }

@@ -1,6 +1,5 @@
 import type RFB from '@novnc/novnc';
 import type { ConsoleLink } from './console-link';
-import { keyOf } from './text-keys';
 
 export interface RemoteScreenEvents {
   onConnected(): void;
@@ -8,16 +7,20 @@ export interface RemoteScreenEvents {
   onEnded(reason: string): void;
 }
 
-const shift = { keysym: 0xffe1, code: 'ShiftLeft' } as const;
 const control = { keysym: 0xffe3, code: 'ControlLeft' } as const;
 const alt = { keysym: 0xffe9, code: 'AltLeft' } as const;
-/** An emulated guest loses keys that come faster than about 50 a second. */
-const keyPauseMs = 30;
+
+/** Why a text was not typed, or not wholly; undefined: it was. */
+export type TypingFailure = string | undefined;
+
+const notConnected = 'The console is not connected.';
 
 /** One connection to the screen of a VM, drawn into an element. */
 export class RemoteScreen {
   #rfb: RFB | undefined;
   #isClosed = false;
+  #socket: WebSocket | undefined;
+  #typed: ((failure: TypingFailure) => void) | undefined;
 
   constructor(
     private readonly link: ConsoleLink,
@@ -31,7 +34,10 @@ export class RemoteScreen {
     if (this.#isClosed) return;
     // A header of the handshake, not the URL: URLs end up in logs.
     const socket = new WebSocket(this.link.socketUrl, ['openfactory-console.v1', `token.${this.link.token}`]);
+    this.#socket = socket;
+    socket.addEventListener('message', (message) => this.#hear(message));
     socket.addEventListener('close', ({ reason }) => {
+      this.#typed?.(notConnected);
       if (!this.#isClosed) this.events.onEnded(reason);
     });
     const rfb = new Client(this.target, socket, { shared: true });
@@ -62,20 +68,26 @@ export class RemoteScreen {
     this.#rfb?.sendCtrlAltDel();
   }
 
-  /** Types what the US layout has; the rest is left out. */
-  async type(text: string): Promise<void> {
-    for (const character of text.replace(/\r\n?/g, '\n')) {
-      const key = keyOf(character);
-      if (!key || !this.#rfb) continue;
-      if (key.isShifted) this.#rfb.sendKey(shift.keysym, shift.code, true);
-      this.#rfb.sendKey(key.keysym, null);
-      if (key.isShifted) this.#rfb.sendKey(shift.keysym, shift.code, false);
-      await new Promise((resolve) => setTimeout(resolve, keyPauseMs));
-    }
+  /** The factory types it, by the layout of the guest. */
+  type(text: string): Promise<TypingFailure> {
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) return Promise.resolve(notConnected);
+    return new Promise((resolve) => {
+      this.#typed = resolve;
+      socket.send(JSON.stringify({ text }));
+    });
   }
 
   /** Lets go of the keys of the shortcut that took the focus away: their release is not seen any more. */
   releaseShortcut(): void {
     for (const { keysym, code } of [control, alt]) this.#rfb?.sendKey(keysym, code, false);
+  }
+
+  /** The screen comes in binary messages, and noVNC takes every message for the screen's. */
+  #hear(message: MessageEvent): void {
+    if (typeof message.data !== 'string') return;
+    message.stopImmediatePropagation();
+    this.#typed?.((JSON.parse(message.data) as { message?: string }).message);
+    this.#typed = undefined;
   }
 }

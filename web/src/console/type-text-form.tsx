@@ -1,17 +1,19 @@
 import { Button, Group, Popover, Stack, Text, Textarea } from '@mantine/core';
 import { useState } from 'react';
-import { untypeable } from './text-keys';
+import type { TypingFailure } from './remote-screen';
 
-/** A box whose text is typed into the VM key by key: the clipboard of this computer does not reach it otherwise. */
-export function TypeTextForm({ isEnabled, onType }: { isEnabled: boolean; onType: (text: string) => Promise<void> }) {
+/** A box whose text is typed into the VM: the clipboard of this computer does not reach it otherwise. */
+export function TypeTextForm({ isEnabled, onType }: { isEnabled: boolean; onType: (text: string) => Promise<TypingFailure> }) {
   const [isOpen, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [isTyping, setTyping] = useState(false);
-  const strange = untypeable(text);
+  const [failure, setFailure] = useState<TypingFailure>();
   const type = async () => {
     setTyping(true);
-    await onType(text);
+    const failed = await onType(text);
     setTyping(false);
+    setFailure(failed);
+    if (failed !== undefined) return;
     setText('');
     setOpen(false);
   };
@@ -26,14 +28,17 @@ export function TypeTextForm({ isEnabled, onType }: { isEnabled: boolean; onType
         <Stack gap="xs">
           <Textarea
             label="Text to type into the VM"
-            description="Paste it here; it is typed key by key, as on a US keyboard."
+            description="Paste it here; it is typed by the layout that the VM has."
             autosize
             minRows={3}
             maxRows={10}
             maxLength={4096}
             value={text}
-            onChange={(event) => setText(event.currentTarget.value)}
-            error={strange.length ? `No key gives ${strange.slice(0, 10).join(' ')}: left out` : undefined}
+            onChange={(event) => {
+              setText(event.currentTarget.value);
+              setFailure(undefined);
+            }}
+            error={failure}
             data-autofocus
           />
           <Group justify="flex-end">

@@ -37,8 +37,9 @@ export function ConsolePage({ link }: { link: ConsoleLink }) {
           <TypeTextForm
             isEnabled={canType}
             onType={async (text) => {
-              await screen.current?.type(text);
-              screen.current?.focus();
+              const failure = await screen.current?.type(text);
+              if (failure === undefined) screen.current?.focus();
+              return failure;
             }}
           />
           <Button size="xs" variant="default" onClick={() => void toggleFullScreen(page.current)}>

@@ -4,6 +4,8 @@ import type { Caller } from '#libs/platform';
 export interface ConsoleVm {
   vm: { id: string; name: string; ownerId: string };
   guest: Guest;
+  /** Whoever acts at it takes turns. @throws AppError `vm_busy`, `guest_ended`, or the signal's reason */
+  machine: { inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> };
 }
 
 /** What the console needs to know of VMs: those that run on this host, by name for their owner, by id for whoever holds a token. Each call counts as use. */

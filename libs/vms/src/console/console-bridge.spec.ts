@@ -3,7 +3,9 @@ import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { bridge } from './console-bridge.js';
+import type { ConsoleVm } from './console-access.js';
 import { ConsoleBudget, ConsoleBudgets, consoleLimits } from './console-budget.js';
+import { ConsoleTyping } from './console-typing.js';
 
 /** A websocket without a network: says what the test has it say, unless it is paused. */
 class FakeSocket extends EventEmitter {
@@ -11,11 +13,11 @@ class FakeSocket extends EventEmitter {
   isPaused = false;
   ended: unknown;
   bufferedAmount = 0;
-  readonly sent: Buffer[] = [];
+  readonly sent: (Buffer | string)[] = [];
   readonly #unread: (() => void)[] = [];
 
   /** Lies there until the browser reads. */
-  send(bytes: Buffer, _options: object, onSent: () => void): void {
+  send(bytes: Buffer | string, _options: object = {}, onSent: () => void = () => undefined): void {
     this.sent.push(bytes);
     this.bufferedAmount += bytes.length;
     this.#unread.push(() => {
@@ -82,11 +84,40 @@ function slowGuest() {
   return { screen, taken, readAll };
 }
 
-function bridged({ viewOnly = false, budget = new ConsoleBudget() } = {}) {
+/** A browser that asks for nothing to be typed. */
+const noTyping = new ConsoleTyping({} as ConsoleVm, false);
+
+function bridged({ viewOnly = false, budget = new ConsoleBudget(), typing = noTyping } = {}) {
   const socket = new FakeSocket();
   const guest = slowGuest();
-  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly, budget, pingMs: 1_000 }) };
+  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly, budget, pingMs: 1_000, typing }) };
 }
+
+describe('a text message', () => {
+  const asked = Buffer.from('{"text":"abc"}');
+
+  it('is for the factory, which answers with another; the guest’s screen sees nothing of it', async () => {
+    const typing = { type: jest.fn((_message: Buffer) => Promise.resolve({ layout: 'a layout' })), stop: jest.fn() };
+    const { socket, taken, close, closed } = bridged({ typing: typing as unknown as ConsoleTyping });
+    socket.emit('message', asked, false);
+    await Promise.resolve();
+    expect(typing.type).toHaveBeenCalledWith(asked);
+    expect(socket.sent).toEqual(['{"layout":"a layout"}']);
+    expect(taken).toEqual([]);
+    close({ code: 1000, reason: '' });
+    await closed;
+    expect(typing.stop).toHaveBeenCalled();
+  });
+
+  it('that is none of its kind ends the console, and each counts', () => {
+    const { socket } = bridged();
+    socket.emit('message', Buffer.from('abc'), false);
+    expect(socket.ended).toEqual({ code: 4400, reason: 'protocol_violation' });
+    const flooding = bridged({ budget: new ConsoleBudget(() => 0), viewOnly: true });
+    for (let frame = 0; frame <= consoleLimits.frames.burst; frame++) flooding.socket.emit('message', asked, false);
+    expect(flooding.socket.ended).toEqual({ code: 4429, reason: 'console_flooded' });
+  });
+});
 
 describe('the bridge to a guest that reads slowly', () => {
   beforeEach(() => void jest.useFakeTimers({ doNotFake: ['nextTick'] }));
@@ -94,12 +125,12 @@ describe('the bridge to a guest that reads slowly', () => {
 
   it('lets the browser wait until the guest has read', async () => {
     const { socket, taken, readAll } = bridged();
-    socket.emit('message', handshake);
+    socket.emit('message', handshake, true);
     expect(socket.isPaused).toBe(false);
-    socket.emit('message', updateRequest);
+    socket.emit('message', updateRequest, true);
     expect(socket.isPaused).toBe(true);
     // What had come already when it was paused.
-    socket.emit('message', updateRequest);
+    socket.emit('message', updateRequest, true);
     expect({ isPaused: socket.isPaused, taken }).toEqual({ isPaused: true, taken: [] });
     await readAll();
     expect(socket.isPaused).toBe(false);
@@ -108,7 +139,7 @@ describe('the bridge to a guest that reads slowly', () => {
 
   it('ends though the guest never reads', async () => {
     const { socket, screen, close, closed } = bridged();
-    socket.emit('message', Buffer.concat([handshake, updateRequest]));
+    socket.emit('message', Buffer.concat([handshake, updateRequest]), true);
     expect(socket.isPaused).toBe(true);
     close({ code: 4408, reason: 'console_time_over' });
     await closed;
@@ -135,7 +166,7 @@ describe('the bridge to a browser, from a screen that never rests', () => {
   const restless = (bytes: number) => new Duplex({ read() { this.push(Buffer.alloc(bytes, 1)); }, write: (_chunk, _encoding, done) => done() });
   const bridgedTo = (screen: Duplex) => {
     const socket = new FakeSocket();
-    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, budget: new ConsoleBudget(), pingMs: 1_000_000 }) };
+    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, budget: new ConsoleBudget(), pingMs: 1_000_000, typing: noTyping }) };
   };
 
   it('keeps some megabytes for a browser that does not read, and goes on when it does', async () => {
@@ -176,9 +207,9 @@ describe('a browser that sends without end', () => {
   it.each([false, true])('is closed after so many frames (view only: %s)', (viewOnly) => {
     const { socket, screen } = bridged({ viewOnly, budget: frozen() });
     screen.resume();
-    socket.emit('message', handshake);
+    socket.emit('message', handshake, true);
     let frames = 1;
-    for (; socket.ended === undefined && frames < 100_000; frames++) socket.emit('message', Buffer.from([encodings[frames % 8]!]));
+    for (; socket.ended === undefined && frames < 100_000; frames++) socket.emit('message', Buffer.from([encodings[frames % 8]!]), true);
     expect({ frames, ended: socket.ended }).toEqual({ frames: expect.any(Number), ended: flooded });
     expect(frames).toBeLessThanOrEqual(consoleLimits.frames.burst + 1);
     expect([socket.isPaused, screen.destroyed]).toEqual([true, true]);
@@ -186,13 +217,13 @@ describe('a browser that sends without end', () => {
 
   it.each([false, true])('is closed after so many messages in one frame (view only: %s)', (viewOnly) => {
     const { socket } = bridged({ viewOnly, budget: frozen() });
-    socket.emit('message', Buffer.concat([handshake, ...Array.from({ length: consoleLimits.messages.burst + 1 }, () => updateRequest)]));
+    socket.emit('message', Buffer.concat([handshake, ...Array.from({ length: consoleLimits.messages.burst + 1 }, () => updateRequest)]), true);
     expect(socket.ended).toEqual(flooded);
   });
 
   it('is closed after so many bytes, and so many pings', () => {
     const { socket } = bridged({ budget: frozen() });
-    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1));
+    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1), true);
     const other = bridged({ budget: frozen() });
     for (let ping = 0; ping <= consoleLimits.frames.burst; ping++) other.socket.emit('ping', Buffer.alloc(0));
     expect([socket.ended, other.socket.ended]).toEqual([flooded, flooded]);
@@ -211,7 +242,7 @@ describe('a browser that sends without end', () => {
   it('is read no more, and is gone a moment later, whether it answers or not', async () => {
     const { socket, closed } = bridged({ budget: frozen() });
     socket.terminateOnClose = false;
-    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1));
+    socket.emit('message', Buffer.alloc(consoleLimits.bytes.burst + 1), true);
     await new Promise((resolve) => process.nextTick(resolve));
     expect([socket.isPaused, socket.readyState]).toEqual([true, WebSocket.OPEN]);
     for (let ping = 0; ping < 100; ping++) socket.emit('ping', Buffer.alloc(0));

@@ -3,6 +3,7 @@ import { PacedReader, type ReadingPace } from '#libs/platform';
 import { WebSocket, type RawData } from 'ws';
 import { ClientMessages, ProtocolViolation } from './client-messages.js';
 import { ConsoleFlood, type ConsoleBudget } from './console-budget.js';
+import type { ConsoleTyping } from './console-typing.js';
 
 /** Beyond this the screen waits for its reader: one frame of a large screen, no more. */
 const highWaterBytes = 4 * 1024 * 1024;
@@ -26,6 +27,8 @@ export interface BridgeOptions {
   budget: ConsoleBudget;
   /** A peer that answers no ping until the next one is gone. */
   pingMs: number;
+  /** For text messages: RFB is in the binary ones. */
+  typing: ConsoleTyping;
 }
 
 export interface Bridge {
@@ -34,10 +37,10 @@ export interface Bridge {
 }
 
 /**
- * Carries bytes between a browser and a guest's screen, both ways no faster than the slower side reads.
+ * Carries bytes between a browser and a guest's screen, both ways no faster than the slower side reads, and has typed what the browser says in text messages.
  * @returns how to end it, and when it has ended
  */
-export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pingMs }: BridgeOptions): Bridge {
+export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pingMs, typing }: BridgeOptions): Bridge {
   const messages = new ClientMessages({ viewOnly, onMessage: () => budget.message() });
   let isRefused = false;
   const close = ({ code, reason }: Closing) => {
@@ -72,6 +75,14 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pi
       return messages.pass(bytes);
     }, Buffer.alloc(0)),
   );
+  socket.on('message', (data: RawData, isBinary: boolean) => {
+    if (isBinary || screen.destroyed) return;
+    const answer = within(() => {
+      budget.frame((data as Buffer).length);
+      return typing.type(data as Buffer);
+    }, undefined);
+    void answer?.then((said) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(said)));
+  });
   for (const sign of ['ping', 'pong'] as const) {
     socket.on(sign, (bytes: Buffer) => {
       within(() => budget.frame(bytes.length), undefined);
@@ -86,6 +97,7 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pi
   const closed = new Promise<void>((resolve) =>
     socket.once('close', () => {
       clearInterval(heartbeat);
+      typing.stop();
       screen.destroy();
       resolve();
     }),
@@ -104,8 +116,8 @@ function toBrowser(socket: WebSocket, screen: Duplex): void {
 }
 
 function toGuest(socket: WebSocket, screen: Duplex, pass: (bytes: Buffer) => Buffer): void {
-  socket.on('message', (data: RawData) => {
-    if (screen.destroyed) return;
+  socket.on('message', (data: RawData, isBinary: boolean) => {
+    if (!isBinary || screen.destroyed) return;
     const bytes = pass(data as Buffer);
     if (!bytes.length || screen.write(bytes)) return;
     socket.pause();

@@ -9,6 +9,7 @@ import { bridge } from './console-bridge.js';
 import { ConsoleBudgets } from './console-budget.js';
 import { ConsoleDoor, type ConsolePass } from './console-door.js';
 import { ConsolePace } from './console-pace.js';
+import { ConsoleTyping } from './console-typing.js';
 import { OpenConsoles } from './open-consoles.js';
 
 const path = '/api/vms/console';
@@ -83,13 +84,14 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
     try {
       if (this.#isStopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
       const { vmId, viewOnly, standsOn, checkedAt, makerExpiresAt: expiresAt } = (visitor.pass = await this.door.enter(visitor.address, token));
-      const { vm, guest } = await this.access.reachById(vmId);
+      const reached = await this.access.reachById(vmId);
+      const { vm, guest } = reached;
       visitor.vm = vm;
       const release = this.admit(socket, vm.ownerId);
       try {
         const screen = await guest.openScreen();
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
-        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.pace.pingMs });
+        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.pace.pingMs, typing: new ConsoleTyping(reached, viewOnly) });
         socket.resume();
         this.door.record(request, visitor);
         await this.consoles.watch({ vmId, guest, standsOn, checkedAt, expiresAt }, bridged);

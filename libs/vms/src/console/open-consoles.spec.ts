@@ -8,6 +8,7 @@ import { OpenConsoles } from './open-consoles.js';
 
 const hourMs = 3_600_000;
 const guest = {} as Guest;
+const machine = {} as ConsoleVm['machine'];
 let reach: (vmId: string) => Promise<ConsoleVm>;
 let ended: (vmId: string) => void;
 let gap: () => void;
@@ -17,7 +18,7 @@ let consoles: OpenConsoles;
 
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
-  reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest });
+  reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest, machine });
   const access: ConsoleAccess = { reach: () => Promise.reject(notFound('vm', 'web')), reachById: (id) => reach(id) };
   const events = { subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => ((ended = onEvent), (gap = onGap), () => undefined) };
   justRevoked = [];
@@ -83,7 +84,7 @@ describe('an open console', () => {
   it('is closed when its VM runs in another guest by now', async () => {
     const { closings } = opened('a');
     await looked();
-    reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest: {} as Guest });
+    reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest: {} as Guest, machine });
     ended('a');
     await looked();
     expect(closings).toEqual([{ code: 4410, reason: 'guest_ended' }]);
