@@ -33,7 +33,7 @@ async function ownFiles({ sh }: Clone): Promise<Map<string, string>> {
 }
 
 const secretsOf = async ({ run }: Clone) => await Promise.all(secrets.map((file) => run('sha256sum', file)));
-const secrets = ['/etc/app-secret', '/etc/start-secret', '/etc/ssl/openfactory/nginx-0.key', '/etc/ssl/private/ssl-cert-snakeoil.key', '/etc/nvme/hostid', '/etc/machine-id', '/etc/ssh/ssh_host_ed25519_key'];
+const secrets = ['/etc/app-secret', '/etc/start-secret', '/etc/ssl/openfactory/nginx-0.key', '/etc/ssl/private/ssl-cert-snakeoil.key', '/etc/nvme/hostid', '/var/lib/snmp/snmpd.conf', '/etc/machine-id', '/etc/ssh/ssh_host_ed25519_key'];
 
 describe('two clones of one build', () => {
   const image = useImage('sink');
@@ -41,7 +41,7 @@ describe('two clones of one build', () => {
   it('have nothing in common that their image does not have, and serve with keys of their own', async () => {
     const look = async (name: string) => await image.inClone(async (clone) => {
       expect(await clone.run('systemctl', 'is-system-running')).toBe('running');
-      expect(await clone.run('systemctl', 'is-active', 'nginx', 'ssh')).toBe('active\nactive');
+      expect(await clone.run('systemctl', 'is-active', 'nginx', 'ssh', 'snmpd')).toBe('active\nactive\nactive');
       const served = await clone.sh('openssl s_client -connect 127.0.0.1:443 < /dev/null 2> /dev/null | openssl x509 -noout -fingerprint');
       expect(served).toBe(await clone.run('openssl', 'x509', '-noout', '-fingerprint', '-in', '/etc/ssl/openfactory/nginx-0.crt'));
       return { files: await ownFiles(clone), secrets: await secretsOf(clone), served };

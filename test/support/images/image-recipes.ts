@@ -21,7 +21,7 @@ export const imageRecipes = {
     name: 'kitchen-sink',
     base_image: 'debian-bookworm',
     features: ['ssh', 'nginx'],
-    packages: ['ssl-cert', 'nvme-cli'],
+    packages: ['ssl-cert', 'nvme-cli', 'snmpd'],
     services: [{ name: 'nginx', config: { sites: [{ server_name: 'shop.example.org', root: '/srv/www', ssl: true }] } }],
     startup_scripts: [
       { name: 'secret', script: '#!/bin/sh\numask 077\nhead -c 18 /dev/urandom | base64 > /etc/app-secret\n' },
