@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeOwnedDir, removeTree } from './owned-dir.js';
@@ -66,7 +67,8 @@ describe('a program in a tree', () => {
 
   it('stands behind guests and the API for processors and disks, in its session too', async () => {
     const asked = await inside(`cut -d' ' -f19 /proc/self/stat; ionice -p $$; sed 's/.*nice //' /proc/self/autogroup || echo 5`);
-    expect(asked).toEqual(['5', 'best-effort: prio 7', '5']);
+    // Beside what this process has itself: a run may be niced as a whole.
+    expect(asked).toEqual([String(Math.min(19, os.getPriority() + 5)), 'best-effort: prio 7', '5']);
   });
 
   it('is the first to go when memory runs out, and has no more than its own of it', async () => {
