@@ -28,7 +28,7 @@ export interface Violation {
 }
 
 /** An answer lists no more; whoever collects mistakes should stop long before. */
-const mostViolations = 500;
+export const mostViolations = 500;
 
 export interface AppErrorOptions {
   kind: ErrorKind;

@@ -1,4 +1,5 @@
 import { IsOptional } from 'class-validator';
+import { mostViolations } from '../errors/app-error.js';
 import { Out, schemaRef } from '../validation/json-schema.js';
 
 const text = { type: 'string' };
@@ -18,6 +19,6 @@ export class Problem {
   @Out('What is wrong.', text) detail: string;
   @Out('Stable word that programs may compare.', text) reason: string;
   @IsOptional() @Out('What to do about it.', text) hint?: string;
-  @IsOptional() @Out('Every mistake in the input at once.', { type: 'array', items: schemaRef('ProblemViolation') }) violations?: ProblemViolation[];
+  @IsOptional() @Out('Every mistake in the input at once.', { type: 'array', items: schemaRef('ProblemViolation'), maxItems: mostViolations }) violations?: ProblemViolation[];
   @Out('Finds the request in the log.', text) request_id: string;
 }

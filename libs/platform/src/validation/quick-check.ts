@@ -13,6 +13,9 @@ interface Field {
   rules: ((object: object, value: unknown) => boolean)[];
 }
 
+/** Characters of a text. A longer one is seldom right, and to look at it here as well as there would cost twice as much. */
+const longestQuickText = 1024;
+
 const flatClasses = new WeakMap<DtoClass, ReadonlyMap<string, Field> | undefined>();
 
 /**
@@ -26,10 +29,12 @@ export function quickInstance<T extends object>(dto: DtoClass<T>, value: Value):
   if (!fields) return undefined;
   const instance = new dto();
   for (const name in value) if (value[name] !== undefined) (instance as Value)[name] = value[name];
-  for (const name in instance) if (!fields.has(name)) return undefined;
+  for (const name in instance) if (!fields.has(name) || isLong((instance as Value)[name])) return undefined;
   for (const field of fields.values()) if (!isRight(field, instance)) return undefined;
   return instance;
 }
+
+const isLong = (value: unknown) => typeof value === 'string' && value.length > longestQuickText;
 
 function isRight({ name, conditions, rules }: Field, instance: object): boolean {
   const value = (instance as Value)[name];
