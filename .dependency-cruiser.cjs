@@ -1,11 +1,11 @@
-// The rooms and who may enter them (docs/architecture.md). Lowest first; a room may use itself and what stands before it.
+// The modules and who may enter them (docs/architecture.md). Lowest first; a module may use itself and what stands before it.
 const order = ['platform', 'mcp', 'identity', 'mcp-keys', 'artifacts', 'recipes', 'hypervisor', 'checks', 'builds', 'vms', 'desktop', 'test-runs', 'providers'];
 
-const upwards = order.slice(0, -1).map((room, index) => ({
-  name: `no-upward-import-from-${room}`,
-  comment: 'Rooms depend only downwards; upward news is an event.',
+const upwards = order.slice(0, -1).map((module, index) => ({
+  name: `no-upward-import-from-${module}`,
+  comment: 'Modules depend only downwards; upward news is an event.',
   severity: 'error',
-  from: { path: `^libs/${room}/` },
+  from: { path: `^libs/${module}/` },
   to: { path: `^libs/(${order.slice(index + 1).join('|')})/` },
 }));
 
@@ -15,8 +15,8 @@ module.exports = {
     { name: 'no-cycles', comment: 'Decorated classes that import each other crash when loaded.', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
-      name: 'rooms-through-their-index',
-      comment: 'What another room may use is exported by index.ts. (A live test of one room’s adapter, a check over a whole list, and what makes the images of live tests, may look inside it; a fake of a port is for the tests of every room.)',
+      name: 'modules-through-their-index',
+      comment: 'What another module may use is exported by index.ts. (A live test of one module’s adapter, a check over a whole list, and what makes the images of live tests, may look inside it; a fake of a port is for the tests of every module.)',
       severity: 'error',
       from: { path: '^(libs/([^/]+)|apps|test|bench|migrations)/', pathNot: '^test/(arch|live|support/images)/' },
       to: { path: '^libs/([^/]+)/src/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/[^/]+/src/testing/fake-', '^libs/$2/'] },
@@ -45,7 +45,7 @@ module.exports = {
     },
     {
       name: 'adapters-chosen-by-the-module',
-      comment: 'Only the module file of a room imports its adapters.',
+      comment: 'Only the module file of a module imports its adapters.',
       severity: 'error',
       from: { path: '^libs/([^/]+)/src/(?!.*/)', pathNot: '(\\.module\\.ts$|/index\\.ts$)' },
       to: { path: '^libs/$1/src/(apt|qemu|s3|local|aws)/' },

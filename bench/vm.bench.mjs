@@ -39,7 +39,7 @@ async function agents(dataDir, key) {
   const [machine] = await readdir(path.join(dataDir, 'vms/machines'));
   const isoPath = path.join(dataDir, 'vms/machines', machine, 'image.iso');
   const spec = (workDir) => ({ isoPath, memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', workDir });
-  const clone = (dir) => hypervisor.startFromSnapshot(path.join(dataDir, 'vms/snapshots', key), { ...spec(dir), diskPath: path.join(dir, 'disk.qcow2'), slot: 2_000 }, stop.signal);
+  const clone = (dir) => hypervisor.startFromSnapshot(path.join(dataDir, 'vms/snapshots', key), { ...spec(dir), diskPath: path.join(dir, 'disk.qcow2'), uidIndex: 2_000 }, stop.signal);
   const boot = async (dir) => {
     const account = await buildAccount();
     if (account) await chown(dir, account.uid, account.gid);

@@ -5,6 +5,7 @@ import { Vms1793000003000 } from './1793000003000-vms.js';
 import { Revocations1793000004000 } from './1793000004000-revocations.js';
 import { Identity1793000005000 } from './1793000005000-identity.js';
 import { McpKeys1793000006000 } from './1793000006000-mcp-keys.js';
+import { FieldTerms1793000011000 } from './1793000011000-field-terms.js';
 import { AuditRetention1793000010000 } from './1793000010000-audit-retention.js';
 import { LimitsAndAudit1793000007000 } from './1793000007000-limits-and-audit.js';
 import { PackageConflicts1793000009000 } from './1793000009000-package-conflicts.js';
@@ -23,4 +24,5 @@ export const migrations = [
   SpentBuildTime1793000008000,
   PackageConflicts1793000009000,
   AuditRetention1793000010000,
+  FieldTerms1793000011000,
 ];

@@ -14,12 +14,12 @@ class BenchPeople extends CallerResolver {
 
   async resolve({ authorization }) {
     const id = /^Bearer bench-([0-9a-f-]{36})$/.exec(authorization)?.[1];
-    return id && (await this.standing('session', id));
+    return id && (await this.currentGrant('session', id));
   }
 
-  async standing(_kind, id) {
+  async currentGrant(_kind, id) {
     const [account] = await this.database.query('SELECT id FROM account WHERE id = $1 AND disabled_at IS NULL', [id]);
-    return account && { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, standsOn: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined, signedInAt: Date.now() };
+    return account && { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, revocationSubjects: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined, signedInAt: Date.now() };
   }
 }
 Injectable()(BenchPeople);

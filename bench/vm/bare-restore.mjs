@@ -22,7 +22,7 @@ export async function bareRestore({ snapshotDir, isoPath, dir, shape, accelerati
   await link(path.join(snapshotDir, 'disk.qcow2'), path.join(dir, 'base.qcow2'));
   await copyFile(path.join(snapshotDir, 'overlay.qcow2'), path.join(dir, 'disk.qcow2'));
   const places = { [socketDir]: path.join(dir, 'sockets'), [seen.disk]: path.join(dir, 'disk.qcow2'), [seen.sharedMemory]: path.join(snapshotDir, 'memory') };
-  const plan = { shape, acceleration, threads, name: 'bare', cable: { type: 'hubport', hubid: 0 }, isClone: true, endsOnReset: false, isoDescriptor, memory: { path: seen.sharedMemory, isOwn: false } };
+  const plan = { shape, acceleration, threads, name: 'bare', networkBackend: { type: 'hubport', hubid: 0 }, isClone: true, endsOnReset: false, isoDescriptor, memory: { path: seen.sharedMemory, isOwn: false } };
   const args = guestArguments(plan).map((word) => Object.entries(places).reduce((text, [from, to]) => text.replaceAll(`"${from}"`, `"${to}"`).replaceAll(`=${from}/`, `=${to}/`).replaceAll(`:${from}/`, `:${to}/`), word));
   const files = [path.join(snapshotDir, 'state'), isoPath].map((file) => openSync(file, 'r'));
   const began = performance.now();

@@ -367,7 +367,7 @@ it('a build goes on with another worker when its own died', async () => {
   const { build_id: id } = (await postJson(`${api.url}/api/builds`, { recipe: recipe('orphan') })).json();
   await api.stop();
   // What a worker leaves behind that was killed half a minute ago.
-  await database.query("UPDATE build SET status = 'building', stage = 'squashfs', progress = 70, attempt = 1 WHERE id = $1", [id]);
+  await database.query("UPDATE build SET status = 'building', stage = 'squashfs', progress = 70, fencing_token = 1 WHERE id = $1", [id]);
   await database.query("UPDATE pgboss.job SET state = 'active', started_on = now() - interval '1 minute', heartbeat_on = now() - interval '31 seconds' WHERE name = 'build.run'");
   const worker = await start(fake, { database });
   try {
@@ -375,7 +375,7 @@ it('a build goes on with another worker when its own died', async () => {
     for (const since = Date.now(); Date.now() - since < 50_000 && state?.status !== 'completed'; await sleep(100)) state = (await send(`${worker.url}/api/builds/${id}/status`)).json();
     expect(state).toMatchObject({ status: 'completed', progress: 100 });
     expect(fake.runs).toHaveLength(1);
-    expect(await database.query('SELECT attempt, crashes FROM build')).toEqual([{ attempt: 2, crashes: 1 }]);
+    expect(await database.query('SELECT fencing_token, crashes FROM build')).toEqual([{ fencing_token: 2, crashes: 1 }]);
   } finally {
     await worker.stop();
     await database.drop();

@@ -7,14 +7,14 @@ import { WebSocket, type ClientOptions } from 'ws';
 import { FactorySecret, signClaims } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { consoleEnding, openConsole, received, shakeHands, tokenOfUrl } from '../support/console-client.js';
-import { consoleFixture, FixtureVms, impatientPace } from '../support/console-fixture.module.js';
+import { consoleFixture, FixtureVms, impatientTimeouts } from '../support/console-fixture.module.js';
 import { send } from '../support/raw-client.js';
 
 const environment = { OPENFACTORY_SECRET: randomBytes(32).toString('hex') };
 let app: TestApp;
 let vms: FixtureVms;
 beforeAll(async () => {
-  app = await startTestApp({ environment, consoleModule: consoleFixture(impatientPace) });
+  app = await startTestApp({ environment, consoleModule: consoleFixture(impatientTimeouts) });
   vms = app.app.get(FixtureVms);
   vms.add('url');
 });
@@ -214,7 +214,7 @@ describe('the console’s connection', () => {
 });
 
 it('closes consoles when the factory stops', async () => {
-  const other = await startTestApp({ consoleModule: consoleFixture(impatientPace) });
+  const other = await startTestApp({ consoleModule: consoleFixture(impatientTimeouts) });
   other.app.get(FixtureVms).add('last');
   const response = await send(`${other.url}/api/vms/last/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
   const socket = openConsole(other.url, tokenOfUrl(response.json().url as string));

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { consoleEnding, handshake, openConsole, shakeHands, tokenOfUrl } from '../support/console-client.js';
-import { consoleFixture, FixtureVms, impatientPace } from '../support/console-fixture.module.js';
+import { consoleFixture, FixtureVms, impatientTimeouts } from '../support/console-fixture.module.js';
 import { send } from '../support/raw-client.js';
 
 let app: TestApp;
 let vms: FixtureVms;
 beforeAll(async () => {
-  app = await startTestApp({ environment: {}, consoleModule: consoleFixture(impatientPace) });
+  app = await startTestApp({ environment: {}, consoleModule: consoleFixture(impatientTimeouts) });
   vms = app.app.get(FixtureVms);
 });
 afterAll(() => app.stop());

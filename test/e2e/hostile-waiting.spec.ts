@@ -17,14 +17,14 @@ pipeline.imageLines = 3_000_000;
 const drainMs = drainLimits.ms;
 const usual = new HttpPace();
 let app: TestApp;
-let pace: HttpPace;
+let timeouts: HttpPace;
 let url: string;
 /** Of the factory, open now. */
 const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   app = await startTestApp({ pipelineModule: pipeline.module, environment: { OPENFACTORY_ROLES: 'api,worker' } });
-  pace = app.app.get(HttpPace);
+  timeouts = app.app.get(HttpPace);
   app.app.getHttpServer().on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -34,7 +34,7 @@ beforeAll(async () => {
   url = (await postJson(`${app.url}/api/builds/${id}/download-url`, {})).json().url;
 });
 afterEach(() => {
-  Object.assign(pace, usual);
+  Object.assign(timeouts, usual);
   drainLimits.ms = drainMs;
 });
 afterAll(async () => {
@@ -69,7 +69,7 @@ describe('downloads that nobody reads', () => {
   });
 
   it('end, and whoever reads, however slowly, gets it whole', async () => {
-    pace.stalledMs = 2_000;
+    timeouts.stalledMs = 2_000;
     const slow = await unread('127.0.0.24');
     let bytes = 0;
     slow.on('data', (chunk: Buffer) => {
@@ -105,7 +105,7 @@ function begin(route: string, { from, promised = 2_000_000, body = '{', method =
 
 describe('bodies that do not come', () => {
   it('are answered 408, their connections end, and what they held is free again', async () => {
-    pace.bodySpanMs = 1_500;
+    timeouts.bodySpanMs = 1_500;
     drainLimits.ms = 300;
     const held = Array.from({ length: bodyLimits.addressBodies }, (_, at) => begin(at % 2 ? '/api/recipes/validate' : '/api/auth/token', { from: '127.0.0.25', promised: 60_000 }));
     const overMcp = begin('/api/mcp', { from: '127.0.0.26', promised: 60_000 });

@@ -103,7 +103,7 @@ describe('a backup of a running factory', () => {
     for (const [writer, { last }] of before.entries()) expect(Number(after[writer]?.last)).toBeGreaterThan(Number(last));
   });
 
-  it('is private, complete under its name, and leaves no slot behind', async () => {
+  it('is private, complete under its name, and leaves no uidIndex behind', async () => {
     expect((await stat(archive())).mode & 0o777).toBe(0o600);
     expect((await readdir(base)).filter((name) => name.includes('partial'))).toEqual([]);
     expect(await query(server, 'SELECT * FROM pg_replication_slots')).toEqual([]);

@@ -82,11 +82,11 @@ const booted = async (isoPath: string, ask: Ask) => {
 };
 /** The same with a clone of the boot by which the image was tested, which was kept after `since`. */
 const cloned = async (isoPath: string, since: number, ask: Ask) => {
-  const shelf = path.join(data.dir, 'vms/snapshots');
-  const kept = await Promise.all((await readdir(shelf)).map(async (key) => ({ dir: path.join(shelf, key), at: (await stat(path.join(shelf, key))).mtimeMs })));
+  const store = path.join(data.dir, 'vms/snapshots');
+  const kept = await Promise.all((await readdir(store)).map(async (key) => ({ dir: path.join(store, key), at: (await stat(path.join(store, key))).mtimeMs })));
   const [newest] = kept.sort((a, b) => b.at - a.at);
   expect(newest!.at).toBeGreaterThan(since);
-  await examined((workDir, patience) => new QemuHypervisor().startFromSnapshot(newest!.dir, { isoPath, firmware: 'bios', ...usualGuestSize, network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: 2_000 }, patience), ask);
+  await examined((workDir, patience) => new QemuHypervisor().startFromSnapshot(newest!.dir, { isoPath, firmware: 'bios', ...usualGuestSize, network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), uidIndex: 2_000 }, patience), ask);
 };
 const examined = async (start: (workDir: string, patience: AbortSignal) => Promise<Guest>, ask: Ask) => {
   const workDir = path.join(data.dir, 'examined');
@@ -120,7 +120,7 @@ const until = async (isSo: () => Promise<boolean>) => {
 /** Makes the running system a machine of its own, as is done with a clone of a snapshot. */
 const restore = async (guest: Guest, run: Run, hostname: string) => {
   await run('date', '--set', '@1000000000');
-  const report = await guest.helper.restore({ entropy: randomBytes(64), hostname, isPluggedIn: true }, 2 * minutes);
+  const report = await guest.helper.restore({ entropy: randomBytes(64), hostname, linkUp: true }, 2 * minutes);
   const asked = Date.now();
   const clock = Number(await run('date', '+%s.%N')) * 1_000;
   expect(clock).toBeGreaterThan(asked - 1_000);
@@ -145,7 +145,7 @@ const becomesItsOwnMachine = async (guest: Guest, run: Run) => {
   await until(async () => (await run('systemctl', 'is-active', 'ssh')) === 'active');
   const served = () => run('sh', '-c', 'ssh-keyscan -t ed25519 127.0.0.1 2> /dev/null | cut -d " " -f 2,3');
   await until(async () => (await served()) === second.keys[0]?.split(' ').slice(0, 2).join(' '));
-  await expect(guest.helper.restore({ entropy: randomBytes(32), hostname: 'a b', isPluggedIn: true }, minutes)).rejects.toMatchObject({ reason: 'guest_helper_failed' });
+  await expect(guest.helper.restore({ entropy: randomBytes(32), hostname: 'a b', linkUp: true }, minutes)).rejects.toMatchObject({ reason: 'guest_helper_failed' });
 };
 
 const typesWhateverTheKeyboard = async (guest: Guest, run: Run) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { checkActions, performActions, takePicture, type ClosedPort, type Guest } from '#libs/hypervisor';
+import { checkActions, performActions, takeScreenshot, type ClosedPort, type Guest } from '#libs/hypervisor';
 import { useImage, type Clone } from '../support/images/use-image.js';
 import { until } from '../support/until.js';
 
@@ -10,7 +10,7 @@ const image = useImage('sink');
 const never = new AbortController().signal;
 
 async function act(guest: Guest, actions: object[]) {
-  const { width, height } = await takePicture(guest);
+  const { width, height } = await takeScreenshot(guest);
   return await performActions(guest, checkActions(actions, { width, height }), { signal: never });
 }
 

@@ -99,7 +99,7 @@ describeAsRoot(`the way out of a guest${isRoot ? '' : ' (skipped: only root make
     const world = await EgressWorld.open();
     const workDir = path.join(world.dir, 'machine');
     await mkdir(workDir);
-    await world.call('start', { memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'egress', workDir, slot: 0, survives });
+    await world.call('start', { memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'egress', workDir, uidIndex: 0, survives });
     const slirps = await world.slirps();
     expect(slirps).toHaveLength(1);
     await world.kill();

@@ -219,7 +219,7 @@ describe('a factory that is killed', () => {
   });
 
   it('leaves those that are to live on, which the next one finds, uses and ends', async () => {
-    const given = { ...(await spec()), survives: true, onReset: 'restart', slot: 3 } as const;
+    const given = { ...(await spec()), survives: true, onReset: 'restart', uidIndex: 3 } as const;
     await killFactoryOf(given);
     const [pid] = await qemusOf(given.workDir);
     const guest = await until(() => hypervisor.adopt(given.workDir));
@@ -277,10 +277,10 @@ describe('a factory that is killed', () => {
 });
 
 const isRoot = process.getuid?.() === 0;
-describe('guests in slots', () => {
+describe('guests with accounts of their own', () => {
   itWhere(isRoot, 'only root has accounts to give')('have accounts of their own, and cannot read each other’s files', async () => {
     const [one, other] = [await spec(), await spec()];
-    const guests = await Promise.all([hypervisor.start({ ...one, slot: 11, savable: true }, never), hypervisor.start({ ...other, slot: 12 }, never)]);
+    const guests = await Promise.all([hypervisor.start({ ...one, uidIndex: 11, savable: true }, never), hypervisor.start({ ...other, uidIndex: 12 }, never)]);
     try {
       const [dir] = (await readdir(one.workDir)).filter((name) => name.startsWith('guest-'));
       const uidOf = async (workDir: string) => Number(/^Uid:\t(\d+)/m.exec(await readFile(`/proc/${(await qemusOf(workDir))[0]}/status`, 'utf8'))![1]);
@@ -299,7 +299,7 @@ describe('guests in slots', () => {
 
   it('are held to memory and processes of their size', async () => {
     const { workDir, ...more } = await spec();
-    const guest = await hypervisor.start({ ...more, workDir, slot: 13 }, never);
+    const guest = await hypervisor.start({ ...more, workDir, uidIndex: 13 }, never);
     try {
       const limits = await readFile(`/proc/${(await qemusOf(workDir))[0]}/limits`, 'utf8');
       // 64 MiB and one processor of its own, 4,352 MiB and 256 tasks for QEMU.

@@ -70,7 +70,7 @@ describe('an image of ours', () => {
 
   it.each([['bios'], ['uefi']] as const)('starts its own GRUB under %s, and a kernel that is none is found out early', async (firmware) => {
     const { isoPath, workDir } = await write({ timeZone: 'UTC', umask: 0o077, age: 2 });
-    const report = await checkBoot(hypervisor, { isoPath, firmware, memoryMb: 256, vcpus: 1, voices: { agent: true, helper: true }, services: [], workDir }, never);
+    const report = await checkBoot(hypervisor, { isoPath, firmware, memoryMb: 256, vcpus: 1, guestChannels: { agent: true, helper: true }, services: [], workDir }, never);
     expect(report).toMatchObject({ passed: false, problems: [expect.stringMatching(/The system did not start: error: .*(magic|kernel|signature)/i)] });
     expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
     expect(await qemusOf(workDir)).toEqual([]);

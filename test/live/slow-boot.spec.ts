@@ -49,7 +49,7 @@ describe('the boot check', () => {
       const { lookMs, standstillMs, cpuMs, longestMs } = usualPatience;
       const patience = { lookMs, standstillMs: standstillMs * deadlineShare, cpuMs: cpuMs * deadlineShare, longestMs: longestMs * deadlineShare };
       try {
-        const report = await checkBoot(new QemuHypervisor(), { isoPath: image.isoPath, firmware: 'bios', ...usualGuestSize, voices: { agent: true, helper: true }, services: ['ssh.service'], workDir }, new AbortController().signal, undefined, { watchMs: 500, retryMs: 2_000, graceMs: 30_000 * deadlineShare, patience });
+        const report = await checkBoot(new QemuHypervisor(), { isoPath: image.isoPath, firmware: 'bios', ...usualGuestSize, guestChannels: { agent: true, helper: true }, services: ['ssh.service'], workDir }, new AbortController().signal, undefined, { watchMs: 500, retryMs: 2_000, graceMs: 30_000 * deadlineShare, patience });
         // Where it could not tell, it says that it was late.
         expect({ ...report, screenshot: undefined }).toMatchObject(report.isLate ? { passed: false } : { passed: true, problems: [] });
       } finally {

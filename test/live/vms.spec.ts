@@ -160,8 +160,8 @@ async function servedKey(guest: Guest, sharedKey: string, read: (guest: Guest, .
 
 describe('eight clones of one saved state', () => {
   it('are eight machines: random numbers, machine ids, host names, SSH keys, cards and clocks', async () => {
-    const shelf = path.join(data.dir, 'vms/snapshots');
-    const [key] = await readdir(shelf);
+    const store = path.join(data.dir, 'vms/snapshots');
+    const [key] = await readdir(store);
     const hypervisor = new QemuHypervisor();
     const clones: Guest[] = [];
     const patience = AbortSignal.timeout(10 * minutes);
@@ -171,12 +171,12 @@ describe('eight clones of one saved state', () => {
         Array.from({ length: 8 }, async (_, index) => {
           const workDir = path.join(data.dir, `clone-${index}`);
           await mkdir(workDir, { mode: 0o711 });
-          const guest = await hypervisor.startFromSnapshot(path.join(shelf, key!), { isoPath: imagePath, memoryMb: 1024, vcpus: 2, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: 1_000 + index }, patience);
+          const guest = await hypervisor.startFromSnapshot(path.join(store, key!), { isoPath: imagePath, memoryMb: 1024, vcpus: 2, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), uidIndex: 1_000 + index }, patience);
           clones.push(guest);
           const shared = await read(guest, 'cut', '-d', ' ', '-f', '1,2', '/etc/ssh/ssh_host_ed25519_key.pub');
           const mac = `52:54:00:aa:bb:0${index}`;
           const sshHostKeys = await makeSshHostKeys(`clone-${index}`);
-          const report = await guest.helper.restore({ entropy: randomBytes(64), hostname: `clone-${index}`, mac, isPluggedIn: false, sshHostKeys }, 5 * minutes);
+          const report = await guest.helper.restore({ entropy: randomBytes(64), hostname: `clone-${index}`, mac, linkUp: false, sshHostKeys }, 5 * minutes);
           const [random, machineId, hostname, keys, card] = await Promise.all([
             read(guest, 'sh', '-c', 'head -c 32 /dev/urandom | od -An -tx1 | tr -d " \\n"'),
             read(guest, 'cat', '/etc/machine-id'),

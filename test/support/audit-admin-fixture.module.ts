@@ -30,7 +30,7 @@ export class FixturePeople extends CallerResolver implements OnModuleInit {
     return Promise.resolve(found && grantOf(found));
   }
 
-  standing(_kind: string, id: string): Promise<Grant | undefined> {
+  currentGrant(_kind: string, id: string): Promise<Grant | undefined> {
     const found = Object.values(people).find((person) => person.id === id);
     return Promise.resolve(found && grantOf(found));
   }
@@ -38,7 +38,7 @@ export class FixturePeople extends CallerResolver implements OnModuleInit {
 
 function grantOf({ id, isAdmin, kind }: { id: string; isAdmin: boolean; kind: Grant['kind'] }): Grant {
   const principalId = kind === 'key' ? `key:${id}` : `session:${id}`;
-  return { kind, ownerId: `user:${id}`, principalId, standsOn: [principalId], toolsets: undefined, readOnly: false, isAdmin, expiresAt: undefined };
+  return { kind, ownerId: `user:${id}`, principalId, revocationSubjects: [principalId], toolsets: undefined, readOnly: false, isAdmin, expiresAt: undefined };
 }
 
 /** The product asks itself what stands behind the session of a console link: for that the user of the fixture has signed in. */

@@ -35,6 +35,6 @@ export class FixtureVms extends ConsoleAccess {
 @Module({ providers: [FixtureVms], exports: [FixtureVms] })
 class FixtureVmsModule {}
 
-/** @param pace for tests that wait until the factory looks again; a busy browser needs the time that people's have */
-export const consoleFixture = (pace: VmConsoleModuleOptions['pace'] = {}) => VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, pace });
-export const impatientPace = { pingMs: 1_000, recheckMs: 200 };
+/** @param timeouts for tests that wait until the factory looks again; a busy browser needs the time that people's have */
+export const consoleFixture = (timeouts: VmConsoleModuleOptions['timeouts'] = {}) => VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, timeouts });
+export const impatientTimeouts = { pingMs: 1_000, recheckMs: 200 };

@@ -3,7 +3,7 @@ const overLists = ['indexOf', 'lastIndexOf', 'includes', 'find', 'findIndex', 's
 const overTexts = ['replace', 'replaceAll', 'split', 'toLowerCase', 'trim', 'match', 'search', 'localeCompare'] as const;
 
 /**
- * Counts what is looked at while `act` runs: entries of lists, keys of objects, characters of texts. A machine's pace has no part in it, so that
+ * Counts what is looked at while `act` runs: entries of lists, keys of objects, characters of texts. How fast a machine is has no part in it, so that
  * a test can say "no more than so much per key" and finds what grows with the square.
  */
 export async function countWork(act: () => unknown): Promise<number> {

@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import sharp from 'sharp';
-import { BootOffers, GuestDisks, Hypervisor } from '#libs/hypervisor';
+import { BootSnapshotOffers, GuestDisks, Hypervisor } from '#libs/hypervisor';
 import { FakeGuestDisks, FakeHypervisor, type FakeGuestScript } from '../../libs/hypervisor/src/testing/fake-hypervisor.js';
 
 class FakeMachinesModule {}
@@ -10,11 +10,11 @@ export class FakeMachines extends FakeHypervisor {
   readonly module: DynamicModule = {
     module: FakeMachinesModule,
     providers: [
-      BootOffers,
+      BootSnapshotOffers,
       { provide: Hypervisor, useValue: this },
       { provide: GuestDisks, useValue: new FakeGuestDisks() },
     ],
-    exports: [BootOffers, Hypervisor, GuestDisks],
+    exports: [BootSnapshotOffers, Hypervisor, GuestDisks],
   };
 
   static async create(script: FakeGuestScript = {}): Promise<FakeMachines> {
@@ -24,4 +24,4 @@ export class FakeMachines extends FakeHypervisor {
 }
 
 /** Waits no longer than a test may. */
-export const quickPace = { answerMs: 2_000, powerOffMs: 300, shutdownMs: 300, dutiesMs: 2_000, up: { lookMs: 5, graceMs: 20, patience: { lookMs: 50, standstillMs: 20_000, cpuMs: 60_000, longestMs: 20_000 } }, beatMs: 3_600_000, tidyMs: 3_600_000 };
+export const quickTimeouts = { answerMs: 2_000, powerOffMs: 300, shutdownMs: 300, dutiesMs: 2_000, up: { lookMs: 5, graceMs: 20, patience: { lookMs: 50, standstillMs: 20_000, cpuMs: 60_000, longestMs: 20_000 } }, beatMs: 3_600_000, tidyMs: 3_600_000 };

@@ -1,4 +1,4 @@
-// Names a directory of this run alone, for what tests cannot keep elsewhere (images/shelf.ts), and removes those of runs that were killed.
+// Names a directory of this run alone, for what tests cannot keep elsewhere (images/image-cache.ts), and removes those of runs that were killed.
 import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -24,16 +24,16 @@ export class SessionFixture extends CallerResolver implements OnModuleInit {
   async resolve({ authorization }: CallerEvidence): Promise<Grant | undefined> {
     const id = /^Bearer test-session-([0-9a-f-]{36})$/.exec(authorization)?.[1];
     if (!id) return undefined;
-    const grant = await this.standing('session', id);
+    const grant = await this.currentGrant('session', id);
     if (!grant) throw invalidApiKey();
     return grant;
   }
 
   /** One session for each account, with the id of the account (addPerson). */
-  async standing(_kind: string, id: string): Promise<Grant | undefined> {
+  async currentGrant(_kind: string, id: string): Promise<Grant | undefined> {
     const [account] = await this.database.query<{ role: string }[]>('SELECT role FROM account WHERE id = $1 AND disabled_at IS NULL', [id]);
     if (!account) return undefined;
-    return { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, standsOn: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: account.role === 'admin', expiresAt: undefined, signedInAt: Date.now() };
+    return { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, revocationSubjects: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: account.role === 'admin', expiresAt: undefined, signedInAt: Date.now() };
   }
 }
 

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { readEmail, type AccountEntity, type AdministrationService } from '#libs/identity';
-import { administer, type Deed } from './admin/administer.js';
+import { administer, type AuditContext } from './admin/administer.js';
 
 /** Does something with the account of an address. */
-async function withAccount<T>(email: string, action: NonNullable<Deed['action']>, work: (administration: AdministrationService, id: string) => Promise<T>): Promise<T> {
-  return await administer(async (administration, deed) => {
-    deed.action = action;
+async function withAccount<T>(email: string, action: NonNullable<AuditContext['action']>, work: (administration: AdministrationService, id: string) => Promise<T>): Promise<T> {
+  return await administer(async (administration, audit) => {
+    audit.action = action;
     const { id } = await administration.findByEmail(readEmail(email));
-    deed.object = id;
+    audit.object = id;
     return await work(administration, id);
   });
 }
@@ -28,10 +28,10 @@ export function registerAdminCommand(program: Command): void {
     .description('make an account, and print the link to set its password')
     .option('--admin', 'an administrator')
     .action(async (email: string, { admin: isAdmin }: { admin?: true }) => {
-      const link = await administer(async (administration, deed) => {
-        deed.action = 'admin_create_user';
+      const link = await administer(async (administration, audit) => {
+        audit.action = 'admin_create_user';
         const made = await administration.create(readEmail(email), isAdmin ? 'admin' : 'user');
-        deed.object = made.accountId;
+        audit.object = made.accountId;
         return made;
       });
       printLink(link);

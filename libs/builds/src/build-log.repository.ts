@@ -14,9 +14,9 @@ export class BuildLogRepository {
   constructor(private readonly database: DataSource) {}
 
   /** Appends whole lines, unless the claim is lost or the log is full. @returns whether the claim still holds */
-  async append(buildId: string, attempt: number, lines: Buffer): Promise<boolean> {
+  async append(buildId: string, fencingToken: number, lines: Buffer): Promise<boolean> {
     return await this.database.transaction(async (manager) => {
-      const [row] = await manager.query<{ log_bytes: string }[]>('SELECT log_bytes FROM build WHERE id = $1 AND attempt = $2 FOR UPDATE', [buildId, attempt]);
+      const [row] = await manager.query<{ log_bytes: string }[]>('SELECT log_bytes FROM build WHERE id = $1 AND fencing_token = $2 FOR UPDATE', [buildId, fencingToken]);
       if (!row) return false;
       const first = Number(row.log_bytes);
       const content = fitting(lines, mostLogBytes - first);

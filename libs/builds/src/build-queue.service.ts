@@ -5,7 +5,7 @@ import { buildQueue, BuildRunRepository, type Release } from './build-run.reposi
 
 export interface BuildJob {
   build_id: string;
-  ticket: string;
+  lease_id: string;
 }
 
 /** Sees to it that every unfinished build has one job. */
@@ -26,8 +26,8 @@ export class BuildQueue {
   /** Gives a build back to the queue, for whichever worker comes next. */
   async requeue(id: string, release: Release = {}): Promise<void> {
     await this.database.transaction(async (manager) => {
-      const ticket = await this.runs.release(manager, id, release);
-      if (ticket) await this.send(manager, { build_id: id, ticket });
+      const leaseId = await this.runs.release(manager, id, release);
+      if (leaseId) await this.send(manager, { build_id: id, lease_id: leaseId });
     });
   }
 

@@ -1,6 +1,6 @@
 import type { BuildLogRepository } from './build-log.repository.js';
 import { mostLogBytes } from './build-log.repository.js';
-import type { BuildRunRepository, Claim, Standing } from './build-run.repository.js';
+import type { BuildRunRepository, Claim, ClaimState } from './build-run.repository.js';
 import { progressAt } from './build.js';
 import type { PipelineListener, StageName } from './pipeline/build-pipeline.port.js';
 
@@ -74,15 +74,15 @@ export class BuildRecorder implements PipelineListener {
   private async write(): Promise<void> {
     const { lines, progress } = this;
     this.lines = [];
-    if (lines.length && !(await this.logs.append(this.claim.build.id, this.claim.attempt, Buffer.from(`${lines.join('\n')}\n`)))) this.heed('lost');
+    if (lines.length && !(await this.logs.append(this.claim.build.id, this.claim.fencingToken, Buffer.from(`${lines.join('\n')}\n`)))) this.heed('lost');
     if (!lines.length && progress <= this.writtenProgress) return;
     this.writtenProgress = progress;
     this.heed(await this.runs.progress(this.claim, progress));
   }
 
-  private heed(standing: Standing): void {
-    if (standing === 'lost') throw new ClaimLost('Another worker has this build.');
-    if (standing === 'cancel') this.on.cancelled();
+  private heed(claimState: ClaimState): void {
+    if (claimState === 'lost') throw new ClaimLost('Another worker has this build.');
+    if (claimState === 'cancel') this.on.cancelled();
   }
 
   /** One write after the other, so that lines stay in order. */

@@ -46,13 +46,13 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe?.();
   }
 
-  async run(buildId: string, ticket: string, jobSignal: AbortSignal): Promise<void> {
-    const claim = await this.runs.claim(buildId, ticket);
+  async run(buildId: string, leaseId: string, jobSignal: AbortSignal): Promise<void> {
+    const claim = await this.runs.claim(buildId, leaseId);
     if (!claim) return;
     if (claim.build.cancelRequestedAt) return void (await this.runs.finish(claim, { status: 'cancelled' }));
     if (claim.crashes > mostCrashes) return void (await this.runs.finish(claim, { status: 'failed', error: killerOf(claim) }));
     // What an earlier worker may have stored before it died.
-    if (claim.attempt > 1) await this.store.deleteGroup(buildId);
+    if (claim.fencingToken > 1) await this.store.deleteGroup(buildId);
     const abort = new AbortController();
     const stop = () => abort.abort(new WorkerStopping());
     jobSignal.addEventListener('abort', stop, { once: true });
@@ -67,9 +67,9 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
   }
 
   private async work(claim: Claim, abort: AbortController): Promise<void> {
-    const { build, attempt } = claim;
+    const { build, fencingToken } = claim;
     const recorder = new BuildRecorder(claim, this.runs, this.logs, { cancelled: () => abort.abort(new CancelRequested()), failed: (error) => abort.abort(error) });
-    if (attempt > 1) recorder.onLog('The build goes on after its worker stopped; finished stages come from the cache.');
+    if (fencingToken > 1) recorder.onLog('The build goes on after its worker stopped; finished stages come from the cache.');
     const stored: StoredArtifacts = [];
     let end = await this.outcome(claim, recorder, abort.signal, stored);
     await recorder.close();
@@ -83,7 +83,7 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     } else if (!end) {
       await this.discard(stored);
       this.log.log(`Build ${build.id} waits again, because this worker stops`);
-      return await this.queue.requeue(build.id, { attempt });
+      return await this.queue.requeue(build.id, { fencingToken });
     }
     if (!end || !(await this.runs.finish(claim, end))) await this.discard(stored);
   }

@@ -23,9 +23,9 @@ export class BuildEntity {
   @Column('boolean', { nullable: true }) verified: boolean | null;
   @Column('timestamptz', { name: 'cancel_requested_at', nullable: true }) cancelRequestedAt: Date | null;
   /** Names the one job that may run this build; an older job of it is void. */
-  @Column('uuid') ticket: string;
+  @Column('uuid', { name: 'lease_id' }) leaseId: string;
   /** How often it was claimed; fences a worker that was given up. */
-  @Column('integer') attempt: number;
+  @Column('integer', { name: 'fencing_token' }) fencingToken: number;
   /** How often its worker died. */
   @Column('integer') crashes: number;
   @Column('bigint', { name: 'log_bytes', transformer: asNumber }) logBytes: number;

@@ -21,7 +21,7 @@ export interface BootableImage {
 
 const mostLockBytes = 32 << 20;
 
-/** What other rooms may ask of builds. */
+/** What other modules may ask of builds. */
 @Injectable()
 export class BuildReader {
   constructor(

@@ -77,13 +77,13 @@ export class BuildRepository {
     return Number(row?.bytes ?? 0);
   }
 
-  /** @returns the new build and the ticket that its job must show */
-  async insert(manager: EntityManager, build: NewBuild): Promise<{ build: Build; ticket: string }> {
+  /** @returns the new build and the lease that its job must show */
+  async insert(manager: EntityManager, build: NewBuild): Promise<{ build: Build; leaseId: string }> {
     const id = randomUUID();
-    const ticket = randomUUID();
+    const leaseId = randomUUID();
     const now = new Date();
-    await manager.insert(BuildEntity, { ...build, id, ticket, status: 'pending', progress: 0, attempt: 0, crashes: 0, logBytes: 0, createdAt: now, updatedAt: now } as object);
-    return { build: await manager.findOneByOrFail(BuildEntity, { id }), ticket };
+    await manager.insert(BuildEntity, { ...build, id, leaseId, status: 'pending', progress: 0, fencingToken: 0, crashes: 0, logBytes: 0, createdAt: now, updatedAt: now } as object);
+    return { build: await manager.findOneByOrFail(BuildEntity, { id }), leaseId };
   }
 
   async cancelPending(manager: EntityManager, id: string): Promise<void> {

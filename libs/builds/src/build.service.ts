@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { ArtifactStore } from '#libs/artifacts';
 import { AppError, EventBus, invalidArguments, type Caller } from '#libs/platform';
 import { RecipeReader } from '#libs/recipes';
-import { BuildIntake } from './build-intake.service.js';
+import { BuildAdmission } from './build-admission.service.js';
 import { isFinal, retryableStatuses } from './build.js';
 import { BuildRepository } from './build.repository.js';
 import type { CreateBuildInput, CreatedBuild, RetryBuildInput } from './builds.dto.js';
@@ -14,7 +14,7 @@ export class BuildService {
   constructor(
     private readonly recipes: RecipeReader,
     private readonly builds: BuildRepository,
-    private readonly intake: BuildIntake,
+    private readonly admission: BuildAdmission,
     private readonly store: ArtifactStore,
     private readonly database: DataSource,
     private readonly events: EventBus,
@@ -27,11 +27,11 @@ export class BuildService {
   async create(caller: Caller, { recipe, recipe_id, idempotency_key }: CreateBuildInput, signal?: AbortSignal): Promise<CreatedBuild> {
     if ((recipe ?? undefined) === undefined ? !recipe_id : recipe_id) throw invalidArguments([{ path: '/recipe', code: 'one_of', message: 'give either recipe or recipe_id' }]);
     const found = recipe_id ? await this.recipes.get(caller, recipe_id) : undefined;
-    const prepared = await this.recipes.prepare(caller, found?.document ?? recipe, { admit: () => this.intake.check(caller, { operation: 'create_build', key: idempotency_key }), ...(signal && { signal }) });
+    const prepared = await this.recipes.prepare(caller, found?.document ?? recipe, { admit: () => this.admission.check(caller, { operation: 'create_build', key: idempotency_key }), ...(signal && { signal }) });
     const { document, validation } = prepared;
     const build = { name: String(document.name), recipe: document, recipeId: found?.id ?? null, retryOf: null };
     const body = found ? { recipe_id } : { recipe: document };
-    return await this.intake.take(caller, build, { operation: 'create_build', key: idempotency_key, body }, validation.resolved?.estimated_seconds ?? null);
+    return await this.admission.take(caller, build, { operation: 'create_build', key: idempotency_key, body }, validation.resolved?.estimated_seconds ?? null);
   }
 
   /**
@@ -41,7 +41,7 @@ export class BuildService {
   async retry(caller: Caller, { build_id, idempotency_key }: RetryBuildInput): Promise<CreatedBuild> {
     const { id, name, recipe, recipeId, status } = await this.builds.get(caller.ownerId, build_id);
     if (!retryableStatuses.includes(status)) throw wrongState('build_not_retryable', `The build is ${status}; only a failed or cancelled one can be retried.`, isFinal(status) ? 'To build the recipe again, use create_build.' : 'Wait for its end, or cancel it first.');
-    return await this.intake.take(caller, { name, recipe, recipeId, retryOf: id }, { operation: 'retry_build', key: idempotency_key, body: { build_id: id } }, null);
+    return await this.admission.take(caller, { name, recipe, recipeId, retryOf: id }, { operation: 'retry_build', key: idempotency_key, body: { build_id: id } }, null);
   }
 
   /**

@@ -30,8 +30,8 @@ export class BuildsJobs implements OnApplicationBootstrap {
   /** Retried for as long as it takes: a build outlives any number of workers that are stopped; those that die over it are counted in its row. */
   @Job({ queue: buildQueue, concurrency: (settings) => settings.buildConcurrency, expireInSeconds: 6 * 3600, heartbeatSeconds: 30, retryLimit: 1_000 })
   async run(job: object, signal: AbortSignal): Promise<void> {
-    const { build_id, ticket } = job as BuildJob;
-    await this.runner.run(build_id, ticket, signal);
+    const { build_id, lease_id } = job as BuildJob;
+    await this.runner.run(build_id, lease_id, signal);
   }
 
   @Job({ queue: 'build.recover', schedule: '*/5 * * * *', single: true })

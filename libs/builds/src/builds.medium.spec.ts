@@ -50,9 +50,9 @@ afterAll(async () => {
 
 const create = async (name: string) => (await app.get(BuildService).create(ada, parseInput(CreateBuildInput, { recipe: recipe(name) }))).build_id;
 const row = async (id: string) => (await database.query('SELECT * FROM build WHERE id = $1', [id]))[0]!;
-const ticketOf = async (id: string) => String((await row(id)).ticket);
-const run = async (id: string, signal = never) => await app.get(BuildRunner).run(id, await ticketOf(id), signal);
-const claim = async (id: string): Promise<Claim> => (await app.get(BuildRunRepository).claim(id, await ticketOf(id)))!;
+const leaseIdOf = async (id: string) => String((await row(id)).lease_id);
+const run = async (id: string, signal = never) => await app.get(BuildRunner).run(id, await leaseIdOf(id), signal);
+const claim = async (id: string): Promise<Claim> => (await app.get(BuildRunRepository).claim(id, await leaseIdOf(id)))!;
 const state = (id: string) => app.get(BuildQueryService).state(ada, id);
 const until = async (id: string, stage: string) => {
   for (let tries = 0; (await row(id)).stage !== stage && tries < 1_000; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -67,7 +67,7 @@ describe('a build in the queue', () => {
   it('has a job of its own from the moment that it exists', async () => {
     const id = await create('queued');
     const jobs = await database.query("SELECT data FROM pgboss.job WHERE name = 'build.run' AND data->>'build_id' = $1", [id]);
-    expect(jobs).toEqual([{ data: { build_id: id, ticket: await ticketOf(id) } }]);
+    expect(jobs).toEqual([{ data: { build_id: id, lease_id: await leaseIdOf(id) } }]);
     expect(await app.get(BuildQueue).recover()).toBe(0);
   });
 
@@ -102,12 +102,12 @@ describe('a build in the queue', () => {
 });
 
 describe('a worker', () => {
-  it('that shows an old ticket gets nothing', async () => {
-    const id = await create('ticket');
-    const old = await ticketOf(id);
+  it('that shows an old lease gets nothing', async () => {
+    const id = await create('lease');
+    const old = await leaseIdOf(id);
     await app.get(BuildQueue).requeue(id);
     expect(await app.get(BuildRunRepository).claim(id, old)).toBeUndefined();
-    await expect(claim(id)).resolves.toMatchObject({ attempt: 2, crashes: 0 });
+    await expect(claim(id)).resolves.toMatchObject({ fencingToken: 2, crashes: 0 });
   });
 
   it('that died is followed by another, and what the first still writes is void', async () => {
@@ -117,12 +117,12 @@ describe('a worker', () => {
     await runs.stageStarted(first, 'boot', 80);
     expect(await state(id)).toMatchObject({ status: 'testing', progress: 80 });
     const second = await claim(id);
-    expect(second).toMatchObject({ attempt: 2, crashes: 1 });
+    expect(second).toMatchObject({ fencingToken: 2, crashes: 1 });
     expect(await state(id)).toMatchObject({ status: 'building', progress: 80 });
     expect(await runs.stageStarted(first, 'evidence', 99)).toBe('lost');
     expect(await runs.progress(first, 99)).toBe('lost');
     expect(await runs.finish(first, { status: 'completed' })).toBe(false);
-    expect(await app.get(BuildLogRepository).append(id, first.attempt, Buffer.from('x\n'))).toBe(false);
+    expect(await app.get(BuildLogRepository).append(id, first.fencingToken, Buffer.from('x\n'))).toBe(false);
     expect(await runs.stageStarted(second, 'resolve', 0)).toBe('held');
     expect(await state(id)).toMatchObject({ status: 'building', progress: 80 });
   });
@@ -133,7 +133,7 @@ describe('a worker', () => {
     const working = run(id);
     await until(id, 'packages');
     await claim(id);
-    const recorder = new BuildRecorder({ ...(await claim(id)), attempt: 1 }, app.get(BuildRunRepository), app.get(BuildLogRepository), { cancelled: () => undefined, failed: () => undefined });
+    const recorder = new BuildRecorder({ ...(await claim(id)), fencingToken: 1 }, app.get(BuildRunRepository), app.get(BuildLogRepository), { cancelled: () => undefined, failed: () => undefined });
     recorder.onLog('too late');
     await recorder.close();
     expect(recorder.failure).toBeInstanceOf(ClaimLost);
@@ -156,11 +156,11 @@ describe('a worker', () => {
     const stop = new AbortController();
     const working = run(id, stop.signal);
     await until(id, 'squashfs');
-    const old = await ticketOf(id);
+    const old = await leaseIdOf(id);
     stop.abort();
     await working;
     expect(await row(id)).toMatchObject({ status: 'pending', stage: null, crashes: 0, finished_at: null });
-    expect(await ticketOf(id)).not.toBe(old);
+    expect(await leaseIdOf(id)).not.toBe(old);
     expect(await app.get(BuildQueue).recover()).toBe(0);
     pipeline.script('stopped', undefined);
     await run(id);

@@ -3,7 +3,7 @@ import { ArtifactsModule } from '#libs/artifacts';
 import { RecipesModule } from '#libs/recipes';
 import { BuildAllowance } from './build-allowance.service.js';
 import { BuildFeedService } from './build-feed.service.js';
-import { BuildIntake } from './build-intake.service.js';
+import { BuildAdmission } from './build-admission.service.js';
 import { BuildLogRepository } from './build-log.repository.js';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildQueue } from './build-queue.service.js';
@@ -32,7 +32,7 @@ export class BuildsModule {
       module: BuildsModule,
       imports: [ArtifactsModule, RecipesModule, pipeline],
       controllers: [BuildsController, BuildStreamsController, DownloadsController],
-      providers: [BuildRepository, BuildRunRepository, BuildLogRepository, BuildQueue, BuildAllowance, BuildIntake, BuildService, BuildQueryService, BuildFeedService, BuildDownloadService, BuildReader, BuildRunner, BuildsJobs, BuildsTools, BuildWarmUp],
+      providers: [BuildRepository, BuildRunRepository, BuildLogRepository, BuildQueue, BuildAllowance, BuildAdmission, BuildService, BuildQueryService, BuildFeedService, BuildDownloadService, BuildReader, BuildRunner, BuildsJobs, BuildsTools, BuildWarmUp],
       exports: [BuildReader],
     };
   }

@@ -27,11 +27,11 @@ let workDir: string;
 beforeAll(async () => void (workDir = await mkdtemp(path.join(tmpdir(), 'openfactory-boot-'))));
 afterAll(() => rm(workDir, { recursive: true, force: true }));
 
-async function check(script: FakeGuestScript, { services = ['ssh.service'], bounded = [] as string[], voices = { agent: true, helper: true }, patience = {}, graceMs = 10_000, host = atRest, signal = new AbortController().signal } = {}) {
+async function check(script: FakeGuestScript, { services = ['ssh.service'], bounded = [] as string[], guestChannels = { agent: true, helper: true }, patience = {}, graceMs = 10_000, host = atRest, signal = new AbortController().signal } = {}) {
   const hypervisor = new FakeHypervisor(script);
   const progress: number[] = [];
   try {
-    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices, services, bounded, workDir }, signal, (fraction) => progress.push(fraction), { watchMs: 5, retryMs: 5, graceMs, patience: { ...endless, ...patience }, host });
+    const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, guestChannels, services, bounded, workDir }, signal, (fraction) => progress.push(fraction), { watchMs: 5, retryMs: 5, graceMs, patience: { ...endless, ...patience }, host });
     return { report, hypervisor, progress };
   } finally {
     expect(hypervisor.running).toBe(0);
@@ -77,22 +77,22 @@ describe('checkBoot', () => {
   const nobody = { agent: false, helper: false };
 
   it('takes the word of the helper where there is no agent', async () => {
-    const { report } = await check({ serial: good.serial, systemStates: ['initializing', 'starting', 'running'] }, { voices: helperOnly });
+    const { report } = await check({ serial: good.serial, systemStates: ['initializing', 'starting', 'running'] }, { guestChannels: helperOnly });
     expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'helper', helperVersion: '1', services: [] });
-    const { report: degraded } = await check({ serial: 'no prompt', systemStates: ['degraded'] }, { voices: helperOnly, graceMs: shortGraceMs });
+    const { report: degraded } = await check({ serial: 'no prompt', systemStates: ['degraded'] }, { guestChannels: helperOnly, graceMs: shortGraceMs });
     expect(degraded.problems).toEqual(['The system is degraded, not running.', 'No login prompt appeared on the serial console.']);
   });
 
   it('takes the login prompt where there is neither, and does not wait for anybody', async () => {
-    const { report } = await check({ serial: good.serial }, { voices: nobody });
+    const { report } = await check({ serial: good.serial }, { guestChannels: nobody });
     expect(report).toMatchObject({ passed: true, problems: [], checkedBy: 'login prompt' });
     expect(report.helperVersion).toBeUndefined();
   });
 
-  it.each([helperOnly, nobody])('ends in time, early where there is no hope, with %j', async (voices) => {
-    expect((await check({ serial: 'nothing much' }, { voices, patience: { longestMs: 100 } })).report.isLate).toBe(true);
-    expect((await check({ serial: 'Kernel panic - not syncing' }, { voices })).report.problems).toEqual(['The system did not start: Kernel panic - not syncing']);
-    expect((await check({ powersOffAfterMs: 30 }, { voices })).report.problems).toEqual([expect.stringContaining('The guest is gone')]);
+  it.each([helperOnly, nobody])('ends in time, early where there is no hope, with %j', async (guestChannels) => {
+    expect((await check({ serial: 'nothing much' }, { guestChannels, patience: { longestMs: 100 } })).report.isLate).toBe(true);
+    expect((await check({ serial: 'Kernel panic - not syncing' }, { guestChannels })).report.problems).toEqual(['The system did not start: Kernel panic - not syncing']);
+    expect((await check({ powersOffAfterMs: 30 }, { guestChannels })).report.problems).toEqual([expect.stringContaining('The guest is gone')]);
   });
 
   it('passes a system whose agent tells everything though its helper is silent', async () => {
@@ -136,10 +136,10 @@ describe('checkBoot', () => {
     it('a prompt whose writer runs, or that may come as long as the guest works', async () => {
       expect((await check({ ...good, serial: 'no prompt', answers: { ...good.answers, [getty]: { stdout: 'active\n' } } }, { graceMs: shortGraceMs })).report).toMatchObject({ isLate: true, problems: ['No login prompt appeared on the serial console.'] });
       expect((await check({ ...good, serial: 'no prompt', answers: { ...good.answers, [getty]: { code: 3, stdout: 'inactive\n' } } }, { graceMs: shortGraceMs })).report).toMatchObject({ passed: false, isLate: false });
-      expect((await check({ serial: 'no prompt', systemStates: ['running'], activity: with10Percent }, { voices: helperOnly, graceMs: shortGraceMs })).report.isLate).toBe(true);
+      expect((await check({ serial: 'no prompt', systemStates: ['running'], activity: with10Percent }, { guestChannels: helperOnly, graceMs: shortGraceMs })).report.isLate).toBe(true);
       let began: number | undefined;
       const rests = () => ({ cpuMs: Math.min(performance.now() - (began ??= performance.now()), 40), serialBytes: 0 });
-      expect((await check({ serial: 'no prompt', systemStates: ['starting', 'starting', 'running'], activity: rests }, { voices: helperOnly, graceMs: 400 })).report).toMatchObject({ passed: false, isLate: false });
+      expect((await check({ serial: 'no prompt', systemStates: ['starting', 'starting', 'running'], activity: rests }, { guestChannels: helperOnly, graceMs: 400 })).report).toMatchObject({ passed: false, isLate: false });
     });
 
     it('a prompt that comes after a grace which the slow boot and the busy host made longer', async () => {
@@ -152,7 +152,7 @@ describe('checkBoot', () => {
         guest.serialText = () => (performance.now() - began < 1_500 ? '' : prompt);
         return guest;
       };
-      const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices: { agent: true, helper: true }, services: [], workDir }, new AbortController().signal, undefined, { watchMs: 5, retryMs: 5, graceMs: 150, patience: endless, host: { slowness: () => 20 } });
+      const report = await checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, guestChannels: { agent: true, helper: true }, services: [], workDir }, new AbortController().signal, undefined, { watchMs: 5, retryMs: 5, graceMs: 150, patience: endless, host: { slowness: () => 20 } });
       expect(report).toMatchObject({ passed: true, problems: [] });
     });
 
@@ -200,13 +200,13 @@ describe('checkBoot', () => {
   it('waits for one that says a word now and then, or uses a hundredth part more of a processor than nothing', async () => {
     let bytes = 0;
     const states = [...Array<string>(40).fill('starting'), 'running'];
-    expect((await check({ serial: prompted, systemStates: states, activity: () => ({ cpuMs: 7, serialBytes: bytes++ }) }, { voices: helperOnly, patience: { standstillMs: 50 } })).report.passed).toBe(true);
-    expect((await check({ serial: prompted, systemStates: states, activity: () => ({ cpuMs: performance.now() / 20, serialBytes: 0 }) }, { voices: helperOnly, patience: { standstillMs: 50 } })).report.passed).toBe(true);
+    expect((await check({ serial: prompted, systemStates: states, activity: () => ({ cpuMs: 7, serialBytes: bytes++ }) }, { guestChannels: helperOnly, patience: { standstillMs: 50 } })).report.passed).toBe(true);
+    expect((await check({ serial: prompted, systemStates: states, activity: () => ({ cpuMs: performance.now() / 20, serialBytes: 0 }) }, { guestChannels: helperOnly, patience: { standstillMs: 50 } })).report.passed).toBe(true);
   });
 
   it('blames no image for a virtual machine that broke', async () => {
     const hypervisor = new FakeHypervisor({ serial: '' });
-    const checking = checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, voices: nobody, services: [], workDir }, new AbortController().signal, undefined, { watchMs: 5, retryMs: 5, graceMs: 10, patience: endless });
+    const checking = checkBoot(hypervisor, { isoPath: '/dev/null', firmware: 'bios', memoryMb: 512, vcpus: 1, guestChannels: nobody, services: [], workDir }, new AbortController().signal, undefined, { watchMs: 5, retryMs: 5, graceMs: 10, patience: endless });
     const breaking = setInterval(() => hypervisor.guests[0]?.die({ why: 'failed', detail: 'it was killed' }), 10);
     void checking.finally(() => clearInterval(breaking)).catch(() => undefined);
     await expect(checking).rejects.toMatchObject({ reason: 'hypervisor_unavailable', fault: 'system' });

@@ -1,12 +1,12 @@
 import { AppError, errorMessage, isLate } from '#libs/platform';
 import { BootProblem, type BootReport } from './boot-report.js';
-import type { BootCheck, Pace } from './boot-order.js';
+import type { BootCheck, Timeouts } from './boot-order.js';
 import { usualPatience } from './guest-patience.js';
 import type { Hypervisor } from './hypervisor.port.js';
 import { lastLines, plainSerial } from './serial-watch.js';
 import { SystemCheck } from './system-check.js';
 
-const usualPace: Pace = { watchMs: 500, retryMs: 2_000, graceMs: 30_000, patience: usualPatience };
+const usualTimeouts: Timeouts = { watchMs: 500, retryMs: 2_000, graceMs: 30_000, patience: usualPatience };
 const tailLines = 60;
 
 /**
@@ -15,15 +15,15 @@ const tailLines = 60;
  * error. Leaves no guest behind, however it ends.
  * @throws AppError `hypervisor_unavailable` where no guest could be started, or its virtual machine broke; the signal's reason
  */
-export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, pace: Pace = usualPace): Promise<BootReport> {
+export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, timeouts: Timeouts = usualTimeouts): Promise<BootReport> {
   const { isoPath, firmware, memoryMb, vcpus, workDir, kept } = check;
   const acceleration = await hypervisor.acceleration();
-  const report: BootReport = { passed: false, isLate: false, problems: [], seconds: 0, acceleration, checkedBy: check.voices.agent ? 'agent' : check.voices.helper ? 'helper' : 'login prompt', services: [], failedUnits: [], serialTail: '' };
+  const report: BootReport = { passed: false, isLate: false, problems: [], seconds: 0, acceleration, checkedBy: check.guestChannels.agent ? 'agent' : check.guestChannels.helper ? 'helper' : 'login prompt', services: [], failedUnits: [], serialTail: '' };
   const began = performance.now();
   const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir, ...kept?.spec }, signal);
   let problems: BootProblem[] = [];
   try {
-    problems = await new SystemCheck({ guest, check, report, stop: signal, pace, onProgress }).run();
+    problems = await new SystemCheck({ guest, check, report, stop: signal, timeouts, onProgress }).run();
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof AppError && error.reason === 'hypervisor_unavailable') throw error;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterHostTime, hostPace, type Pacemaker } from '#libs/platform';
+import { afterHostTime, hostLoad, type HostLoad } from '#libs/platform';
 import type { Guest, GuestActivity } from './hypervisor.port.js';
 
 /** How long a guest that comes up is waited for. What it does re-arms it: a slow guest is slow, one that does nothing hangs. */
@@ -20,7 +20,7 @@ const idleShare = 0.02;
 
 /** What is late on such a host is late because of it. */
 const busySlowness = 2;
-export const isBusy = (pace: Pacemaker = hostPace): boolean => pace.slowness() > busySlowness;
+export const isBusy = (host: HostLoad = hostLoad): boolean => host.slowness() > busySlowness;
 
 export interface PatienceEnd {
   /** `standstill`: seen of the guest. `too_slow`: it was at work to the end. */
@@ -30,7 +30,7 @@ export interface PatienceEnd {
 }
 
 /** Resolves when there is no sense in waiting any longer. @throws the signal's reason */
-export async function endOfPatience(guest: Guest, signal: AbortSignal, { lookMs, standstillMs, cpuMs, longestMs }: GuestPatience = usualPatience, pace: Pacemaker = hostPace): Promise<PatienceEnd> {
+export async function endOfPatience(guest: Guest, signal: AbortSignal, { lookMs, standstillMs, cpuMs, longestMs }: GuestPatience = usualPatience, host: HostLoad = hostLoad): Promise<PatienceEnd> {
   const began = performance.now();
   const first = guest.activity();
   let quietMs = 0;
@@ -38,7 +38,7 @@ export async function endOfPatience(guest: Guest, signal: AbortSignal, { lookMs,
     await sleep(lookMs, undefined, { signal });
     const [now, nowAt] = [guest.activity(), performance.now()];
     // By the pause that was meant: what a process that was stopped, or a host that slept, has missed counts for nothing.
-    if (isIdle(before, now, nowAt - at)) quietMs += lookMs / pace.slowness();
+    if (isIdle(before, now, nowAt - at)) quietMs += lookMs / host.slowness();
     else quietMs = 0;
     [before, at] = [now, nowAt];
     if (quietMs >= standstillMs) return { why: 'standstill', message: `The system is at a standstill: its guest neither used a processor nor said a word for ${Math.round(standstillMs / 1000)} s.` };
@@ -53,13 +53,13 @@ const inWords = (ms: number) => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `
 
 /**
  * Aborts when who is still missing after a boot is waited for no longer: a while of host time, and at least half of what the boot took. That is counted by
- * the clock, for it knows the host's pace already. `stop` is for who needs it no more.
+ * the clock, for it knows how busy the host is already. `stop` is for who needs it no more.
  */
-export function graceAfter(bootMs: number, graceMs: number, pace: Pacemaker = hostPace): { signal: AbortSignal; stop: () => void } {
+export function graceAfter(bootMs: number, graceMs: number, host: HostLoad = hostLoad): { signal: AbortSignal; stop: () => void } {
   const abort = new AbortController();
   const began = performance.now();
   let timer: NodeJS.Timeout | undefined;
-  const stopClock = afterHostTime(graceMs, () => (timer = setTimeout(() => abort.abort(), Math.max(0, began + bootMs / 2 - performance.now()))), pace);
+  const stopClock = afterHostTime(graceMs, () => (timer = setTimeout(() => abort.abort(), Math.max(0, began + bootMs / 2 - performance.now()))), host);
   return { signal: abort.signal, stop: () => (stopClock(), clearTimeout(timer)) };
 }
 

@@ -1,15 +1,15 @@
 import { Module } from '@nestjs/common';
-import { BootOffers } from './boot-offers.js';
+import { BootSnapshotOffers } from './boot-snapshot-offers.js';
 import { GuestDisks, Hypervisor } from './hypervisor.port.js';
 import { QemuDisks } from './qemu/qemu-disks.js';
 import { QemuHypervisor } from './qemu/qemu-hypervisor.js';
 
 @Module({
   providers: [
-    BootOffers,
+    BootSnapshotOffers,
     { provide: Hypervisor, useClass: QemuHypervisor },
     { provide: GuestDisks, useClass: QemuDisks },
   ],
-  exports: [BootOffers, Hypervisor, GuestDisks],
+  exports: [BootSnapshotOffers, Hypervisor, GuestDisks],
 })
 export class HypervisorModule {}

@@ -7,7 +7,7 @@ export interface Acceleration {
   why: string;
 }
 
-/** `none`: the network card's cable leads nowhere. `egress`: to the internet, and to nothing of the host, its networks or other guests. */
+/** `none`: the network card leads nowhere. `egress`: to the internet, and to nothing of the host, its networks or other guests. */
 export type GuestNetwork = 'none' | 'egress';
 
 /** Of a guest for which nobody asks for another size; the boot that tests an image has it too, so that its state fits most VMs. */
@@ -33,7 +33,7 @@ export interface GuestSpec extends Omit<GuestShape, 'disk'> {
   /** `end` (the default): a guest that resets itself has ended; checks of an image want to know that. `restart`: it starts again, as machines do. */
   onReset?: 'end' | 'restart';
   /** Number of the account that this guest alone runs under, from 0. Absent: the account of builds, where one guest could reach another's files. */
-  slot?: number;
+  uidIndex?: number;
   /** Lives on when the factory is killed, until `adopt` finds it again. Absent: dies with the factory. */
   survives?: boolean;
   /** Its memory is a file that `saveSnapshot` can keep. */
@@ -45,7 +45,7 @@ export type InputEvent =
   /** A key by its QKeyCode (QAPI, ui.json), such as `a`, `ret`, `shift`. */
   | { kind: 'key'; key: string; down: boolean }
   | { kind: 'button'; button: 'left' | 'middle' | 'right' | 'wheel-up' | 'wheel-down'; down: boolean }
-  /** Pixels of the screen as last pictured. */
+  /** Pixels of the screen as last captured. */
   | { kind: 'move'; x: number; y: number; screen: ScreenSize };
 
 export interface ScreenSize {
@@ -88,7 +88,7 @@ export interface RestoreDuties {
   /** Of its first network interface, as 52:54:00:12:34:56; absent: it keeps the one it has. */
   mac?: string;
   /** Its network card is about to be plugged in: it then asks for an address of its own. */
-  isPluggedIn: boolean;
+  linkUp: boolean;
   /** Made outside, where that takes a hundredth of the time; a type that is absent is made by the guest, where it has an SSH server. */
   sshHostKeys?: readonly SshHostKey[];
 }
@@ -184,7 +184,7 @@ export abstract class Guest {
   abstract sendInput(events: readonly InputEvent[]): Promise<void>;
   /** A connection to its VNC server (RFC 6143), as many at once as are asked for. @throws AppError `guest_peer_failed`, `guest_ended` */
   abstract openScreen(): Promise<Duplex>;
-  /** Plugs and unplugs the cable of its network card. @throws AppError `guest_peer_failed`, `guest_ended` */
+  /** Sets the link of its network card up or down. @throws AppError `guest_peer_failed`, `guest_ended` */
   abstract setLink(up: boolean): Promise<void>;
   /** Presses the power button; whether it obeys shows in `ended`. @throws AppError `guest_peer_failed`, `guest_ended` */
   abstract pressPower(): Promise<void>;
@@ -223,7 +223,7 @@ export abstract class Hypervisor {
 /** Disks of guests, which no guest uses just now. Paths are the factory's own. */
 export abstract class GuestDisks {
   /** An empty qcow2 with an ext4 file system of this label, which live-boot(7) takes for its persistence (`/ union`). @throws AppError `disk_failed` */
-  abstract createPersistent(diskPath: string, options: { label: string; sizeBytes: number; slot?: number }): Promise<void>;
+  abstract createPersistent(diskPath: string, options: { label: string; sizeBytes: number; uidIndex?: number }): Promise<void>;
   abstract listSnapshots(diskPath: string): Promise<{ name: string; createdAt: Date }[]>;
   /** @throws AppError `disk_failed` */
   abstract snapshot(diskPath: string, name: string): Promise<void>;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clip, untilAborted } from '#libs/platform';
-import type { BootCheck, Pace } from './boot-order.js';
+import type { BootCheck, Timeouts } from './boot-order.js';
 import { BootProblem, type BootReport } from './boot-report.js';
 import { guestError } from './guest-error.js';
 import { endOfPatience, graceAfter, GuestMeter, isBusy } from './guest-patience.js';
@@ -14,7 +14,7 @@ export interface CheckInHand {
   /** What is found out is written into it. */
   report: BootReport;
   stop: AbortSignal;
-  pace: Pace;
+  timeouts: Timeouts;
   onProgress: (fraction: number) => void;
 }
 
@@ -63,7 +63,7 @@ export class SystemCheck {
     this.#startGrace();
     for (const name of this.hand.check.services) await this.#checkService(name);
     await this.#checkFailedUnits();
-    if (this.hand.check.voices.helper) await this.#noteHelper();
+    if (this.hand.check.guestChannels.helper) await this.#noteHelper();
   }
 
   /** The helper runs no programs: that the system is `degraded` is all it says of a failed unit. */
@@ -104,9 +104,9 @@ export class SystemCheck {
 
   async #watchSerial(ended: AbortSignal): Promise<never> {
     for (;;) {
-      await sleep(this.hand.pace.watchMs, undefined, { signal: ended });
+      await sleep(this.hand.timeouts.watchMs, undefined, { signal: ended });
       const line = findHopeless(this.#serial());
-      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line.text, 200)}`, line.isTimeout && isBusy(this.hand.pace.host));
+      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line.text, 200)}`, line.isTimeout && isBusy(this.hand.timeouts.host));
       // Nobody knows how long a boot takes: half of what is left comes in each half minute.
       this.hand.onProgress(0.75 * (1 - 0.5 ** (this.#ageMs / 30_000)));
     }
@@ -120,14 +120,14 @@ export class SystemCheck {
   }
 
   async #watchPatience(ended: AbortSignal): Promise<never> {
-    const { patience, host } = this.hand.pace;
+    const { patience, host } = this.hand.timeouts;
     const { why, message } = await endOfPatience(this.hand.guest, ended, patience, host);
     throw new BootProblem(message, why === 'too_slow');
   }
 
   #startGrace(): void {
     this.#shareOfBoot = this.#meter.share;
-    const { graceMs, host } = this.hand.pace;
+    const { graceMs, host } = this.hand.timeouts;
     this.#grace = graceAfter(this.#ageMs, graceMs, host);
   }
 
@@ -162,7 +162,7 @@ export class SystemCheck {
       return state === 'active' || this.#isNotYet(state);
     }
     this.#meter.hasRested(this.#shareOfBoot);
-    await sleep(3 * this.hand.pace.retryMs, undefined, { signal: this.hand.stop });
+    await sleep(3 * this.hand.timeouts.retryMs, undefined, { signal: this.hand.stop });
     return !this.#meter.hasRested(this.#shareOfBoot);
   }
 
@@ -173,7 +173,7 @@ export class SystemCheck {
 
   /** The host gave it far less than a processor while it came up, or had other work. */
   get #wasStarved(): boolean {
-    return this.#shareOfBoot < 0.5 || isBusy(this.hand.pace.host);
+    return this.#shareOfBoot < 0.5 || isBusy(this.hand.timeouts.host);
   }
 
   /** @returns whether it became so before the signal said that it is enough */
@@ -181,7 +181,7 @@ export class SystemCheck {
     for (;;) {
       if (await isSo()) return true;
       if (enough.aborted) return false;
-      await sleep(this.hand.pace.retryMs, undefined, { signal });
+      await sleep(this.hand.timeouts.retryMs, undefined, { signal });
     }
   }
 

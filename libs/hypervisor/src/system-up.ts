@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, clip, hostTooSlow, type Pacemaker } from '#libs/platform';
+import { AppError, clip, hostTooSlow, type HostLoad } from '#libs/platform';
 import { guestError } from './guest-error.js';
 import { endOfPatience, graceAfter, isBusy, usualPatience, type GuestPatience } from './guest-patience.js';
 import type { Guest, HelperGreeting } from './hypervisor.port.js';
@@ -7,15 +7,15 @@ import { findHopeless, hasLoginPrompt, plainSerial } from './serial-watch.js';
 import { SystemdVoice } from './systemd-voice.js';
 
 /** Pauses between looks, and how long who is late may still come; tests shorten them. */
-export interface UpPace {
+export interface UpTimeouts {
   lookMs: number;
   /** Host time for a helper that has not spoken yet, after the agent or the login prompt said that the system is up; at least half of what the boot took until then. */
   graceMs: number;
   patience: GuestPatience;
-  host?: Pacemaker;
+  host?: HostLoad;
 }
 
-export const usualUpPace: UpPace = { lookMs: 250, graceMs: 20_000, patience: usualPatience };
+export const usualUpTimeouts: UpTimeouts = { lookMs: 250, graceMs: 20_000, patience: usualPatience };
 
 /** The system in a guest is up. */
 export interface SystemUp {
@@ -29,21 +29,21 @@ export interface SystemUp {
  * Waits until the system in a guest has started, by the word of whoever is in it: its helper, else its agent, else the login prompt.
  * @throws AppError `system_not_up` where it says itself that it will not come up, or does nothing any more; `host_too_slow`, `guest_ended`, or the signal's reason
  */
-export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpPace = usualUpPace): Promise<SystemUp> {
+export async function waitForSystem(guest: Guest, signal: AbortSignal, timeouts: UpTimeouts = usualUpTimeouts): Promise<SystemUp> {
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const began = performance.now();
   let isHelped = false;
-  const helper = upByHelper(guest, stop, pace, () => (isHelped = true));
+  const helper = upByHelper(guest, stop, timeouts, () => (isHelped = true));
   const agent = upByAgent(guest, stop);
-  const others = Promise.any([agent, upByPrompt(guest, stop, pace)]).then(async (): Promise<SystemUp> => {
+  const others = Promise.any([agent, upByPrompt(guest, stop, timeouts)]).then(async (): Promise<SystemUp> => {
     const isWithoutHelper = await askAgent(agent);
     // Where a host is so busy that the boot was slow, so is its end.
-    if (!isWithoutHelper) await graceOf(performance.now() - began, pace, stop);
+    if (!isWithoutHelper) await graceOf(performance.now() - began, timeouts, stop);
     // A login prompt comes before the last services: a helper that has spoken has the last word.
     return isHelped ? await helper : { isWithoutHelper: isWithoutHelper || (await askAgent(agent)) };
   });
-  const ends = [helper, others, hopeless(guest, stop, pace), outOfPatience(guest, stop, pace), gone(guest), aborted(signal)];
+  const ends = [helper, others, hopeless(guest, stop, timeouts), outOfPatience(guest, stop, timeouts), gone(guest), aborted(signal)];
   try {
     return await Promise.race(ends);
   } finally {
@@ -52,12 +52,12 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, pace: UpP
   }
 }
 
-async function upByHelper(guest: Guest, stop: AbortSignal, pace: UpPace, onGreeting: () => void): Promise<SystemUp> {
+async function upByHelper(guest: Guest, stop: AbortSignal, timeouts: UpTimeouts, onGreeting: () => void): Promise<SystemUp> {
   for (;;) {
     const helper = await guest.helper.waitUntilReady(stop);
     onGreeting();
     if (!['initializing', 'starting', 'unknown'].includes(helper.systemState)) return { helper };
-    await sleep(pace.lookMs, undefined, { signal: stop });
+    await sleep(timeouts.lookMs, undefined, { signal: stop });
   }
 }
 
@@ -74,7 +74,7 @@ async function askAgent(agent: Promise<SystemdVoice>): Promise<boolean> {
   return (await systemd?.isWithoutHelper().catch(() => false)) ?? false;
 }
 
-async function graceOf(bootMs: number, { graceMs, host }: UpPace, stop: AbortSignal): Promise<void> {
+async function graceOf(bootMs: number, { graceMs, host }: UpTimeouts, stop: AbortSignal): Promise<void> {
   const grace = graceAfter(bootMs, graceMs, host);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -86,22 +86,22 @@ async function graceOf(bootMs: number, { graceMs, host }: UpPace, stop: AbortSig
   }
 }
 
-async function upByPrompt(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<void> {
-  while (!hasLoginPrompt(plainSerial(guest.serialText()))) await sleep(pace.lookMs, undefined, { signal: stop });
+async function upByPrompt(guest: Guest, stop: AbortSignal, timeouts: UpTimeouts): Promise<void> {
+  while (!hasLoginPrompt(plainSerial(guest.serialText()))) await sleep(timeouts.lookMs, undefined, { signal: stop });
 }
 
-async function hopeless(guest: Guest, stop: AbortSignal, pace: UpPace): Promise<never> {
+async function hopeless(guest: Guest, stop: AbortSignal, timeouts: UpTimeouts): Promise<never> {
   for (;;) {
     const line = findHopeless(plainSerial(guest.serialText()));
     if (line !== undefined) {
       const message = `The system did not start: ${clip(line.text, 200)}`;
-      throw line.isTimeout && isBusy(pace.host) ? hostTooSlow(message) : notUp(message);
+      throw line.isTimeout && isBusy(timeouts.host) ? hostTooSlow(message) : notUp(message);
     }
-    await sleep(pace.lookMs, undefined, { signal: stop });
+    await sleep(timeouts.lookMs, undefined, { signal: stop });
   }
 }
 
-async function outOfPatience(guest: Guest, stop: AbortSignal, { patience, host }: UpPace): Promise<never> {
+async function outOfPatience(guest: Guest, stop: AbortSignal, { patience, host }: UpTimeouts): Promise<never> {
   const { why, message } = await endOfPatience(guest, stop, patience, host);
   throw why === 'too_slow' ? hostTooSlow(message) : notUp(message);
 }

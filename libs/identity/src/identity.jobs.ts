@@ -15,10 +15,10 @@ export class IdentityJobs {
   ) {}
 
   @Job({ queue: 'identity.forget-old', schedule: '37 3 * * *', single: true })
-  async forgetOld(): Promise<void> {
-    const signIns = await this.signIns.forgetOld();
-    const links = await this.links.forgetOld();
-    await this.limits.forgetOld();
+  async purgeExpired(): Promise<void> {
+    const signIns = await this.signIns.purgeExpired();
+    const links = await this.links.purgeExpired();
+    await this.limits.purgeExpired();
     if (signIns + links) this.log.log(`Forgot ${signIns} old sign-ins and ${links} links`);
   }
 }

@@ -73,10 +73,10 @@ describe('signing in', () => {
     const caller = await callerOf(await ada.signIn());
     expect(caller).toMatchObject({ kind: 'user', ownerId: `user:${ada.id}`, isAdmin: false, readOnly: false, toolsets: undefined, address: '192.0.2.200', expiresAt: expect.any(Number) });
     expect(caller.principalId).toMatch(/^session:[0-9a-f-]{36}$/);
-    expect(caller.standsOn).toEqual([caller.principalId, caller.ownerId]);
-    expect(await of(CallerService).standing(caller.principalId)).toMatchObject({ ownerId: caller.ownerId, principalId: caller.principalId });
-    expect(await of(CallerService).standing(caller.ownerId)).toMatchObject({ principalId: caller.ownerId, standsOn: [caller.ownerId] });
-    for (const nobody of ['session:x', `session:${randomUUID()}`, `user:${randomUUID()}`, "user:' OR 1=1"]) expect(await of(CallerService).standing(nobody)).toBeUndefined();
+    expect(caller.revocationSubjects).toEqual([caller.principalId, caller.ownerId]);
+    expect(await of(CallerService).currentGrant(caller.principalId)).toMatchObject({ ownerId: caller.ownerId, principalId: caller.principalId });
+    expect(await of(CallerService).currentGrant(caller.ownerId)).toMatchObject({ principalId: caller.ownerId, revocationSubjects: [caller.ownerId] });
+    for (const nobody of ['session:x', `session:${randomUUID()}`, `user:${randomUUID()}`, "user:' OR 1=1"]) expect(await of(CallerService).currentGrant(nobody)).toBeUndefined();
   });
 
   it('keeps the password as argon2id, and no address of a stranger', async () => {
@@ -163,8 +163,8 @@ describe('sessions', () => {
     expect((await of(SignInService).list(mine)).map(({ id }) => `session:${id}`).sort()).toEqual([mine.principalId, other.principalId].sort());
     for (const id of [sessionOf(theirs), randomUUID(), 'nonsense']) expect(await refusal(of(SignInService).endOwn(mine, id))).toBe('session_not_found');
     await of(SignInService).endOwn(mine, sessionOf(other));
-    expect(await of(CallerService).standing(other.principalId)).toBeUndefined();
-    expect(await of(CallerService).standing(theirs.principalId)).toBeDefined();
+    expect(await of(CallerService).currentGrant(other.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(theirs.principalId)).toBeDefined();
     await of(SignInService).signOutEverywhere(mine);
     expect(await of(SignInService).list(mine)).toEqual([]);
   });
@@ -175,8 +175,8 @@ describe('sessions', () => {
     expect(await refusal(of(PasswordService).change(here, { current: 'not this one!', next: 'second sparrow' }))).toBe('wrong_password');
     expect(await refusal(of(PasswordService).change(here, { current: password, next: ada.email }))).toBe('weak_password');
     await of(PasswordService).change(here, { current: password, next: 'second sparrow' });
-    expect(await of(CallerService).standing(here.principalId)).toBeDefined();
-    expect(await of(CallerService).standing(there.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(here.principalId)).toBeDefined();
+    expect(await of(CallerService).currentGrant(there.principalId)).toBeUndefined();
     expect(await refusal(ada.signIn())).toBe('invalid_credentials');
   });
 
@@ -192,7 +192,7 @@ describe('sessions', () => {
     const change = () => of(PasswordService).change(here, { current: password, next: 'second sparrow', revokesKeys: true });
     await expect(change()).rejects.toThrow('No keys');
     await ada.signIn();
-    expect(await of(CallerService).standing(there.principalId)).toBeDefined();
+    expect(await of(CallerService).currentGrant(there.principalId)).toBeDefined();
     broken = false;
     await change();
     expect([revoked, await refusal(ada.signIn())]).toEqual([[ada.id], 'invalid_credentials']);
@@ -212,12 +212,12 @@ describe('administrators', () => {
     const ada = await person();
     const caller = await callerOf(await ada.signIn());
     expect((await of(AdministrationService).change(ada.id, { disabled: true })).disabledAt).toBeInstanceOf(Date);
-    expect(await of(CallerService).standing(caller.ownerId)).toBeUndefined();
-    expect(await of(CallerService).standing(caller.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(caller.ownerId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(caller.principalId)).toBeUndefined();
     expect(await database.query('SELECT 1 FROM revocation WHERE subject = $1', [caller.ownerId])).toHaveLength(1);
     expect(await refusal(of(AdministrationService).resetLink(ada.id))).toBe('user_disabled');
     await of(AdministrationService).change(ada.id, { disabled: false });
-    expect(await of(CallerService).standing(caller.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(caller.principalId)).toBeUndefined();
     await expect(ada.signIn()).resolves.toBeDefined();
   });
 
@@ -225,9 +225,9 @@ describe('administrators', () => {
     const ada = await person();
     const caller = await callerOf(await ada.signIn());
     await of(AdministrationService).change(ada.id, { role: 'user' });
-    expect(await of(CallerService).standing(caller.principalId)).toBeDefined();
+    expect(await of(CallerService).currentGrant(caller.principalId)).toBeDefined();
     await of(AdministrationService).change(ada.id, { role: 'admin' });
-    expect(await of(CallerService).standing(caller.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(caller.principalId)).toBeUndefined();
     expect(await callerOf(await ada.signIn())).toMatchObject({ isAdmin: true });
   });
 });
@@ -276,7 +276,7 @@ describe('links', () => {
     expect(await refusal(of(PasswordService).reset(tokenOf(older.url), 'second sparrow'))).toBe('invalid_link');
     const reasons = await Promise.all([1, 2].map(() => refusal(of(PasswordService).reset(tokenOf(newer.url), 'second sparrow'))));
     expect(reasons.sort()).toEqual(['invalid_link', undefined]);
-    expect(await of(CallerService).standing(session.principalId)).toBeUndefined();
+    expect(await of(CallerService).currentGrant(session.principalId)).toBeUndefined();
   });
 });
 
@@ -311,7 +311,7 @@ describe('housekeeping', () => {
     await database.query("UPDATE sign_in SET ended_at = now() - interval '31 days' WHERE id = $1", [old]);
     await database.query('UPDATE sign_in SET ended_at = now() WHERE id = $1', [recent]);
     const { id } = await of(InvitationService).invite({});
-    await of(IdentityJobs).forgetOld();
+    await of(IdentityJobs).purgeExpired();
     expect((await database.query('SELECT id FROM sign_in WHERE account_id = $1', [ada.id])).map((row) => row.id)).toEqual([recent]);
     expect((await database.query('SELECT id FROM account_link WHERE used_at IS NOT NULL OR expires_at < now()'))).toEqual([]);
     expect((await of(InvitationService).list()).map((invitation) => invitation.id)).toContain(id);

@@ -17,7 +17,7 @@ import { SignInController } from './http/sign-in.controller.js';
 import { IdentityJobs } from './identity.jobs.js';
 import { AccountLinkRepository } from './links/account-link.repository.js';
 import { AccountLinks } from './links/account-link.service.js';
-import { MailRoom } from './mail/mail-room.js';
+import { OutgoingMail } from './mail/outgoing-mail.js';
 import { Mailer } from './mail/mailer.port.js';
 import { NoMailer } from './mail/no-mailer.js';
 import { SmtpMailer } from './mail/smtp-mailer.js';
@@ -46,7 +46,7 @@ const mailer = { provide: Mailer, useFactory: (settings: Settings) => (settings.
     NewPasswords,
     GuessLimits,
     mailer,
-    MailRoom,
+    OutgoingMail,
     AccountLinks,
     AccessTokens,
     RefreshTokens,

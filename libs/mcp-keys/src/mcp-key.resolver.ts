@@ -41,18 +41,18 @@ export class McpKeyResolver extends CallerResolver implements OnModuleInit {
     return grant;
   }
 
-  async standing(_kind: string, id: string): Promise<Grant | undefined> {
+  async currentGrant(_kind: string, id: string): Promise<Grant | undefined> {
     return await this.#grantOf({ id });
   }
 
   async #grantOf(by: { keyHash: string } | { id: string }): Promise<Grant | undefined> {
     const key = await this.keys.findLive(by);
-    const account = key && (await this.callers.standing(`user:${key.accountId}`));
+    const account = key && (await this.callers.currentGrant(`user:${key.accountId}`));
     return account ? grantOfKey(key) : undefined;
   }
 }
 
 function grantOfKey({ id, accountId, toolsets, readOnly, expiresAt }: McpKeyEntity): Grant {
   const [principalId, ownerId] = [`${principal}${id}`, `user:${accountId}`];
-  return { kind: 'key', ownerId, principalId, standsOn: [principalId, ownerId], toolsets: toolsets ?? undefined, readOnly, isAdmin: false, expiresAt: expiresAt?.getTime() };
+  return { kind: 'key', ownerId, principalId, revocationSubjects: [principalId, ownerId], toolsets: toolsets ?? undefined, readOnly, isAdmin: false, expiresAt: expiresAt?.getTime() };
 }

@@ -66,7 +66,7 @@ const fits = (dto: DtoClass, value: unknown) => new Ajv2020({ strict: false, val
 
 describe('POST /api/mcp-keys', () => {
   it('makes a key only for somebody who signed in a moment ago', async () => {
-    const { signedInAt: _now, ...caller } = { ...(await callers().standing(`session:${ada.id}`))!, address: '192.0.2.1', checkedAt: 0 };
+    const { signedInAt: _now, ...caller } = { ...(await callers().currentGrant(`session:${ada.id}`))!, address: '192.0.2.1', checkedAt: 0 };
     const make = (more: { signedInAt?: number }) => app.get(McpKeyService).create({ ...caller, ...more }, { name: 'a', read_only: false });
     for (const more of [{}, { signedInAt: Date.now() - 11 * 60_000 }]) await expect(make(more)).rejects.toMatchObject({ kind: 'forbidden', reason: 'sign_in_again' });
     expect(await make({ signedInAt: Date.now() - 9 * 60_000 })).toMatchObject({ name: 'a' });
@@ -208,9 +208,9 @@ describe('a key', () => {
   it('is its account, with what it may do', async () => {
     const { id, key, expires_at } = await create(ada, { toolsets: ['vms'], read_only: true, expires_in_days: 1 });
     const owner = `user:${ada.id}`;
-    const grant = { kind: 'key', ownerId: owner, principalId: `key:${id}`, standsOn: [`key:${id}`, owner], toolsets: ['vms'], readOnly: true, isAdmin: false, expiresAt: new Date(expires_at).getTime() };
+    const grant = { kind: 'key', ownerId: owner, principalId: `key:${id}`, revocationSubjects: [`key:${id}`, owner], toolsets: ['vms'], readOnly: true, isAdmin: false, expiresAt: new Date(expires_at).getTime() };
     expect(await grantOf(`Bearer ${key}`)).toEqual({ ...grant, address: '192.0.2.7', checkedAt: expect.any(Number) });
-    expect(await callers().standing(`key:${id}`)).toEqual(grant);
+    expect(await callers().currentGrant(`key:${id}`)).toEqual(grant);
     const plain = await create(ada);
     expect(await grantOf(`Bearer ${plain.key}`)).toMatchObject({ toolsets: undefined, readOnly: false, expiresAt: undefined });
   });
@@ -250,7 +250,7 @@ describe('a key', () => {
     const { id, key } = await create(ada);
     await end(id);
     await expect(grantOf(`Bearer ${key}`)).rejects.toEqual(invalid);
-    expect(await callers().standing(`key:${id}`)).toBeUndefined();
+    expect(await callers().currentGrant(`key:${id}`)).toBeUndefined();
     await expect(grantOf(`Bearer ${makeApiKey()}`)).rejects.toEqual(invalid);
   });
 

@@ -7,7 +7,7 @@ import { GatewayOptions } from './gateway-options.js';
 import { McpNotifier } from './sessions/mcp-notifier.js';
 import { SessionFactory } from './sessions/session.factory.js';
 import { SessionRegistry } from './sessions/session-registry.js';
-import { Doorkeeper } from './transports/doorkeeper.js';
+import { RequestAuthenticator } from './transports/request-authenticator.js';
 import { McpHttpEdge } from './transports/mcp-http.edge.js';
 import { StreamKeeper } from './transports/stream-keeper.js';
 
@@ -21,7 +21,7 @@ export class McpModule implements BeforeApplicationShutdown {
     return {
       module: McpModule,
       global: true,
-      providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, Doorkeeper, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionFactory, SessionRegistry, StreamKeeper, ToolCatalogue],
+      providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, RequestAuthenticator, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionFactory, SessionRegistry, StreamKeeper, ToolCatalogue],
       exports: [GatewayOptions, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, ToolCatalogue],
     };
   }

@@ -37,7 +37,7 @@ export interface PlatformOptions {
   /** Connection URL of the database that is really used (embedded or configured). */
   databaseUrl: string;
   secret: string;
-  /** Entities of every room. */
+  /** Entities of every module. */
   entities: EntityClass[];
 }
 

@@ -18,7 +18,7 @@ export interface FoundRecipe {
   updatedAt: Date | null;
 }
 
-/** What other rooms may ask of recipes. */
+/** What other modules may ask of recipes. */
 @Injectable()
 export class RecipeReader {
   constructor(

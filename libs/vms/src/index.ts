@@ -4,7 +4,7 @@ import { VmEntity } from './vm.entity.js';
 
 export { VmsModule, type VmsModuleOptions } from './vms.module.js';
 export { VmAccess } from './vm-access.service.js';
-export { VmPace } from './vm-pace.js';
+export { VmTimeouts } from './vm-timeouts.js';
 export { ConsoleAccess, type ConsoleVm } from './console/console-access.js';
 export { VmConsoleModule, type VmConsoleModuleOptions } from './console/vm-console.module.js';
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { actionLimits, checkActions, performActions, takePicture, type Picture } from '#libs/hypervisor';
+import { actionLimits, checkActions, performActions, takeScreenshot, type Screenshot } from '#libs/hypervisor';
 import { AppError, type Caller } from '#libs/platform';
 import { VmAccess } from './vm-access.service.js';
 import type { InteractVmInput, VmInteraction } from './vms.dto.js';
@@ -10,9 +10,9 @@ export class VmScreenService {
   constructor(private readonly access: VmAccess) {}
 
   /** @throws AppError `screenshot_failed` */
-  async screenshot(caller: Caller, name: string): Promise<Picture> {
+  async screenshot(caller: Caller, name: string): Promise<Screenshot> {
     const { guest } = await this.access.reach(caller, name);
-    return await takePicture(guest);
+    return await takeScreenshot(guest);
   }
 
   /**
@@ -20,15 +20,15 @@ export class VmScreenService {
    * @param signal of the caller: when they go away, nothing more is performed
    * @throws AppError `invalid_actions`, `vm_busy`
    */
-  async interact(caller: Caller, { vm_name, actions: given, screenshot_after }: InteractVmInput, signal: AbortSignal): Promise<{ interaction: VmInteraction; pictures: Picture[] }> {
+  async interact(caller: Caller, { vm_name, actions: given, screenshot_after }: InteractVmInput, signal: AbortSignal): Promise<{ interaction: VmInteraction; pictures: Screenshot[] }> {
     const { vm, guest, machine } = await this.access.reach(caller, vm_name);
     return await machine.inTurn(signal, async (both) => {
-      const { width, height } = await takePicture(guest);
+      const { width, height } = await takeScreenshot(guest);
       const actions = checkActions(given, { width, height });
       const { performed, pictures, failure, layout = null } = await performActions(guest, actions, { signal: both });
       if (machine.gone.signal.aborted || failure?.reason === 'guest_ended') throw endedMeanwhile(performed, given.length);
       const wantsLast = screenshot_after && actions.at(-1)?.type !== 'screenshot' && pictures.length < actionLimits.screenshots && !both.aborted;
-      if (wantsLast) pictures.push(await takePicture(guest));
+      if (wantsLast) pictures.push(await takeScreenshot(guest));
       return { interaction: { vm_name: vm.name, performed, total: given.length, failure: failure ?? null, layout, pictures: pictures.map((picture) => ({ width: picture.width, height: picture.height })) }, pictures };
     });
   }

@@ -18,7 +18,7 @@ export class VmEntity {
   @Column('text', { nullable: true }) reason: VmReason | null;
   @Column('jsonb', { nullable: true }) error: VmError | null;
   @Column('uuid') host: string;
-  @Column('integer') slot: number;
+  @Column('integer', { name: 'uid_index' }) uidIndex: number;
   @Column('text', { nullable: true }) boot: BootKind | null;
   @Column('timestamptz', { name: 'created_at' }) createdAt: Date;
   @Column('timestamptz', { name: 'updated_at' }) updatedAt: Date;

@@ -71,12 +71,12 @@ export class VmRepository {
 
   /** With the lowest number of an account that no VM of the host has. Admission must be locked. */
   async insert(manager: EntityManager, vm: NewVm): Promise<Vm> {
-    const [free] = await manager.query<{ slot: number }[]>(
-      'SELECT slot FROM generate_series(0, (SELECT count(*)::integer FROM vm WHERE host = $1)) AS slot WHERE NOT EXISTS (SELECT 1 FROM vm WHERE vm.host = $1 AND vm.slot = slot.slot) ORDER BY slot LIMIT 1',
+    const [free] = await manager.query<{ uid_index: number }[]>(
+      'SELECT uid_index FROM generate_series(0, (SELECT count(*)::integer FROM vm WHERE host = $1)) AS uid_index WHERE NOT EXISTS (SELECT 1 FROM vm WHERE vm.host = $1 AND vm.uid_index = uid_index.uid_index) ORDER BY uid_index LIMIT 1',
       [vm.host],
     );
     const now = new Date();
-    await manager.insert(VmEntity, { ...vm, slot: free?.slot ?? 0, state: 'creating', createdAt: now, updatedAt: now, lastUsedAt: now });
+    await manager.insert(VmEntity, { ...vm, uidIndex: free?.uid_index ?? 0, state: 'creating', createdAt: now, updatedAt: now, lastUsedAt: now });
     return await manager.findOneByOrFail(VmEntity, { id: vm.id });
   }
 

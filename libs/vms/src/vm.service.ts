@@ -3,7 +3,7 @@ import { BuildReader } from '#libs/builds';
 import { AppError, type Caller } from '#libs/platform';
 import { HostIdentity } from './host/host-identity.js';
 import { VmHost } from './host/vm-host.service.js';
-import { VmIntake } from './vm-intake.service.js';
+import { VmAdmission } from './vm-admission.service.js';
 import { VmRepository } from './vm.repository.js';
 import { isLive, type Vm } from './vm.js';
 import type { CreateVmInput } from './vms.dto.js';
@@ -14,7 +14,7 @@ export class VmService {
   constructor(
     private readonly builds: BuildReader,
     private readonly vms: VmRepository,
-    private readonly intake: VmIntake,
+    private readonly admission: VmAdmission,
     private readonly identity: HostIdentity,
     private readonly host: VmHost,
   ) {}
@@ -28,7 +28,7 @@ export class VmService {
   async create(caller: Caller, input: CreateVmInput): Promise<string> {
     this.host.checkReady();
     const image = await this.builds.bootableImage(caller, input.build_id);
-    const { vm, isNew } = await this.intake.take(caller, image, input);
+    const { vm, isNew } = await this.admission.take(caller, image, input);
     if (isNew) await this.host.launch(vm);
     return vm.name;
   }
@@ -38,7 +38,7 @@ export class VmService {
     const vm = await this.here(caller, name);
     if (vm.state === 'stopping') throw new AppError({ kind: 'wrong_state', reason: 'vm_stopping', message: 'The VM is shutting down.', hint: 'Ask list_vms until it is stopped, then start it; stop_vm with force ends it at once.' });
     await this.vms.touch(vm.id);
-    const started = isLive(vm.state) ? undefined : await this.intake.takeAgain(caller, vm);
+    const started = isLive(vm.state) ? undefined : await this.admission.readmit(caller, vm);
     if (started) await this.host.launch(started);
   }
 

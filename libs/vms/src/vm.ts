@@ -58,7 +58,7 @@ export interface Vm {
   /** Id of the host that runs it. */
   host: string;
   /** Number of the account that its guest runs under; no two VMs of a host share one. */
-  slot: number;
+  uidIndex: number;
   /** How it started last; null before it ever did. */
   boot: BootKind | null;
   createdAt: Date;

@@ -113,7 +113,7 @@ export class VmScreenshot {
   @Out('Height of its screen in pixels.', integer) height: number;
 }
 
-export class VmPicture {
+export class VmScreenshotSize {
   @Out('Width in pixels.', integer) width: number;
   @Out('Height in pixels.', integer) height: number;
 }
@@ -131,7 +131,7 @@ export class VmInteraction {
   @Out('How many were asked for.', integer) total: number;
   @Out('The action that failed, after which none was performed; null: all were.', { anyOf: [schemaRef('VmActionFailure'), { type: 'null' }] }) failure: VmActionFailure | null;
   @Out('By which layout characters were typed with keys, in words: that which the guest says its screen has, or the US one where it did not say; null: none were.', orNull('string')) layout: string | null;
-  @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmPicture'))) pictures: VmPicture[];
+  @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmScreenshotSize'))) pictures: VmScreenshotSize[];
 }
 
 /** What REST answers: over MCP the pictures are content of their own. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { anonymousCaller, parseInput, schemaOf, Settings, type Caller } from '#libs/platform';
-import { SnapshotShelf } from './host/snapshot-shelf.js';
+import { VmSnapshotStore } from './host/vm-snapshot-store.js';
 import { VmFactory } from './testing/vm-factory.js';
 import { VmDiskSnapshotService } from './vm-disk-snapshot.service.js';
 import { VmScreenService } from './vm-screen.service.js';
@@ -28,8 +28,8 @@ describe('a VM', () => {
     expect(vm).toMatchObject({ vm_name: 'first', state: 'running', restored_from_snapshot: true, network: 'egress', memory_mb: 1024, expected_seconds: null });
     expect(factory.machines.guests.map(({ spec, isClone, isRunning }) => [spec.savable ?? false, isClone, isRunning])).toEqual([[true, false, false], [false, true, true]]);
     const [clone] = factory.running();
-    expect(clone).toMatchObject({ isLinkUp: true, spec: { survives: true, onReset: 'restart', slot: 0, workDir: factory.directoryOf(vm) } });
-    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), hostname: 'first', mac: expect.stringMatching(/^52:/), isPluggedIn: true, sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
+    expect(clone).toMatchObject({ isLinkUp: true, spec: { survives: true, onReset: 'restart', uidIndex: 0, workDir: factory.directoryOf(vm) } });
+    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), hostname: 'first', mac: expect.stringMatching(/^52:/), linkUp: true, sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
     expect(clone!.restored[0]!.entropy).toHaveLength(64);
     expect((await readdir(factory.directoryOf(vm))).sort()).toEqual(expect.arrayContaining(['disk.qcow2', 'image.iso']));
     expect((await stat(path.join(factory.directoryOf(vm), 'image.iso'))).nlink).toBe(2);
@@ -50,7 +50,7 @@ describe('a VM', () => {
     for (const { vm_name } of vms) await factory.until(ada, vm_name, 'running');
     expect(factory.machines.guests.filter(({ spec }) => spec.savable)).toHaveLength(1);
     expect(factory.running()).toHaveLength(3);
-    expect(new Set(factory.running().map(({ spec }) => spec.slot))).toEqual(new Set([0, 1, 2]));
+    expect(new Set(factory.running().map(({ spec }) => spec.uidIndex))).toEqual(new Set([0, 1, 2]));
   });
 
   it('is told how long its first boot takes, and boots again from its own disk', async () => {
@@ -90,16 +90,16 @@ describe('a VM', () => {
     factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2', answers: { '*': { stdout: 'LoadState=not-found\nActiveState=inactive\n' } } };
     expect(await factory.create(ada, await factory.built(ada), { name: 'plain' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
     expect(factory.running()).toHaveLength(1);
-    expect((await factory.app.get(SnapshotShelf).list())).toEqual([]);
+    expect((await factory.app.get(VmSnapshotStore).list())).toEqual([]);
   });
 
   it('whose snapshot was damaged boots by itself, and the snapshot is dropped', async () => {
     const build = await factory.built(ada);
     await factory.create(ada, build);
-    const [snapshot] = await factory.app.get(SnapshotShelf).list();
-    await rm(path.join(factory.app.get(SnapshotShelf).pathOf(snapshot!.key), 'state'));
+    const [snapshot] = await factory.app.get(VmSnapshotStore).list();
+    await rm(path.join(factory.app.get(VmSnapshotStore).pathOf(snapshot!.key), 'state'));
     expect(await factory.create(ada, build, { name: 'after' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
-    expect(await factory.app.get(SnapshotShelf).list()).toEqual([]);
+    expect(await factory.app.get(VmSnapshotStore).list()).toEqual([]);
   });
 
   it('that does not come up has failed, says why, and leaves nothing running', async () => {
@@ -179,7 +179,7 @@ describe('deleting', () => {
     await factory.create(ada, build, { name: 'two' });
     await factory.app.get(VmService).delete(ada, 'one');
     const next = await factory.create(ada, build, { name: 'one' });
-    expect((await factory.database.query('SELECT slot FROM vm WHERE name = $1', [next.vm_name]))[0]).toMatchObject({ slot: 0 });
+    expect((await factory.database.query('SELECT uid_index FROM vm WHERE name = $1', [next.vm_name]))[0]).toMatchObject({ uid_index: 0 });
     expect(factory.running()).toHaveLength(2);
   });
 });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Tool, ToolReply, type CallContext } from '#libs/mcp';
-import type { Picture } from '#libs/hypervisor';
+import type { Screenshot } from '#libs/hypervisor';
 import type { Caller } from '#libs/platform';
 import { VmQueryService } from './vm-query.service.js';
 import { VmScreenService } from './vm-screen.service.js';
@@ -114,7 +114,7 @@ export class VmsTools {
   async screenshotVm(caller: Caller, { vm_name }: VmNameInput): Promise<ToolReply> {
     const picture = await this.screens.screenshot(caller, vm_name);
     const { width, height } = picture;
-    return pictured({ vm_name, width, height }, [picture]);
+    return withScreenshots({ vm_name, width, height }, [picture]);
   }
 
   @Tool({
@@ -132,11 +132,11 @@ export class VmsTools {
   })
   async interactVm(caller: Caller, input: InteractVmInput, { signal }: CallContext): Promise<ToolReply> {
     const { interaction, pictures } = await this.screens.interact(caller, input, signal);
-    return pictured(interaction, pictures);
+    return withScreenshots(interaction, pictures);
   }
 }
 
 /** The structured answer as text too, for clients that show only content (MCP 2025-11-25, Tools, Structured Content), then the pictures. */
-function pictured(structured: object, pictures: Picture[]): ToolReply {
+function withScreenshots(structured: object, pictures: Screenshot[]): ToolReply {
   return new ToolReply([{ type: 'text', text: JSON.stringify(structured) }, ...pictures.map(({ png }) => ({ type: 'image' as const, data: png.toString('base64'), mimeType: 'image/png' }))], structured);
 }

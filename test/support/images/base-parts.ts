@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ProgramError, runProgram } from '#libs/platform';
 import { partInBases, productToday } from './product-today.js';
-import { shelfFor, type Shelf } from './shelf.js';
+import { shelfFor, type ImageCache } from './image-cache.js';
 
 /** Trees belong to many ids, which only root can keep. */
 const isRoot = process.getuid?.() === 0;
@@ -20,7 +20,7 @@ const stages = ['base', 'initramfs', 'squashfs'].map((stage) => `builds/cache/${
 export class BaseParts {
   private constructor(
     private readonly key: string,
-    private readonly shelf: Shelf,
+    private readonly cache: ImageCache,
   ) {}
 
   static async of(baseImage: string): Promise<BaseParts> {
@@ -30,7 +30,7 @@ export class BaseParts {
 
   /** Puts what is kept, if it is, into the directory of a factory that has built nothing. */
   async give(dataDir: string): Promise<void> {
-    const held = isRoot ? await this.shelf.find(this.key) : undefined;
+    const held = isRoot ? await this.cache.find(this.key) : undefined;
     if (!held) return;
     await copyParts(path.join(held.dir, enclosed), dataDir).finally(() => held.release());
   }
@@ -38,7 +38,7 @@ export class BaseParts {
   /** Keeps what a factory has whole, unless somebody else's is kept. */
   async keep(dataDir: string): Promise<void> {
     if (!isRoot) return;
-    const held = await this.shelf.obtain(this.key, async (dir) => {
+    const held = await this.cache.obtain(this.key, async (dir) => {
       await mkdir(path.join(dir, enclosed), { mode: 0o700 });
       await copyParts(dataDir, path.join(dir, enclosed));
     });

@@ -9,7 +9,7 @@ import { FactoryProcess, serialTails } from '../factory-process.js';
 import { BaseParts } from './base-parts.js';
 import { partInImages, productToday } from './product-today.js';
 
-/** What an entry of the shelf holds: the data directory of the factory that built and booted the image, but for what it makes again, and names in it. */
+/** What an entry of the cache holds: the data directory of the factory that built and booted the image, but for what it makes again, and names in it. */
 export const imageFiles = { factory: 'factory', about: 'about.json' };
 
 export interface AboutImage {

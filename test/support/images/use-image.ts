@@ -7,11 +7,11 @@ import { runProgram } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { imageRecipes, type ImageName } from './image-recipes.js';
 import { imageFiles, imageKey, makeImage, type AboutImage } from './make-image.js';
-import { shelfFor, type Held, type Shelf } from './shelf.js';
+import { shelfFor, type Held, type ImageCache } from './image-cache.js';
 
 const minutes = 60_000;
 /** Slots of no factory's VMs: each is an account. */
-const slots = { from: 10_000, to: 60_000 };
+const uidIndexes = { from: 10_000, to: 60_000 };
 
 export interface Clone {
   guest: Guest;
@@ -24,7 +24,7 @@ export interface Clone {
 /** An image that was built and booted, and the saved state of that boot. */
 export class UsedImage {
   readonly #hypervisor = new QemuHypervisor();
-  #shelf: Shelf | undefined;
+  #cache: ImageCache | undefined;
   #held: Held | undefined;
   #about: AboutImage | undefined;
 
@@ -51,8 +51,8 @@ export class UsedImage {
 
   async open(): Promise<void> {
     const key = `image-${await imageKey(this.recipe)}`;
-    this.#shelf = await shelfFor(key);
-    this.#held = await this.#shelf.obtain(key, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
+    this.#cache = await shelfFor(key);
+    this.#held = await this.#cache.obtain(key, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
     this.#about = JSON.parse(await readFile(path.join(this.#held.dir, imageFiles.about), 'utf8')) as AboutImage;
   }
 
@@ -62,8 +62,8 @@ export class UsedImage {
 
   /** A directory for a while, on the file system of the snapshot. */
   async scratch<T>(work: (dir: string) => Promise<T>): Promise<T> {
-    if (!this.#shelf) throw new Error('A directory for a while is there from the first test on.');
-    const scratch = await this.#shelf.scratch('work');
+    if (!this.#cache) throw new Error('A directory for a while is there from the first test on.');
+    const scratch = await this.#cache.scratch('work');
     try {
       return await work(scratch.dir);
     } finally {
@@ -79,11 +79,11 @@ export class UsedImage {
   async inClone<T>(work: (clone: Clone) => Promise<T>, { name }: { name?: string } = {}): Promise<T> {
     return await this.scratch(async (workDir) => {
       const patience = AbortSignal.timeout(5 * minutes);
-      const spec = { isoPath: this.isoPath, ...usualGuestSize, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), slot: randomInt(slots.from, slots.to) } as const;
+      const spec = { isoPath: this.isoPath, ...usualGuestSize, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), uidIndex: randomInt(uidIndexes.from, uidIndexes.to) } as const;
       const guest = await this.#hypervisor.startFromSnapshot(this.snapshotDir, spec, patience);
       try {
         await guest.waitForAgent(patience);
-        if (name !== undefined) await guest.helper.restore({ entropy: randomBytes(64), hostname: name, isPluggedIn: false }, 2 * minutes);
+        if (name !== undefined) await guest.helper.restore({ entropy: randomBytes(64), hostname: name, linkUp: false }, 2 * minutes);
         const run = async (...argv: string[]) => {
           const { code, stdout, stderr } = await guest.execute('/usr/bin/env', argv, { deadlineMs: 2 * minutes });
           if (code !== 0) throw new Error(`${argv.join(' ')} failed (${code}): ${stderr}${stdout}`);

@@ -7,13 +7,13 @@ import { AppError, AuditLog, EmbeddedPostgres, keepSecret, loadSettings, migrate
 import { migrations } from '#migrations';
 
 /** For the audit log. Without an action nothing is recorded: reading is not. */
-export interface Deed {
+export interface AuditContext {
   action?: 'admin_create_user' | 'admin_reset_password' | 'admin_disable_user' | 'admin_enable_user';
   /** Id of the account. */
   object?: string;
 }
 
-type Work<T> = (administration: AdministrationService, deed: Deed) => Promise<T>;
+type Work<T> = (administration: AdministrationService, audit: AuditContext) => Promise<T>;
 
 /** Does something with the accounts of the factory whose settings these are; its embedded database is started for it where it is not running. */
 export async function administer<T>(work: Work<T>, settings: Settings = loadSettings().settings): Promise<T> {
@@ -23,7 +23,7 @@ export async function administer<T>(work: Work<T>, settings: Settings = loadSett
     const secret = settings.secret ?? (await keepSecret(settings.dataDir));
     const context = await NestFactory.createApplicationContext(AdministrationModule.forRoot({ settings, databaseUrl, secret }), { logger: ['error'], abortOnError: false });
     try {
-      return await audited(context.get(AuditLog), (deed) => work(context.get(AdministrationService), deed));
+      return await audited(context.get(AuditLog), (audit) => work(context.get(AdministrationService), audit));
     } finally {
       await context.close();
     }
@@ -33,13 +33,13 @@ export async function administer<T>(work: Work<T>, settings: Settings = loadSett
 }
 
 /** Whoever may run this owns the factory; the log tells which account of the host it was. */
-async function audited<T>(log: AuditLog, work: (deed: Deed) => Promise<T>): Promise<T> {
-  const deed: Deed = {};
+async function audited<T>(log: AuditLog, work: (audit: AuditContext) => Promise<T>): Promise<T> {
+  const audit: AuditContext = {};
   const record = (result?: string) => {
-    if (deed.action) log.record({ caller: { kind: 'host', principalId: `host:${hostAccount()}` }, edge: 'cli', action: deed.action, object: deed.object, result });
+    if (audit.action) log.record({ caller: { kind: 'host', principalId: `host:${hostAccount()}` }, edge: 'cli', action: audit.action, object: audit.object, result });
   };
   try {
-    const result = await work(deed);
+    const result = await work(audit);
     record();
     return result;
   } catch (error) {

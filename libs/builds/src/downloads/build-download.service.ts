@@ -49,10 +49,10 @@ export class BuildDownloadService {
    * What a token stands for, and what its maker stands on now.
    * @throws AppError `download_link_invalid`, `download_link_expired`, `download_link_revoked`, `build_not_found`
    */
-  async artifactFor(token: string): Promise<{ artifact: BuildArtifact; maker: Pick<Caller, 'standsOn' | 'expiresAt' | 'checkedAt'> | undefined }> {
+  async artifactFor(token: string): Promise<{ artifact: BuildArtifact; maker: Pick<Caller, 'revocationSubjects' | 'expiresAt' | 'checkedAt'> | undefined }> {
     const { buildId, artifactId, principalId } = readDownload(this.key, token, new Date());
     const checkedAt = this.revocations.count;
-    const grant = principalId === undefined ? undefined : await this.callers.standing(principalId);
+    const grant = principalId === undefined ? undefined : await this.callers.currentGrant(principalId);
     if (principalId !== undefined && !grant) throw revokedLink();
     const artifact = await this.builds.findArtifact(buildId, artifactId);
     if (!artifact) throw buildNotFound(buildId);

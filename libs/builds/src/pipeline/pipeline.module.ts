@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Module } from '@nestjs/common';
 import { Settings } from '#libs/platform';
 import { AptPackageSource, RecipesModule } from '#libs/recipes';
-import { BootOffers, Hypervisor, HypervisorModule } from '#libs/hypervisor';
+import { BootSnapshotOffers, Hypervisor, HypervisorModule } from '#libs/hypervisor';
 import { BuildPipeline } from './build-pipeline.port.js';
 import { DiskGuard } from './disk-guard.js';
 import { LayeredBuildPipeline } from './layered-build-pipeline.js';
@@ -26,8 +26,8 @@ import { discardTrees, makeEnclosedDir } from './tree/owned-dir.js';
     RecipeResolver,
     {
       provide: BuildPipeline,
-      inject: [Settings, AptPackageSource, Hypervisor, BootOffers, RecipeResolver],
-      useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, offers: BootOffers, recipes: RecipeResolver) => {
+      inject: [Settings, AptPackageSource, Hypervisor, BootSnapshotOffers, RecipeResolver],
+      useFactory: async (settings: Settings, packages: AptPackageSource, hypervisor: Hypervisor, offers: BootSnapshotOffers, recipes: RecipeResolver) => {
         const dir = path.join(settings.dataDir, 'builds');
         const dirs = { cacheDir: path.join(dir, 'cache'), poolDir: path.join(dir, 'pool') };
         if (settings.roles.includes('worker')) await makeEnclosedDir(dir);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface RestPace {
+export interface RestTimeouts {
   lookMs: number;
   /** One after the other. */
   quietLooks: number;
@@ -9,7 +9,7 @@ export interface RestPace {
 }
 
 /** Longer than what a system puts off at its start: the journal of ext4 writes after 5 s, cfg80211 waits 3 s for rules of a country. */
-const usualPace: RestPace = { lookMs: 2_200, quietLooks: 3, mostMs: 25_000 };
+const usualTimeouts: RestTimeouts = { lookMs: 2_200, quietLooks: 3, mostMs: 25_000 };
 /** Of one processor. */
 const restShare = 0.15;
 
@@ -18,7 +18,7 @@ const restShare = 0.15;
  * does again, all at once.
  * @param cpuMs the processor time that it has taken so far
  */
-export async function untilAtRest(cpuMs: () => number, { lookMs, quietLooks, mostMs }: RestPace = usualPace): Promise<void> {
+export async function untilAtRest(cpuMs: () => number, { lookMs, quietLooks, mostMs }: RestTimeouts = usualTimeouts): Promise<void> {
   let quiet = 0;
   for (const endsAt = performance.now() + mostMs; quiet < quietLooks && performance.now() < endsAt; ) {
     const before = cpuMs();

@@ -5,20 +5,20 @@ const kvmDevice = '/dev/kvm';
 let found: Promise<{ build: Account; vms: { gid: number; firstId: number; count: number }; kvmGroup: number | undefined } | undefined> | undefined;
 
 /**
- * The account of a slot, which is one VM's alone, else that of builds; undefined where the factory is not root: all guests then run under its own
+ * The account of a uid index, which is one VM's alone, else that of builds; undefined where the factory is not root: all guests then run under its own
  * account, kept apart by their namespaces only. Found once: guests start in a fraction of a second, and each look-up is a program.
  * @throws AppError `account_missing`
  */
-export async function guestAccount(slot?: number): Promise<Account | undefined> {
+export async function guestAccount(uidIndex?: number): Promise<Account | undefined> {
   found ??= findAccounts();
   found.catch(() => (found = undefined));
   const accounts = await found;
   if (!accounts) return undefined;
   const { build, vms, kvmGroup } = accounts;
   const groups = [vms.gid, ...(kvmGroup === undefined ? [] : [kvmGroup])];
-  if (slot === undefined) return { ...build, groups };
-  if (!Number.isSafeInteger(slot) || slot < 0 || slot >= vms.count) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: `A slot is a number below ${vms.count}.` });
-  return { uid: vms.firstId + slot, gid: vms.firstId + slot, groups };
+  if (uidIndex === undefined) return { ...build, groups };
+  if (!Number.isSafeInteger(uidIndex) || uidIndex < 0 || uidIndex >= vms.count) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: `A uidIndex is a number below ${vms.count}.` });
+  return { uid: vms.firstId + uidIndex, gid: vms.firstId + uidIndex, groups };
 }
 
 /** The group that clones share the memory of a snapshot by. */

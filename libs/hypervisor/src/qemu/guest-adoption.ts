@@ -3,11 +3,11 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { discardTree } from '#libs/platform';
 import { connectQmp, memoryIn } from './guest-launch.js';
-import { GuestPlace, ownName, placePrefix } from './guest-place.js';
+import { RuntimeDirectory, ownName, runtimePrefix } from './runtime-directory.js';
 import { GuestPorts } from './guest-ports.js';
 import { readRecord, removeRecord, type GuestRecord } from './guest-record.js';
 import { processorsOf, type HostProcessors } from './host-processors.js';
-import { pluggedByOthers } from './network-cable.js';
+import { openedByOthers } from './network-backend.js';
 import { identify, isAlive, signalProcess, untilGone } from './process-identity.js';
 import { guestDir, socketNames } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
@@ -28,28 +28,28 @@ export async function adoptGuest(workDir: string, host: HostProcessors): Promise
 async function takeOver(record: GuestRecord, host: HostProcessors): Promise<QemuGuest | undefined> {
   const { spec, processes, place: name, serialLog } = record;
   if (!isAlive(processes.qemu)) return undefined;
-  const place = await GuestPlace.open(path.join(spec.workDir, name));
+  const runtime = await RuntimeDirectory.open(path.join(spec.workDir, name));
   let qmp: QmpClient | undefined;
   try {
-    const process = QemuProcess.ofOthers(processes, openSync(place.logPath, 'r'));
-    qmp = await connectQmp(await place.connect(socketNames.qmp), process);
+    const process = QemuProcess.ofOthers(processes, openSync(runtime.logPath, 'r'));
+    qmp = await connectQmp(await runtime.connect(socketNames.qmp), process);
     const [named, status] = (await Promise.all([qmp.call('query-name', {}, callMs), qmp.call('query-status', {}, callMs)])) as [{ name?: unknown }, { running?: unknown }];
     // One that stands still was being started, restored or saved by a factory that did not come to the end of it.
     if (named.name !== name || status.running !== true) throw new Error('it is not the guest that was recorded, or does not run');
-    const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
-    const ports = await GuestPorts.open(place, memoryIn(record));
+    const serial = new SerialLog(await runtime.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
+    const ports = await GuestPorts.open(runtime, memoryIn(record));
     const share = host.note(processorsOf(processes.qemu.pid));
     void process.closed.then(() => share.release());
-    return new QemuGuest({ process, qmp, ports, serial, place, cable: pluggedByOthers, spec });
+    return new QemuGuest({ process, qmp, ports, serial, runtime, networkBackend: openedByOthers, spec });
   } catch (error) {
     qmp?.close();
-    await place.close();
+    await runtime.close();
     throw error;
   }
 }
 
 async function clearAway(workDir: string): Promise<void> {
-  const places = (await readdir(workDir).catch(() => [])).filter((name) => name.startsWith(placePrefix)).map((name) => path.join(workDir, name));
+  const places = (await readdir(workDir).catch(() => [])).filter((name) => name.startsWith(runtimePrefix)).map((name) => path.join(workDir, name));
   for (const pid of await guestProcesses(workDir, places)) {
     const identity = identify(pid);
     if (!identity) continue;
@@ -57,7 +57,7 @@ async function clearAway(workDir: string): Promise<void> {
     await untilGone(identity, 5);
   }
   await removeRecord(workDir);
-  for (const place of places) await discardTree(place);
+  for (const runtime of places) await discardTree(runtime);
 }
 
 /** Those that have one of these places of this directory: a factory may have been killed before it wrote down which they are. */
@@ -66,7 +66,7 @@ async function guestProcesses(workDir: string, places: readonly string[]): Promi
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const read = (pid: string, name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
   // By the directory itself: the names of another factory's guests may be the same, and bwrap has not mounted it at once.
-  const isOne = async (pid: string) => owns.has((await fileOf(`/proc/${pid}/root${guestDir}`)) ?? '') || ((await read(pid, 'comm')).trim() === 'bwrap' && (await read(pid, 'cmdline')).includes(`${workDir}/${placePrefix}`));
+  const isOne = async (pid: string) => owns.has((await fileOf(`/proc/${pid}/root${guestDir}`)) ?? '') || ((await read(pid, 'comm')).trim() === 'bwrap' && (await read(pid, 'cmdline')).includes(`${workDir}/${runtimePrefix}`));
   const found = await Promise.all(pids.map(async (pid) => ((await isOne(pid)) ? [Number(pid)] : [])));
   return found.flat();
 }

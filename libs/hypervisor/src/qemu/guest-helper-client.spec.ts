@@ -7,7 +7,7 @@ const bootId = 'a0b1c2d3-0000-4000-8000-00000000abcd';
 const greeting = ['2', bootId, 'running'];
 const random = Buffer.alloc(32, 7);
 const machineId = '0123456789abcdef0123456789abcdef';
-const duties = { entropy: Buffer.alloc(32, 1), hostname: 'clone-1', mac: '52:54:00:00:00:01', isPluggedIn: false };
+const duties = { entropy: Buffer.alloc(32, 1), hostname: 'clone-1', mac: '52:54:00:00:00:01', linkUp: false };
 const forever = new AbortController().signal;
 const peers: Peer[] = [];
 afterEach(() => peers.splice(0).forEach((peer) => peer.end()));
@@ -54,7 +54,7 @@ describe('GuestHelperClient', () => {
     const { helper } = await helperWith({ restore: (values) => (heard.push(values), [machineId, random, 'random=0.5 clock=0.1 ssh_keys=210']) });
     expect(await helper.restore(duties, 2_000)).toEqual({ machineId, random, milliseconds: { random: 0.5, clock: 0.1, ssh_keys: 210 } });
     expect(heard[0]?.map(String)).toEqual([String(duties.entropy), 'clone-1', '52:54:00:00:00:01', '']);
-    await helper.restore({ ...duties, mac: undefined, isPluggedIn: true }, 2_000);
+    await helper.restore({ ...duties, mac: undefined, linkUp: true }, 2_000);
     expect(heard[1]?.slice(2).map(String)).toEqual(['', '1']);
   });
 

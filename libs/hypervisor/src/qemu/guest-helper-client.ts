@@ -57,9 +57,9 @@ export class GuestHelperClient {
   }
 
   /** @throws AppError `guest_helper_failed` */
-  async restore({ entropy, hostname, mac, isPluggedIn, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+  async restore({ entropy, hostname, mac, linkUp, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
     const keys = sshHostKeys.flatMap(({ type, privateKey, publicKey }) => [type, privateKey, publicKey]);
-    const report = reportOf(await this.#call('restore', [entropy, hostname, mac ?? '', isPluggedIn ? '1' : '', ...keys], deadlineMs));
+    const report = reportOf(await this.#call('restore', [entropy, hostname, mac ?? '', linkUp ? '1' : '', ...keys], deadlineMs));
     await this.#setClock(deadlineMs);
     return report;
   }

@@ -7,11 +7,11 @@ import { guestError } from '../guest-error.js';
 import type { Acceleration, GuestShape, GuestSpec } from '../hypervisor.port.js';
 import { infoDescriptor, spawnConfined } from './confinement.js';
 import { guestAccount } from './guest-account.js';
-import { diskPlaces, fillPlace, GuestPlace } from './guest-place.js';
+import { diskBinds, fillRuntimeDirectory, RuntimeDirectory } from './runtime-directory.js';
 import { GuestPorts, type PortsMemory } from './guest-ports.js';
 import { removeRecord, writeRecord, type GuestRecord } from './guest-record.js';
 import type { HostProcessors } from './host-processors.js';
-import { plugCable, type NetworkCable } from './network-cable.js';
+import { openNetworkBackend, type NetworkBackend } from './network-backend.js';
 import { addressBytes, guestArguments, processCount, qemuProgram, seen, socketNames, type GuestPlan } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess, type GuestProcesses } from './qemu-process.js';
@@ -54,32 +54,32 @@ export async function launch(order: Launch): Promise<QemuGuest> {
   const onAbort = () => void qemu?.kill();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const account = await guestAccount(spec.slot);
-    const place = await GuestPlace.make(spec.workDir, account);
-    undo.push(() => place.remove());
-    await fillPlace(place, spec, account);
-    const cable = await plugCable(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors }, signal);
-    undo.push(() => cable.unplug());
+    const account = await guestAccount(spec.uidIndex);
+    const runtime = await RuntimeDirectory.make(spec.workDir, account);
+    undo.push(() => runtime.remove());
+    await fillRuntimeDirectory(runtime, spec, account);
+    const networkBackend = await openNetworkBackend(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors }, signal);
+    undo.push(() => networkBackend.close());
     signal.throwIfAborted();
-    const started = await spawnQemu(order, { place, cable, account, processors: share.processors });
+    const started = await spawnQemu(order, { runtime, networkBackend, account, processors: share.processors });
     qemu = started.qemu;
-    const serialLog = `serial-${place.name.slice('guest-'.length)}.log`;
+    const serialLog = `serial-${runtime.name.slice('guest-'.length)}.log`;
     const processes = await findProcesses(qemu, started.info);
-    const record: GuestRecord = { spec, processes, place: place.name, serialLog, closedPorts: [] };
+    const record: GuestRecord = { spec, processes, place: runtime.name, serialLog, closedPorts: [] };
     // A disk takes its time for it; so does QEMU for its start.
     const recorded = spec.survives ? writeRecord(record) : Promise.resolve();
     recorded.catch(() => undefined);
     undo.push(() => recorded.catch(() => undefined).then(() => removeRecord(spec.workDir)));
-    const qmp = await connectQmp(await place.connectFirst(socketNames.qmp, qemu, signal), qemu);
-    const serial = new SerialLog(await place.connect(socketNames.serial), path.join(spec.workDir, serialLog));
-    const ports = await GuestPorts.open(place, memoryIn(record));
-    await place.seal(account);
-    await cable.plugged();
+    const qmp = await connectQmp(await runtime.connectFirst(socketNames.qmp, qemu, signal), qemu);
+    const serial = new SerialLog(await runtime.connect(socketNames.serial), path.join(spec.workDir, serialLog));
+    const ports = await GuestPorts.open(runtime, memoryIn(record));
+    await runtime.seal(account);
+    await networkBackend.ready();
     await recorded;
     await begin(qmp);
     signal.throwIfAborted();
     void qemu.closed.then(() => share.release());
-    return new QemuGuest({ process: qemu, qmp, ports, serial, place, cable, spec });
+    return new QemuGuest({ process: qemu, qmp, ports, serial, runtime, networkBackend, spec });
   } catch (error) {
     await qemu?.kill();
     for (const step of undo.reverse()) await step();
@@ -102,41 +102,41 @@ export async function connectQmp(socket: Parameters<typeof QmpClient.connect>[0]
 }
 
 interface Surroundings {
-  place: GuestPlace;
-  cable: NetworkCable;
+  runtime: RuntimeDirectory;
+  networkBackend: NetworkBackend;
   account: Account | undefined;
   processors: readonly number[];
 }
 
-async function spawnQemu({ spec, acceleration, saved }: Launch, { place, cable, account, processors }: Surroundings): Promise<{ qemu: QemuProcess; info: Readable }> {
+async function spawnQemu({ spec, acceleration, saved }: Launch, { runtime, networkBackend, account, processors }: Surroundings): Promise<{ qemu: QemuProcess; info: Readable }> {
   const shape = shapeOf(spec);
-  const disk = spec.diskPath === undefined ? { writable: {}, readOnly: {} } : await diskPlaces(spec.diskPath);
+  const disk = spec.diskPath === undefined ? { writable: {}, readOnly: {} } : await diskBinds(spec.diskPath);
   const descriptors: number[] = [];
   const inherited = (fd: number) => infoDescriptor + descriptors.push(fd);
-  const output = openSync(place.logPath, 'ax', 0o600);
+  const output = openSync(runtime.logPath, 'ax', 0o600);
   let iso: number | undefined;
   try {
     // By descriptor: the account of the guest need not be able to read the image, nor to reach it.
     if (spec.isoPath !== undefined) iso = openSync(spec.isoPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const plan: GuestPlan = {
-      ...{ shape, acceleration, threads: threadsOf(await qemuVersion()), name: place.name, cable: cable.netdev, endsOnReset: spec.onReset !== 'restart', isClone: saved !== undefined },
+      ...{ shape, acceleration, threads: threadsOf(await qemuVersion()), name: runtime.name, networkBackend: networkBackend.netdev, endsOnReset: spec.onReset !== 'restart', isClone: saved !== undefined },
       ...(saved && { memory: { path: seen.sharedMemory, isOwn: false } }),
       ...(!saved && spec.savable && { memory: { path: seen.ownMemory, isOwn: true } }),
     };
     const isClone = saved && inherited(saved.state.fd);
     if (isClone !== undefined && isClone !== stateDescriptor) throw new Error('the saved state is not the first descriptor');
     if (iso !== undefined) plan.isoDescriptor = inherited(iso);
-    if (cable.holdFd !== undefined) inherited(cable.holdFd);
+    if (networkBackend.holdFd !== undefined) inherited(networkBackend.holdFd);
     const confinement = {
-      writable: { ...place.writable, ...disk.writable, ...(saved && { [saved.memoryPath]: seen.sharedMemory }) },
-      readOnly: { ...disk.readOnly, ...cable.readOnly },
-      ...(cable.join && { join: cable.join }),
+      writable: { ...runtime.writable, ...disk.writable, ...(saved && { [saved.memoryPath]: seen.sharedMemory }) },
+      readOnly: { ...disk.readOnly, ...networkBackend.readOnly },
+      ...(networkBackend.join && { join: networkBackend.join }),
       ...{ kvm: acceleration === 'kvm', addressBytes: addressBytes(shape), processors },
-      ...(spec.slot !== undefined && { processes: processCount(shape) }),
+      ...(spec.uidIndex !== undefined && { processes: processCount(shape) }),
       ...(spec.diskPath !== undefined && { fileBytes: roomFor(await diskSize(spec.diskPath)) }),
     };
     const child = spawnConfined(qemuProgram, guestArguments(plan), confinement, { ...(account && { account }), survives: spec.survives ?? false, inherit: ['pipe', ...descriptors], output });
-    return { qemu: QemuProcess.ofChild(child, openSync(place.logPath, 'r')), info: child.stdio[infoDescriptor] as Readable };
+    return { qemu: QemuProcess.ofChild(child, openSync(runtime.logPath, 'r')), info: child.stdio[infoDescriptor] as Readable };
   } finally {
     closeSync(output);
     if (iso !== undefined) closeSync(iso);

@@ -4,7 +4,7 @@ import { guestError } from '../guest-error.js';
 import type { ClosedPort } from '../hypervisor.port.js';
 import { GuestAgentClient } from './guest-agent-client.js';
 import { GuestHelperClient } from './guest-helper-client.js';
-import type { GuestPlace } from './guest-place.js';
+import type { RuntimeDirectory } from './runtime-directory.js';
 import { socketNames } from './qemu-command.js';
 
 export interface PortsMemory {
@@ -31,8 +31,8 @@ export class GuestPorts {
     for (const { port, why } of memory.closed) this[port].close(guestError('guest_flooded', why));
   }
 
-  static async open(place: GuestPlace, memory: PortsMemory): Promise<GuestPorts> {
-    const open = async (name: ClosedPort['port']) => (memory.closed.some(({ port }) => port === name) ? new Socket() : await place.connect(socketNames[name]));
+  static async open(runtime: RuntimeDirectory, memory: PortsMemory): Promise<GuestPorts> {
+    const open = async (name: ClosedPort['port']) => (memory.closed.some(({ port }) => port === name) ? new Socket() : await runtime.connect(socketNames[name]));
     return new GuestPorts({ agent: await open('agent'), helper: await open('helper') }, memory);
   }
 

@@ -25,6 +25,12 @@ describe('the record of a guest', () => {
     expect(await readRecord(workDir)).toBeUndefined();
   });
 
+  it('is understood as factories before wrote it', async () => {
+    const { spec, closedPorts: _none, ...others } = record();
+    await writeFile(path.join(workDir, 'guest.json'), JSON.stringify({ version: 1, ...others, spec: { ...spec, slot: 3 } }));
+    expect(await readRecord(workDir)).toEqual({ ...record(), closedPorts: [], spec: { ...spec, uidIndex: 3 } });
+  });
+
   it('follows its directory', async () => {
     await writeRecord(record());
     await rename(workDir, `${workDir}-moved`);

@@ -27,11 +27,12 @@ export async function writeRecord(record: GuestRecord): Promise<void> {
 export async function readRecord(workDir: string): Promise<GuestRecord | undefined> {
   try {
     const found = JSON.parse(await readFile(path.join(workDir, fileName), 'utf8')) as GuestRecord & { version: number };
-    // Records of factories before this one name none.
-    const { place, serialLog, spec, processes, closedPorts = [] } = found;
+    // Records of factories before this one name no closed ports, and called the uid index a slot.
+    const { place, serialLog, processes, closedPorts = [] } = found;
+    const { slot, ...spec } = found.spec as GuestSpec & { slot?: number };
     const isSound = found.version === version && isName(place) && isName(serialLog) && isIdentity(processes.launcher) && isIdentity(processes.qemu) && closedPorts.every(isClosedPort);
     // The directory may have been moved with all that is in it.
-    return isSound ? { place, serialLog, processes, closedPorts, spec: { ...spec, workDir } } : undefined;
+    return isSound ? { place, serialLog, processes, closedPorts, spec: { ...(slot !== undefined && { uidIndex: slot }), ...spec, workDir } } : undefined;
   } catch {
     return undefined;
   }

@@ -53,8 +53,8 @@ export class LineSocket {
     this.#lines = new TokenBucket(budget.linesPerSecond, budget.lines, now);
     this.#bytes = new TokenBucket(budget.bytesPerSecond, budget.bytes, now);
     // No faster than this even where all was asked for.
-    const pace = { bytesPerTurn: turnLimits.bytes, bytesPerSecond: 64 << 20, burstBytes: 64 << 20, leastPieceBytes: 1 };
-    this.#reader = new PacedReader(socket, pace, (piece) => this.#take(piece), now);
+    const rate = { bytesPerTurn: turnLimits.bytes, bytesPerSecond: 64 << 20, burstBytes: 64 << 20, leastPieceBytes: 1 };
+    this.#reader = new PacedReader(socket, rate, (piece) => this.#take(piece), now);
     socket.on('error', (error) => this.close(guestError('guest_peer_failed', `The connection to the ${peer} broke: ${error.message}`)));
     socket.on('close', () => this.close(guestError('guest_peer_failed', `The ${peer} closed its connection.`)));
   }

@@ -3,7 +3,7 @@ import type { GuestShape } from '../hypervisor.port.js';
 import { guestArguments, type GuestPlan } from './qemu-command.js';
 
 const shape: GuestShape = { memoryMb: 512, vcpus: 2, firmware: 'bios', network: 'none', disk: true };
-const plan = (more: Partial<GuestPlan> = {}): GuestPlan => ({ shape, acceleration: 'tcg', threads: 'multi', name: 'guest-x', isoDescriptor: 5, cable: { type: 'hubport', hubid: 0 }, ...more });
+const plan = (more: Partial<GuestPlan> = {}): GuestPlan => ({ shape, acceleration: 'tcg', threads: 'multi', name: 'guest-x', isoDescriptor: 5, networkBackend: { type: 'hubport', hubid: 0 }, ...more });
 const values = (flag: string, args: string[]) => args.flatMap((one, index) => (one === flag ? [args[index + 1]!] : []));
 const drivers = (args: string[]) => values('-device', args).map((one) => (JSON.parse(one) as { driver: string }).driver);
 
@@ -36,7 +36,7 @@ describe('the command line of a guest', () => {
     const ports = hub(guestArguments(plan()));
     expect(ports).toEqual([{ type: 'hubport', hubid: 0, id: expect.any(String) }, { type: 'hubport', hubid: 0, id: expect.any(String) }]);
     expect(new Set(ports.map(({ id }) => id)).size).toBe(2);
-    expect(hub(guestArguments(plan({ cable: { type: 'user' } })))).toHaveLength(1);
+    expect(hub(guestArguments(plan({ networkBackend: { type: 'user' } })))).toHaveLength(1);
   });
 
   it('ends on a reset only where that is asked for', () => {

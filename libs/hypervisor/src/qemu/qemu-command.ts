@@ -17,7 +17,7 @@ export const firmware = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/
 const macAddress = '52:54:00:6f:66:01';
 export const cardId = 'card';
 export const diskNode = 'disk';
-const cableId = 'cable';
+const netdevId = 'network';
 
 /** Whether TCG has one thread for all processors of a guest, or one for each; KVM has always the latter. */
 export type TcgThreads = 'single' | 'multi';
@@ -32,8 +32,8 @@ export interface GuestPlan {
   isoDescriptor?: number;
   /** A file that is its memory; `isOwn`: what it writes there stays. Absent: memory without a name. */
   memory?: { path: string; isOwn: boolean };
-  /** The other end of its network cable, as `-netdev` has it, without an id. */
-  cable?: Record<string, unknown>;
+  /** Its network backend, as `-netdev` has it, without an id. */
+  networkBackend?: Record<string, unknown>;
   /** Waits for a saved state instead of starting. */
   isClone?: boolean;
   /** A reset is the end of it. */
@@ -73,7 +73,7 @@ export function guestArguments(plan: GuestPlan): string[] {
 }
 
 /** In this order for ever: a saved state finds its devices by their places. */
-function deviceArguments({ shape, isoDescriptor, cable }: GuestPlan): string[] {
+function deviceArguments({ shape, isoDescriptor, networkBackend }: GuestPlan): string[] {
   const pflash = (id: string, filename: string, readOnly: boolean) => block({ driver: 'raw', 'node-name': id, 'read-only': readOnly, file: { driver: 'file', filename } });
   const uefi = [...pflash('code', firmware.code, true), ...pflash('variables', seen.variables, false), '-machine', 'pflash0=code,pflash1=variables'];
   const cd = [
@@ -88,8 +88,8 @@ function deviceArguments({ shape, isoDescriptor, cable }: GuestPlan): string[] {
     ...device({ driver: 'virtio-blk-pci', id: 'disk0', drive: diskNode, werror: 'report', rerror: 'report' }),
   ];
   // A hub holds what is sent for as long as nobody else is on it, and the guest says for ever that its card is stuck; a port that leads nowhere takes it.
-  const sink = cable?.type === 'hubport' ? ['-netdev', json({ ...cable, id: 'sink' })] : [];
-  const card = ['-netdev', json({ ...cable, id: cableId }), ...sink, ...device({ driver: 'virtio-net-pci', id: cardId, netdev: cableId, mac: macAddress, romfile: '' })];
+  const sink = networkBackend?.type === 'hubport' ? ['-netdev', json({ ...networkBackend, id: 'sink' })] : [];
+  const card = ['-netdev', json({ ...networkBackend, id: netdevId }), ...sink, ...device({ driver: 'virtio-net-pci', id: cardId, netdev: netdevId, mac: macAddress, romfile: '' })];
   return [
     ...(shape.firmware === 'uefi' ? uefi : []),
     ...(isoDescriptor === undefined ? [] : cd),

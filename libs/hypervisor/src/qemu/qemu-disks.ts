@@ -6,7 +6,7 @@ import { guestError } from '../guest-error.js';
 import { GuestDisks } from '../hypervisor.port.js';
 import { runConfined, type Confinement } from './confinement.js';
 import { guestAccount } from './guest-account.js';
-import { diskPlaces } from './guest-place.js';
+import { diskBinds } from './runtime-directory.js';
 import { diskSize } from './qcow2-header.js';
 import { guestDir, seen } from './qemu-command.js';
 
@@ -19,8 +19,8 @@ const snapshotName = /^[a-z][a-z0-9-]{0,62}$/;
 /** A disk may have been written by a guest that took QEMU over: what reads it runs confined as QEMU does, under the account that owns the disk. */
 @Injectable()
 export class QemuDisks extends GuestDisks {
-  async createPersistent(diskPath: string, { label, sizeBytes, slot }: { label: string; sizeBytes: number; slot?: number }): Promise<void> {
-    const account = await guestAccount(slot);
+  async createPersistent(diskPath: string, { label, sizeBytes, uidIndex }: { label: string; sizeBytes: number; uidIndex?: number }): Promise<void> {
+    const account = await guestAccount(uidIndex);
     const dir = await mkdtemp(`${diskPath}.partial-`).catch(fail('could not be made'));
     try {
       await fillSource(dir, sizeBytes, account);
@@ -59,7 +59,7 @@ export class QemuDisks extends GuestDisks {
     const { uid, gid } = await stat(diskPath).catch(fail('is not there'));
     const own = await guestAccount();
     const account = own && { uid, gid, ...(own.groups && { groups: own.groups }) };
-    const places = await diskPlaces(diskPath);
+    const places = await diskBinds(diskPath);
     const fileBytes = 8 * (await diskSize(diskPath).catch(fail('could not be read'))) + spareBytes;
     return await this.#run('qemu-img', args, { ...places, fileBytes }, account, what);
   }

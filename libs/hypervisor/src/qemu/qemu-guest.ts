@@ -5,11 +5,11 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
 import { Guest, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
-import type { GuestPlace } from './guest-place.js';
+import type { RuntimeDirectory } from './runtime-directory.js';
 import type { GuestPorts } from './guest-ports.js';
 import { removeRecord } from './guest-record.js';
 import { toQmpEvents } from './input-events.js';
-import type { NetworkCable } from './network-cable.js';
+import type { NetworkBackend } from './network-backend.js';
 import { cardId, diskNode, guestDir, socketNames } from './qemu-command.js';
 import type { QemuProcess } from './qemu-process.js';
 import type { QmpClient } from './qmp-client.js';
@@ -26,8 +26,8 @@ export interface QemuGuestParts {
   qmp: QmpClient;
   ports: GuestPorts;
   serial: SerialLog;
-  place: GuestPlace;
-  cable: NetworkCable;
+  runtime: RuntimeDirectory;
+  networkBackend: NetworkBackend;
   spec: GuestSpec;
 }
 
@@ -53,8 +53,8 @@ export class QemuGuest extends Guest {
     return this.parts.spec;
   }
 
-  get place(): GuestPlace {
-    return this.parts.place;
+  get runtime(): RuntimeDirectory {
+    return this.parts.runtime;
   }
 
   /** Of its QEMU, in milliseconds. */
@@ -92,7 +92,7 @@ export class QemuGuest extends Guest {
 
   async screenshot(): Promise<Buffer> {
     const name = `screen-${randomUUID()}.png`;
-    const file = this.place.own(name);
+    const file = this.runtime.own(name);
     try {
       await this.callQmp('screendump', { filename: `${guestDir}/${name}`, format: 'png' });
       return await readPng(file);
@@ -110,7 +110,7 @@ export class QemuGuest extends Guest {
 
   async openScreen(): Promise<Duplex> {
     if (this.#end) throw endedError(this.#end);
-    const screen = await this.#whileItLives(this.place.connect(socketNames.screen));
+    const screen = await this.#whileItLives(this.runtime.connect(socketNames.screen));
     this.#screens.add(screen);
     screen.on('error', () => undefined);
     screen.once('close', () => this.#screens.delete(screen));
@@ -155,14 +155,14 @@ export class QemuGuest extends Guest {
   }
 
   async #cleanUp(): Promise<GuestEnd> {
-    const { process, qmp, ports, serial, place, cable, spec } = this.parts;
+    const { process, qmp, ports, serial, runtime, networkBackend, spec } = this.parts;
     qmp.close();
     ports.close();
     for (const screen of this.#screens) screen.destroy();
     await Promise.race([serial.done, new Promise((resolve) => setTimeout(resolve, lastOutputMs).unref())]);
-    await cable.unplug().catch(() => undefined);
+    await networkBackend.close().catch(() => undefined);
     await removeRecord(spec.workDir);
-    await place.remove();
+    await runtime.remove();
     if (this.#quitting) this.#end = { why: 'quit', detail: 'it was ended' };
     else if (process.endedWell) this.#end = { why: 'powered_off', detail: 'it switched itself off, or would have started again' };
     else this.#end = { why: 'failed', detail: process.lastWords() };

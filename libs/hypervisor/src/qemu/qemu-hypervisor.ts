@@ -7,7 +7,7 @@ import { probeAcceleration } from './acceleration-probe.js';
 import { fingerprint } from './fingerprint.js';
 import { adoptGuest } from './guest-adoption.js';
 import { asUnavailable, callMs, launch, shapeOf } from './guest-launch.js';
-import { baseOf } from './guest-place.js';
+import { baseOf } from './runtime-directory.js';
 import { HostProcessors } from './host-processors.js';
 import { cardId, hasCard } from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';

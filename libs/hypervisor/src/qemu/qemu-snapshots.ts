@@ -6,7 +6,7 @@ import { hostTimeout, hostTooSlow, removeTree, runProgram } from '#libs/platform
 import { guestError } from '../guest-error.js';
 import { sharedGroup } from './guest-account.js';
 import { callMs, shapeOf, stateDescriptor } from './guest-launch.js';
-import { baseOf } from './guest-place.js';
+import { baseOf } from './runtime-directory.js';
 import { untilAtRest } from './at-rest.js';
 import { diskSize } from './qcow2-header.js';
 import { hasCard, seen, socketDir, socketNames } from './qemu-command.js';
@@ -37,13 +37,13 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
     if (hasCard(shapeOf(guest.spec))) await guest.setLink(false);
     await untilAtRest(() => guest.cpuMs);
     await sendState(guest, path.join(partial, snapshotFiles.state));
-    await rename(guest.place.own(path.basename(seen.ownMemory)), path.join(partial, snapshotFiles.memory));
+    await rename(guest.runtime.own(path.basename(seen.ownMemory)), path.join(partial, snapshotFiles.memory));
     await guest.quit();
     if (diskPath !== undefined) await keepDisk(diskPath, partial);
     await share(path.join(partial, snapshotFiles.memory), 0o660);
     const record = await describeSnapshot(partial, fingerprint);
     await writeWhole(path.join(partial, snapshotFiles.record), JSON.stringify(record));
-    for (const place of [path.join(partial, snapshotFiles.memory), partial]) await flush(place);
+    for (const written of [path.join(partial, snapshotFiles.memory), partial]) await flush(written);
     await rename(partial, snapshotDir);
     trustSnapshot(snapshotDir, record);
     await flush(path.dirname(snapshotDir));
@@ -58,7 +58,7 @@ async function sendState(guest: QemuGuest, file: string): Promise<void> {
   await guest.callQmp('stop');
   await guest.callQmp('migrate-set-capabilities', capabilities);
   await guest.callQmp('migrate-set-parameters', { 'max-bandwidth': bytesPerSecond });
-  const receiver = await StateReceiver.listen(guest.place, file);
+  const receiver = await StateReceiver.listen(guest.runtime, file);
   try {
     await guest.callQmp('migrate', { uri: `unix:${socketDir}/${socketNames.state}` });
     await untilStatus(() => guest.callQmp('query-migrate'), { good: ['completed'], bad: ['failed', 'cancelled'], deadlineMs: saveMs });

@@ -1,9 +1,9 @@
 import { closeSync, constants, createWriteStream, fstatSync, openSync, readSync, type WriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { PacedReader, type ReadingPace } from '#libs/platform';
+import { PacedReader, type ReadingRate } from '#libs/platform';
 
 /** A kernel that says everything says less; a guest that says more waits for it. */
-const pace: ReadingPace = { bytesPerTurn: 64 << 10, bytesPerSecond: 1 << 20, burstBytes: 4 << 20, leastPieceBytes: 256 };
+const rate: ReadingRate = { bytesPerTurn: 64 << 10, bytesPerSecond: 1 << 20, burstBytes: 4 << 20, leastPieceBytes: 256 };
 
 /** Keeps what a guest prints: the beginning in a file, up to a cap, and the end in memory. Beyond the cap the guest is still read, so that it does not stall. */
 export class SerialLog {
@@ -32,7 +32,7 @@ export class SerialLog {
     this.#file = createWriteStream(path, { flags: flags as string, mode: 0o600 });
     this.done = new Promise((resolve) => this.#file.on('close', resolve));
     this.#file.on('error', () => undefined); // A full disk costs the log, not the guest.
-    const reader = new PacedReader(stream, pace, (piece) => {
+    const reader = new PacedReader(stream, rate, (piece) => {
       this.#bytes += piece.length;
       this.#keep(piece);
       if (this.#written >= fileBytes) return;

@@ -1,7 +1,7 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { GuestPlace } from './guest-place.js';
+import type { RuntimeDirectory } from './runtime-directory.js';
 import { socketNames } from './qemu-command.js';
 
 /** Devices and the memory of the graphics card; the guest's memory is not in it. */
@@ -15,7 +15,7 @@ export class StateReceiver {
   #socket: Socket | undefined;
 
   private constructor(
-    private readonly place: GuestPlace,
+    private readonly runtime: RuntimeDirectory,
     file: string,
   ) {
     let finish!: (work: Promise<void>) => void;
@@ -29,9 +29,9 @@ export class StateReceiver {
     this.#server.on('error', (error) => finish(Promise.reject(error)));
   }
 
-  static async listen(place: GuestPlace, file: string): Promise<StateReceiver> {
-    const receiver = new StateReceiver(place, file);
-    const at = place.socketPath(socketNames.state);
+  static async listen(runtime: RuntimeDirectory, file: string): Promise<StateReceiver> {
+    const receiver = new StateReceiver(runtime, file);
+    const at = runtime.socketPath(socketNames.state);
     await rm(at, { force: true });
     await new Promise<void>((resolve, reject) => receiver.#server.once('error', reject).listen(at, resolve));
     chmodSync(at, 0o666); // QEMU's account has to connect, and nobody else gets here.
@@ -41,7 +41,7 @@ export class StateReceiver {
   async close(): Promise<void> {
     this.#server.close();
     this.#socket?.destroy();
-    await rm(this.place.socketPath(socketNames.state), { force: true }).catch(() => undefined);
+    await rm(this.runtime.socketPath(socketNames.state), { force: true }).catch(() => undefined);
   }
 }
 

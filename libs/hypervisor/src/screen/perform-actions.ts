@@ -3,7 +3,7 @@ import { AppError, errorMessage } from '#libs/platform';
 import type { Guest } from '../hypervisor.port.js';
 import { HeldInputs } from './held-inputs.js';
 import { chordOfNames, isCharacterName, splitCombination } from './keymap.js';
-import { takePicture, type Picture } from './picture.js';
+import { takeScreenshot, type Screenshot } from './screenshot.js';
 import type { ScreenAction, ScreenPoint } from './screen-action.js';
 import { checkTypeable, layoutOf, typeText, type Typist } from './type-text.js';
 
@@ -21,7 +21,7 @@ export interface PerformOptions {
 export interface ActionsOutcome {
   /** Actions that were performed wholly. */
   performed: number;
-  pictures: Picture[];
+  pictures: Screenshot[];
   /** In words: by which layout keys of characters were pressed last; absent: none were. */
   layout?: string;
   /** The action at which it stopped. Reason `aborted` where the signal gave none of its own. */
@@ -29,7 +29,7 @@ export interface ActionsOutcome {
 }
 
 interface Stage extends Typist {
-  pictures: Picture[];
+  pictures: Screenshot[];
   layout?: string;
 }
 
@@ -91,7 +91,7 @@ async function perform(action: ScreenAction, stage: Stage): Promise<void> {
     case 'wait':
       return await stage.pause(action.duration * 1000);
     case 'screenshot':
-      stage.pictures.push(await takePicture(stage.guest));
+      stage.pictures.push(await takeScreenshot(stage.guest));
   }
 }
 

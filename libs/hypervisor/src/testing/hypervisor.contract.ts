@@ -55,7 +55,7 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       await expect(guest.execute('/bin/true', [], { deadlineMs: 1_000 })).rejects.toMatchObject(gone);
       await expect(guest.waitForAgent(new AbortController().signal)).rejects.toMatchObject(gone);
       await expect(guest.helper.waitUntilReady(new AbortController().signal)).rejects.toMatchObject(gone);
-      await expect(guest.helper.restore({ entropy: randomBytes(32), hostname: 'clone', isPluggedIn: false }, 1_000)).rejects.toMatchObject(gone);
+      await expect(guest.helper.restore({ entropy: randomBytes(32), hostname: 'clone', linkUp: false }, 1_000)).rejects.toMatchObject(gone);
       await expect(guest.helper.type('x')).rejects.toMatchObject(gone);
     });
 

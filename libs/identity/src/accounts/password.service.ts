@@ -45,8 +45,8 @@ export class PasswordService {
     const passwordHash = await this.passwords.hash(next, account.email);
     await this.database.transaction(async (manager) => {
       await this.links.use(manager, 'reset', token);
-      const standing = await this.accounts.lock(manager, account.id);
-      if (!standing || standing.disabledAt) throw invalidLink();
+      const current = await this.accounts.lock(manager, account.id);
+      if (!current || current.disabledAt) throw invalidLink();
       await this.#set(manager, account.id, passwordHash);
       await this.endings.end(manager, { accountId: account.id });
     });

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { GuessLimits, type Guess } from '../guessing/guess-limits.js';
 import { AccountLinks } from '../links/account-link.service.js';
-import { letters } from '../mail/letters.js';
-import { MailRoom } from '../mail/mail-room.js';
+import { emails } from '../mail/emails.js';
+import { OutgoingMail } from '../mail/outgoing-mail.js';
 import { AccountRepository } from './account.repository.js';
 
 /** What is told to whoever asks; the same whether there is an account or not. */
@@ -19,7 +19,7 @@ export class ResetRequests {
     private readonly database: DataSource,
     private readonly accounts: AccountRepository,
     private readonly links: AccountLinks,
-    private readonly mail: MailRoom,
+    private readonly mail: OutgoingMail,
     private readonly limits: GuessLimits,
   ) {}
 
@@ -31,7 +31,7 @@ export class ResetRequests {
       const account = await this.accounts.findByEmail(guess.email);
       if (!account || account.disabledAt) return undefined;
       const { url } = await this.database.transaction((manager) => this.links.issueReset(manager, account.id));
-      return letters.reset(account.email, url);
+      return emails.reset(account.email, url);
     });
     return { message: 'If there is an account with this address, a link to set a new password is on its way to it.', hint: 'It is good for an hour. If nothing comes, look among unwanted mail, or ask your administrator.' };
   }

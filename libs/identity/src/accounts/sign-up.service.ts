@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { AppError, invalid, Settings } from '#libs/platform';
 import { GuessLimits, type Guess } from '../guessing/guess-limits.js';
 import { AccountLinks } from '../links/account-link.service.js';
-import { letters } from '../mail/letters.js';
-import { MailRoom } from '../mail/mail-room.js';
+import { emails } from '../mail/emails.js';
+import { OutgoingMail } from '../mail/outgoing-mail.js';
 import { NewPasswords } from '../passwords/new-passwords.js';
 import type { Told } from './reset-request.service.js';
 import { SignUpRepository } from './sign-up.repository.js';
@@ -24,7 +24,7 @@ export class SignUpService {
     private readonly signUps: SignUpRepository,
     private readonly links: AccountLinks,
     private readonly passwords: NewPasswords,
-    private readonly mail: MailRoom,
+    private readonly mail: OutgoingMail,
     private readonly limits: GuessLimits,
   ) {}
 
@@ -42,7 +42,7 @@ export class SignUpService {
     }
     this.mail.sendSoon(async () => {
       const url = await this.signUps.issueConfirmation(email);
-      return url === undefined ? letters.alreadyThere(email, this.settings.publicUrl) : letters.confirm(email, url);
+      return url === undefined ? emails.alreadyThere(email, this.settings.publicUrl) : emails.confirm(email, url);
     });
     return mailed;
   }

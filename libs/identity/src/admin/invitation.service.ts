@@ -5,8 +5,8 @@ import type { Role } from '../accounts/role.js';
 import type { AccountLinkEntity } from '../links/account-link.entity.js';
 import { AccountLinkRepository } from '../links/account-link.repository.js';
 import { AccountLinks, type IssuedLink } from '../links/account-link.service.js';
-import { letters } from '../mail/letters.js';
-import { MailRoom } from '../mail/mail-room.js';
+import { emails } from '../mail/emails.js';
+import { OutgoingMail } from '../mail/outgoing-mail.js';
 
 export interface NewInvitation {
   /** The only address it is for. */
@@ -29,7 +29,7 @@ export class InvitationService {
     private readonly database: DataSource,
     private readonly links: AccountLinks,
     private readonly repository: AccountLinkRepository,
-    private readonly mail: MailRoom,
+    private readonly mail: OutgoingMail,
     private readonly settings: Settings,
   ) {}
 
@@ -38,7 +38,7 @@ export class InvitationService {
     if (this.settings.signUp === 'closed') throw closed();
     const link = await this.links.issue(this.database.manager, { kind: 'invitation', email: email ?? null, role: role ?? 'user', ...(expiresInDays !== undefined && { expiresInMs: expiresInDays * dayMs }) });
     const isMailed = email !== undefined && this.mail.canSend;
-    if (isMailed) this.mail.sendSoon(() => Promise.resolve(letters.invitation(email, link.url, link.expiresAt)));
+    if (isMailed) this.mail.sendSoon(() => Promise.resolve(emails.invitation(email, link.url, link.expiresAt)));
     return { ...link, isMailed };
   }
 

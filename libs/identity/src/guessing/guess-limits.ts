@@ -72,7 +72,7 @@ export class GuessLimits implements OnApplicationShutdown {
     await consume(this.#mailPerAccount, this.#nameless(email));
   }
 
-  async forgetOld(): Promise<void> {
+  async purgeExpired(): Promise<void> {
     await this.#pool.query('DELETE FROM guess_limit WHERE expire < $1', [Date.now()]);
   }
 

@@ -6,7 +6,7 @@ import { AccountRepository } from '../accounts/account.repository.js';
 import { PasswordService } from '../accounts/password.service.js';
 import { accountIdOf, signInIdOf } from '../sign-in/own-sign-in.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
-import { sessionOf, standingKeyOf, userOf } from './identity-answers.js';
+import { sessionOf, currentKeyOf, userOf } from './identity-answers.js';
 import { ChangePasswordInput, type PasswordChanged, type SessionList, type User } from './identity.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
@@ -60,6 +60,6 @@ export class AccountController {
   async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<PasswordChanged> {
     const { current_password: current, new_password: next, revoke_keys: revokesKeys } = parseInput(ChangePasswordInput, body);
     await this.passwords.change(caller, { current, next, revokesKeys });
-    return { keys: (await this.keys.list(accountIdOf(caller))).map(standingKeyOf) };
+    return { keys: (await this.keys.list(accountIdOf(caller))).map(currentKeyOf) };
   }
 }

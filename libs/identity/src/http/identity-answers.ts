@@ -3,7 +3,7 @@ import type { AccountEntity } from '../accounts/account.entity.js';
 import type { IssuedInvitation } from '../admin/invitation.service.js';
 import type { AccountLinkEntity } from '../links/account-link.entity.js';
 import type { SignInEntity } from '../sign-in/sign-in.entity.js';
-import type { CreatedInvitation, Invitation, LinkDetails, SessionSummary, StandingKey, User } from './identity.dto.js';
+import type { CreatedInvitation, Invitation, LinkDetails, SessionSummary, CurrentKey, User } from './identity.dto.js';
 
 export const userOf = ({ id, email, role, disabledAt, createdAt, lastSignedInAt }: AccountEntity): User => ({
   id,
@@ -24,7 +24,7 @@ export const sessionOf = ({ id, createdAt, refreshedAt, expiresAt, address, user
   user_agent: userAgent,
 });
 
-export const standingKeyOf = ({ id, name, prefix, lastUsedAt }: AccountKey): StandingKey => ({ id, name, prefix, last_used_at: lastUsedAt?.toISOString() ?? null });
+export const currentKeyOf = ({ id, name, prefix, lastUsedAt }: AccountKey): CurrentKey => ({ id, name, prefix, last_used_at: lastUsedAt?.toISOString() ?? null });
 
 export const linkOf = ({ kind, email, expiresAt }: AccountLinkEntity): LinkDetails => ({ kind, email, expires_at: expiresAt.toISOString() });
 

@@ -56,7 +56,7 @@ export class ChangePasswordInput {
   @IsOptional() @IsBoolean() @Doc('Revokes every API key of the account, too.', { default: false }) revoke_keys: boolean = false;
 }
 
-export class StandingKey {
+export class CurrentKey {
   @Out('Id, for DELETE /api/mcp-keys/{id}.', text) id: string;
   @Out('What it is for.', text) name: string;
   @Out('Its first characters.', text) prefix: string;
@@ -64,7 +64,7 @@ export class StandingKey {
 }
 
 export class PasswordChanged {
-  @Out('API keys that go on working for the account. Who changes a password because somebody knew it revokes those that are not theirs.', { type: 'array', items: schemaRef('StandingKey') }) keys: StandingKey[];
+  @Out('API keys that go on working for the account. Who changes a password because somebody knew it revokes those that are not theirs.', { type: 'array', items: schemaRef('CurrentKey') }) keys: CurrentKey[];
 }
 
 export class InviteInput {

@@ -35,7 +35,7 @@ export class AccountLinkRepository {
   }
 
   /** @returns how many were deleted */
-  async forgetOld(): Promise<number> {
+  async purgeExpired(): Promise<number> {
     const [, count] = await this.database.query<[unknown, number]>('DELETE FROM account_link WHERE used_at IS NOT NULL OR expires_at < now()');
     return count;
   }

@@ -33,23 +33,23 @@ export class PeopleResolver extends CallerResolver implements OnModuleInit {
     const token = bearer.exec(authorization)?.[1];
     if (token === undefined || !looksLikeJwt(token)) return undefined;
     const { accountId, signInId } = await this.tokens.read(authorization);
-    const grant = await this.#checked.get(signInId, () => this.standing('session', signInId));
+    const grant = await this.#checked.get(signInId, () => this.currentGrant('session', signInId));
     if (grant?.ownerId !== `user:${accountId}`) throw invalidToken();
     return grant;
   }
 
-  async standing(kind: string, id: string): Promise<Grant | undefined> {
+  async currentGrant(kind: string, id: string): Promise<Grant | undefined> {
     if (!isUuid(id)) return undefined;
     if (kind === 'session') {
-      const standing = await this.signIns.findStanding(id);
-      return standing && grantOf(standing.account, { session: `session:${id}`, expiresAt: standing.signIn.expiresAt, createdAt: standing.signIn.createdAt });
+      const current = await this.signIns.findCurrent(id);
+      return current && grantOf(current.account, { session: `session:${id}`, expiresAt: current.signIn.expiresAt, createdAt: current.signIn.createdAt });
     }
     const account = await this.accounts.find(id);
     return account && !account.disabledAt ? grantOf(account) : undefined;
   }
 }
 
-/** A token of the other rooms has a prefix and no dots. */
+/** A token of the other modules has a prefix and no dots. */
 const looksLikeJwt = (token: string) => token.split('.', 4).length === 3;
 
 function grantOf({ id, role }: AccountEntity, signIn?: { session: string; expiresAt: Date; createdAt: Date }): Grant {
@@ -58,7 +58,7 @@ function grantOf({ id, role }: AccountEntity, signIn?: { session: string; expire
     kind: 'user',
     ownerId: user,
     principalId: signIn?.session ?? user,
-    standsOn: signIn ? [signIn.session, user] : [user],
+    revocationSubjects: signIn ? [signIn.session, user] : [user],
     toolsets: undefined,
     readOnly: false,
     isAdmin: role === 'admin',

@@ -11,7 +11,7 @@ export interface NewSignIn {
 }
 
 /** A sign-in that holds, with its account. */
-export interface StandingSignIn {
+export interface CurrentSignIn {
   signIn: SignInEntity;
   account: AccountEntity;
 }
@@ -36,7 +36,7 @@ export class SignInRepository {
   }
 
   /** @returns undefined where it is unknown, ended or over, or its account disabled */
-  async findStanding(id: string): Promise<StandingSignIn | undefined> {
+  async findCurrent(id: string): Promise<CurrentSignIn | undefined> {
     const signIn = await this.database.getRepository(SignInEntity).findOneBy({ id, endedAt: IsNull(), expiresAt: MoreThan(new Date()) });
     const account = signIn && (await this.database.getRepository(AccountEntity).findOneBy({ id: signIn.accountId, disabledAt: IsNull() }));
     return account ? { signIn, account } : undefined;
@@ -75,7 +75,7 @@ export class SignInRepository {
   }
 
   /** @returns how many were deleted */
-  async forgetOld(): Promise<number> {
+  async purgeExpired(): Promise<number> {
     const [, count] = await this.database.query<[unknown, number]>("DELETE FROM sign_in WHERE least(coalesce(ended_at, expires_at), expires_at) < now() - interval '30 days'");
     return count;
   }

@@ -3,7 +3,7 @@ import type { GetPromptResult, Prompt } from '@modelcontextprotocol/sdk/types.js
 import type { Caller } from '#libs/platform';
 import type { CallContext } from './call-context.js';
 
-/** One prompt of a room. The room registers it with the PromptCatalogue. */
+/** One prompt of a module. The module registers it with the PromptCatalogue. */
 export abstract class PromptProvider {
   abstract readonly definition: Prompt;
   /** All required arguments are present and every value is a string. */

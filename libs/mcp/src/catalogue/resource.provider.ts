@@ -3,7 +3,7 @@ import type { Resource, ResourceContents, ResourceTemplate } from '@modelcontext
 import type { Caller } from '#libs/platform';
 import type { CallContext } from './call-context.js';
 
-/** A room's resources under one URI scheme (`machines://`). The room registers it with the ResourceCatalogue. */
+/** A module's resources under one URI scheme (`machines://`). The module registers it with the ResourceCatalogue. */
 export abstract class ResourceProvider {
   /** Without `://`. */
   abstract readonly scheme: string;

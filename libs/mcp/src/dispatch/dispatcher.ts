@@ -18,7 +18,7 @@ export interface Dispatching {
 
 type Method = (dispatching: Dispatching, params: Params) => Promise<object> | object;
 
-/** The one dispatch under every transport: method and params in, result out, or an RpcError. Params were mended before (params.ts). */
+/** The one dispatch under every transport: method and params in, result out, or an RpcError. Params were normalized before (params.ts). */
 @Injectable()
 export class Dispatcher {
   private readonly log = new Logger('Mcp');

@@ -1,23 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import { payloadBytes, readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
-import { mendNotification, mendRequest } from './params.js';
+import { normalizeNotification, normalizeRequest } from './params.js';
 
-const mend = (method: string, params?: unknown, fallback?: string) => mendRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
+const normalize = (method: string, params?: unknown, fallback?: string) => normalizeRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
 
-describe('mendRequest', () => {
+describe('normalizeRequest', () => {
   it('fills in what initialize may leave out', () => {
-    expect(mend('initialize', { protocolVersion: '2024-11-05' })).toEqual({ protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'unknown', version: '0' } });
-    expect(mend('initialize', { protocolVersion: '2024-11-05', clientInfo: { name: 'c' } })?.clientInfo).toEqual({ name: 'c', version: '0' });
+    expect(normalize('initialize', { protocolVersion: '2024-11-05' })).toEqual({ protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'unknown', version: '0' } });
+    expect(normalize('initialize', { protocolVersion: '2024-11-05', clientInfo: { name: 'c' } })?.clientInfo).toEqual({ name: 'c', version: '0' });
   });
 
   it('offers the transport’s revision for an unknown one, if it has one', () => {
-    expect(mend('initialize', { protocolVersion: '1.0' }, '2024-11-05')?.protocolVersion).toBe('2024-11-05');
-    expect(mend('initialize', { protocolVersion: '1.0' })?.protocolVersion).toBe('1.0');
+    expect(normalize('initialize', { protocolVersion: '1.0' }, '2024-11-05')?.protocolVersion).toBe('2024-11-05');
+    expect(normalize('initialize', { protocolVersion: '1.0' })?.protocolVersion).toBe('1.0');
   });
 
   it('keeps of initialize what is known, at a bounded length', () => {
     const much = 'x'.repeat(3 * 1024 * 1024);
-    const kept = mend('initialize', {
+    const kept = normalize('initialize', {
       protocolVersion: `2099-${much}`,
       capabilities: { roots: { listChanged: true, other: much }, sampling: { tools: { deep: much } }, elicitation: {}, experimental: { x: { much } }, unknown: { much }, [much]: {} },
       clientInfo: { name: much, version: much, title: much, websiteUrl: `https://example.org/${much}`, icons: [{ src: much }], other: much },
@@ -29,27 +29,27 @@ describe('mendRequest', () => {
   });
 
   it('turns prompt arguments into strings', () => {
-    expect(mend('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({ count: '3', yes: 'true', text: 'x' });
-    expect(() => mend('prompts/get', { name: 'p', arguments: { nested: {} } })).toThrow('must be a string');
+    expect(normalize('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({ count: '3', yes: 'true', text: 'x' });
+    expect(() => normalize('prompts/get', { name: 'p', arguments: { nested: {} } })).toThrow('must be a string');
   });
 
   it('treats missing tool arguments as none, and drops what only tasks need', () => {
-    expect(mend('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({ name: 't', arguments: {} });
+    expect(normalize('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({ name: 't', arguments: {} });
   });
 
   it('takes null for what is optional as left out, at every level', () => {
-    expect(mend('ping', null)).toEqual({});
-    expect(mend('tools/list', { cursor: null, _meta: null })).toEqual({});
-    expect(mend('tools/call', { name: 't', arguments: null, _meta: { progressToken: null, 'com.example/a': null } })).toEqual({ name: 't', arguments: {}, _meta: {} });
-    expect(mend('prompts/get', { name: 'p', arguments: { count: null } })?.arguments).toEqual({});
-    expect(mend('initialize', { protocolVersion: '2025-11-25', capabilities: { roots: null, elicitation: { url: null } }, clientInfo: { name: 'c', version: null, title: null } })).toEqual({ protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'c', version: '0' } });
-    expect(mend('completion/complete', { ref: { type: 'ref/prompt', name: 'p', title: null }, argument: { name: 'a', value: '' }, context: null })).toEqual({ ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } });
-    expect(mendNotification({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: null } })).toEqual({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
-    expect(mendNotification({ jsonrpc: '2.0', method: 'notifications/initialized', params: null } as never)).toEqual({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    expect(normalize('ping', null)).toEqual({});
+    expect(normalize('tools/list', { cursor: null, _meta: null })).toEqual({});
+    expect(normalize('tools/call', { name: 't', arguments: null, _meta: { progressToken: null, 'com.example/a': null } })).toEqual({ name: 't', arguments: {}, _meta: {} });
+    expect(normalize('prompts/get', { name: 'p', arguments: { count: null } })?.arguments).toEqual({});
+    expect(normalize('initialize', { protocolVersion: '2025-11-25', capabilities: { roots: null, elicitation: { url: null } }, clientInfo: { name: 'c', version: null, title: null } })).toEqual({ protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'c', version: '0' } });
+    expect(normalize('completion/complete', { ref: { type: 'ref/prompt', name: 'p', title: null }, argument: { name: 'a', value: '' }, context: null })).toEqual({ ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } });
+    expect(normalizeNotification({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: null } })).toEqual({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    expect(normalizeNotification({ jsonrpc: '2.0', method: 'notifications/initialized', params: null } as never)).toEqual({ jsonrpc: '2.0', method: 'notifications/initialized' });
   });
 
   it('leaves null in the arguments of a tool, where a merge patch means to remove', () => {
-    expect(mend('tools/call', { name: 't', arguments: { modifications: { description: null } } })?.arguments).toEqual({ modifications: { description: null } });
+    expect(normalize('tools/call', { name: 't', arguments: { modifications: { description: null } } })?.arguments).toEqual({ modifications: { description: null } });
   });
 
   it.each([
@@ -63,7 +63,7 @@ describe('mendRequest', () => {
     ['tools/list', []],
     ['tools/list', 'x'],
   ])('refuses %s %j with -32602', (method, params) => {
-    expect(() => mend(method, params)).toThrow(expect.objectContaining({ code: -32602 }));
+    expect(() => normalize(method, params)).toThrow(expect.objectContaining({ code: -32602 }));
   });
 });
 

@@ -10,21 +10,21 @@ export const supportedProtocolVersions: readonly string[] = SUPPORTED_PROTOCOL_V
  * Mends what well-meaning clients send and the SDK's strict schemas would answer with -32603: initialize without capabilities or
  * clientInfo (the specification's own example), prompt arguments that are numbers (likewise), task augmentation of a server without
  * tasks (to be ignored: MCP 2025-11-25, Tasks).
- * @throws RpcError -32602 for params that cannot be mended
+ * @throws RpcError -32602 for params that cannot be normalized
  */
-export function mendRequest(request: RpcRequest, fallbackVersion: string | undefined): RpcRequest {
+export function normalizeRequest(request: RpcRequest, fallbackVersion: string | undefined): RpcRequest {
   const given = request.params ?? {};
   if (!isObject(given)) throw new RpcError(RpcCode.invalidParams, 'Invalid params: "params" must be an object');
   const params = mendParams(request.method, withoutNulls(given), fallbackVersion);
-  const mended: RpcRequest = { jsonrpc: '2.0', id: request.id, method: request.method, params };
-  if (params._meta !== undefined && !JSONRPCRequestSchema.safeParse(mended).success) {
+  const normalized: RpcRequest = { jsonrpc: '2.0', id: request.id, method: request.method, params };
+  if (params._meta !== undefined && !JSONRPCRequestSchema.safeParse(normalized).success) {
     throw new RpcError(RpcCode.invalidParams, 'Invalid params: "_meta" must be an object, and its progressToken a string or a whole number');
   }
-  return mended;
+  return normalized;
 }
 
 /** What is no request: answers as they are, notifications without nulls. @returns undefined for a malformed notification, which has nobody to tell */
-export function mendNotification(message: RpcNotification | RpcResponse): RpcNotification | RpcResponse | undefined {
+export function normalizeNotification(message: RpcNotification | RpcResponse): RpcNotification | RpcResponse | undefined {
   if (isResponse(message)) return message;
   const { params, ...rest } = message;
   if (params === undefined || params === null) return rest;
@@ -71,14 +71,14 @@ const longestName = 200;
 function mendInitialize(params: Params, fallbackVersion: string | undefined): Params {
   const { protocolVersion } = params;
   if (typeof protocolVersion !== 'string') throw new RpcError(RpcCode.invalidParams, 'Invalid params: "protocolVersion" must be a string');
-  const mended: Params = {
+  const normalized: Params = {
     ...params,
     capabilities: params.capabilities ?? {},
     clientInfo: isObject(params.clientInfo) ? { ...params.clientInfo, name: params.clientInfo.name ?? 'unknown', version: params.clientInfo.version ?? '0' } : (params.clientInfo ?? { name: 'unknown', version: '0' }),
     protocolVersion: supportedProtocolVersions.includes(protocolVersion) ? protocolVersion : (fallbackVersion ?? protocolVersion),
   };
-  const checked = InitializeRequestSchema.safeParse({ method: 'initialize', params: mended });
-  if (checked.success) return knownOfInitialize(mended);
+  const checked = InitializeRequestSchema.safeParse({ method: 'initialize', params: normalized });
+  if (checked.success) return knownOfInitialize(normalized);
   const issue = checked.error.issues[0];
   throw new RpcError(RpcCode.invalidParams, `Invalid params: ${issue ? `"${clip(issue.path.slice(1).join('.'))}" ${clip(issue.message, longestName)}` : 'initialize does not fit its schema'}`);
 }

@@ -23,7 +23,7 @@ class FakeTransport extends SessionTransport {
     return Promise.resolve();
   }
   post(message: object): void {
-    this.receive({ jsonrpc: '2.0', ...message } as RpcMessage, { visit: { caller, refusal: undefined } });
+    this.receive({ jsonrpc: '2.0', ...message } as RpcMessage, { authenticated: { caller, refusal: undefined } });
   }
   protected closeStreams(): void {
     return undefined;

@@ -20,7 +20,7 @@ const capabilities: ServerCapabilities = {
 };
 /** We never validate what clients elicit; without this the SDK builds an Ajv instance for every session. */
 const noValidator = { getValidator: () => () => ({ valid: true as const, data: undefined as never, errorMessage: undefined }) };
-/** What the SDK's server answers. The rest need not go through its schemas: its envelope was checked (json-rpc.ts), its params were mended (params.ts). */
+/** What the SDK's server answers. The rest need not go through its schemas: its envelope was checked (json-rpc.ts), its params were normalized (params.ts). */
 const methodsOfProtocol = new Set(['initialize', 'ping']);
 const maxSubscriptions = 1_000;
 
@@ -113,7 +113,7 @@ export class McpSession implements CallSession {
 
   private async handle(call: SessionCall): Promise<object> {
     const { method, params = {} } = call.request;
-    const { refusal } = call.origin.visit;
+    const { refusal } = call.origin.authenticated;
     // A refused tool call is a result that a model can read.
     if (refusal && method !== 'tools/call') throw rpcRefusal(refusal);
     switch (method) {
@@ -132,7 +132,7 @@ export class McpSession implements CallSession {
   private async dispatch(call: SessionCall, method: string, params: Params): Promise<object> {
     const { dispatcher, view } = this.parts;
     // Of this message: the same principal, perhaps from another address.
-    const { caller, refusal } = call.origin.visit;
+    const { caller, refusal } = call.origin.authenticated;
     return await dispatcher.dispatch({ caller, view, refusal, context: call }, method, params);
   }
 

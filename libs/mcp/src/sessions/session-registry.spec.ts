@@ -32,9 +32,9 @@ let revoke: (subject: string) => void;
 const justRevoked = new Set<string>();
 const revocations = {
   onRevoked: (listener: (subject: string) => void) => (revoke = listener),
-  wasRevokedSince: ({ standsOn }: { standsOn: readonly string[] }) => standsOn.some((subject) => justRevoked.has(subject)),
+  wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: readonly string[] }) => revocationSubjects.some((subject) => justRevoked.has(subject)),
 };
-const holder = (id: string): Caller => ({ ...anonymousCaller('192.0.2.9'), kind: 'key', principalId: `key:${id}`, standsOn: [`key:${id}`, 'user:1'] });
+const holder = (id: string): Caller => ({ ...anonymousCaller('192.0.2.9'), kind: 'key', principalId: `key:${id}`, revocationSubjects: [`key:${id}`, 'user:1'] });
 
 beforeEach(() => {
   keeper = new StreamKeeper(new Metrics());

@@ -111,7 +111,7 @@ export class SessionRegistry implements OnModuleInit {
 
   /** At once and with calls running: they are aborted, and nothing more is said. */
   private endRevoked(subject: string): void {
-    for (const session of [...this.sessions.values()]) if (session.caller.standsOn.includes(subject)) void this.end(session, 'revoked');
+    for (const session of [...this.sessions.values()]) if (session.caller.revocationSubjects.includes(subject)) void this.end(session, 'revoked');
   }
 
   /** @throws AppError `too_many_sessions` */

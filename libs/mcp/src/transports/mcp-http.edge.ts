@@ -4,10 +4,10 @@ import { AppError, BodyReader, bodyTooLarge, clip, errorMessage, Metrics, reques
 import { isRequest, readMessage, RpcCode, RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { supportedProtocolVersions } from '../dispatch/params.js';
 import { refusalData } from '../dispatch/tool-refusal.js';
-import type { Visit } from '../dispatch/visit.js';
+import type { AuthenticatedRequest } from '../dispatch/authenticated-request.js';
 import type { McpSession } from '../sessions/mcp-session.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { Doorkeeper } from './doorkeeper.js';
+import { RequestAuthenticator } from './request-authenticator.js';
 import { SseTransport } from './sse.transport.js';
 import { StreamKeeper } from './stream-keeper.js';
 import { StreamableHttpTransport } from './streamable-http.transport.js';
@@ -43,7 +43,7 @@ export class McpHttpEdge {
 
   constructor(
     private readonly settings: Settings,
-    private readonly door: Doorkeeper,
+    private readonly authenticator: RequestAuthenticator,
     private readonly sessions: SessionRegistry,
     private readonly keeper: StreamKeeper,
     private readonly bodies: BodyReader,
@@ -76,22 +76,22 @@ export class McpHttpEdge {
   }
 
   private async openSse(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const caller = await this.door.caller(request);
-    const selection = this.door.selection(request, caller);
+    const caller = await this.authenticator.caller(request);
+    const selection = this.authenticator.selection(request, caller);
     this.sessions.admit(caller);
     await this.sessions.open(caller, selection, new SseTransport(response, this.sessions.newId(), this.messagesPath, this.keeper));
   }
 
   private async postMessage(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
-    const visit = await this.door.visit(request);
-    const session = this.sessions.find(queryParameter(request, 'sessionId'), visit.caller);
+    const authenticated = await this.authenticator.authenticate(request);
+    const session = this.sessions.find(queryParameter(request, 'sessionId'), authenticated.caller);
     if (!(session?.transport instanceof SseTransport)) throw sessionNotFound();
     try {
-      const message = await this.readMessage(request, visit, maxBodyBytes);
+      const message = await this.readMessage(request, authenticated, maxBodyBytes);
       this.checkStillOpen(session);
       this.checkInFlight(session, message);
-      session.transport.post(message, visit);
+      session.transport.post(message, authenticated);
     } catch (error) {
       if (error instanceof RpcError) session.transport.report(error);
       throw error;
@@ -101,29 +101,29 @@ export class McpHttpEdge {
   }
 
   private async postStreamable(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const visit = await this.door.visit(request);
+    const authenticated = await this.authenticator.authenticate(request);
     const sessionId = sessionHeader(request);
     // Before there is a session only initialize is taken, and that negotiates the version.
     if (sessionId !== undefined) this.checkProtocolVersion(request);
-    const session = this.sessions.find(sessionId, visit.caller);
+    const session = this.sessions.find(sessionId, authenticated.caller);
     if (sessionId !== undefined && !(session?.transport instanceof StreamableHttpTransport)) throw sessionNotFound();
     // Without a session only initialize is taken.
-    const message = await this.readMessage(request, visit, session ? maxBodyBytes : maxInitializeBytes);
-    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, visit, message);
+    const message = await this.readMessage(request, authenticated, session ? maxBodyBytes : maxInitializeBytes);
+    const transport = session ? (session.transport as StreamableHttpTransport) : await this.initialise(request, authenticated, message);
     if (session) {
       this.checkStillOpen(session);
       if (isRequest(message) && message.method === 'initialize') throw new RpcError(RpcCode.invalidRequest, 'Invalid request: this session is initialized already; leave out Mcp-Session-Id to open another');
       this.checkInFlight(session, message);
     }
-    transport.post({ request, response, visit }, message);
+    transport.post({ request, response, authenticated }, message);
   }
 
-  private async initialise(request: IncomingMessage, { caller, refusal }: Visit, message: RpcMessage): Promise<StreamableHttpTransport> {
+  private async initialise(request: IncomingMessage, { caller, refusal }: AuthenticatedRequest, message: RpcMessage): Promise<StreamableHttpTransport> {
     if (refusal) throw refusal;
     if (!isRequest(message) || message.method !== 'initialize') {
       throw new RpcError(RpcCode.invalidRequest, 'Invalid request: send initialize first, then its Mcp-Session-Id header with every request');
     }
-    const selection = this.door.selection(request, caller);
+    const selection = this.authenticator.selection(request, caller);
     this.sessions.admit(caller);
     const transport = new StreamableHttpTransport(this.sessions.newId(), this.keeper);
     await this.sessions.open(caller, selection, transport);
@@ -148,7 +148,7 @@ export class McpHttpEdge {
   }
 
   private async streamableSession(request: IncomingMessage): Promise<McpSession> {
-    const caller = await this.door.caller(request);
+    const caller = await this.authenticator.caller(request);
     this.checkProtocolVersion(request);
     const sessionId = sessionHeader(request);
     if (sessionId === undefined) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: the Mcp-Session-Id header is missing');
@@ -157,7 +157,7 @@ export class McpHttpEdge {
     return session;
   }
 
-  private async readMessage(request: IncomingMessage, { caller, refusal }: Visit, limitBytes: number): Promise<RpcMessage> {
+  private async readMessage(request: IncomingMessage, { caller, refusal }: AuthenticatedRequest, limitBytes: number): Promise<RpcMessage> {
     requireJson(request);
     // Of who calls too often only what is short is read, to answer it by its id.
     if (refusal && !(Number(request.headers['content-length']) <= maxRefusedBytes)) throw refusal;

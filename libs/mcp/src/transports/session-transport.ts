@@ -1,17 +1,17 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
-import type { Visit } from '../dispatch/visit.js';
-import { mendNotification, mendRequest } from '../dispatch/params.js';
+import type { AuthenticatedRequest } from '../dispatch/authenticated-request.js';
+import { normalizeNotification, normalizeRequest } from '../dispatch/params.js';
 import { isRequest, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcRequest, type RpcResponse } from '../dispatch/json-rpc.js';
 
 /** What the transport knows of a request beside what it says. */
 export interface Origin {
-  visit: Visit;
+  authenticated: AuthenticatedRequest;
   /** Ends the stream of its answer; the client comes back for it. */
   closeStream?: () => void;
 }
 
-/** What both HTTP transports have in common: messages are mended and counted before the SDK sees them. */
+/** What both HTTP transports have in common: messages are normalized and counted before the SDK sees them. */
 export abstract class SessionTransport implements Transport {
   sessionId: string;
   onclose?: () => void;
@@ -46,21 +46,21 @@ export abstract class SessionTransport implements Transport {
   }
 
   /**
-   * Hands a message to the protocol, with whose it is. A request whose params cannot be mended is answered here, by id.
+   * Hands a message to the protocol, with whose it is. A request whose params cannot be normalized is answered here, by id.
    * @throws RpcError -32600 for an id that is in use, AppError `rate_limited` for what has no answer that could tell it
    */
   protected receive(message: RpcMessage, origin: Origin): void {
     if (!isRequest(message)) {
-      if (origin.visit.refusal) throw origin.visit.refusal;
-      const mended = mendNotification(message);
-      if (mended) this.onmessage?.(mended as JSONRPCMessage);
+      if (origin.authenticated.refusal) throw origin.authenticated.refusal;
+      const normalized = normalizeNotification(message);
+      if (normalized) this.onmessage?.(normalized as JSONRPCMessage);
       return;
     }
     if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
     this.inFlight.add(message.id);
     try {
-      const mended = mendRequest(message, this.fallbackVersion);
-      if (!this.onrequest?.(mended, origin)) this.onmessage?.(mended);
+      const normalized = normalizeRequest(message, this.fallbackVersion);
+      if (!this.onrequest?.(normalized, origin)) this.onmessage?.(normalized);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       void this.send(errorResponse(message.id, error));

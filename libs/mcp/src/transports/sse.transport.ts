@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { serialise, type RpcError, type RpcMessage } from '../dispatch/json-rpc.js';
 import { sseProtocolVersion } from '../dispatch/params.js';
-import type { Visit } from '../dispatch/visit.js';
+import type { AuthenticatedRequest } from '../dispatch/authenticated-request.js';
 import { errorResponse, SessionTransport } from './session-transport.js';
 import { SseStream } from './sse-stream.js';
 import type { StreamKeeper } from './stream-keeper.js';
@@ -34,8 +34,8 @@ export class SseTransport extends SessionTransport {
   }
 
   /** @throws RpcError -32600, AppError `rate_limited` */
-  post(message: RpcMessage, visit: Visit): void {
-    this.receive(message, { visit });
+  post(message: RpcMessage, authenticated: AuthenticatedRequest): void {
+    this.receive(message, { authenticated });
   }
 
   /** Tells the stream, too, what was wrong with a message, since some clients look nowhere else. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { isObject, isRequest, serialise, type RpcId, type RpcMessage } from '../dispatch/json-rpc.js';
-import type { Visit } from '../dispatch/visit.js';
+import type { AuthenticatedRequest } from '../dispatch/authenticated-request.js';
 import { Exchange } from './exchange.js';
 import { SessionTransport } from './session-transport.js';
 import { SseStream } from './sse-stream.js';
@@ -15,7 +15,7 @@ const maxDetachedExchanges = 16;
 export interface Post {
   request: IncomingMessage;
   response: ServerResponse;
-  visit: Visit;
+  authenticated: AuthenticatedRequest;
 }
 
 /**
@@ -45,9 +45,9 @@ export class StreamableHttpTransport extends SessionTransport {
   }
 
   /** @throws RpcError -32600, AppError `rate_limited` */
-  post({ request, response, visit }: Post, message: RpcMessage): void {
+  post({ request, response, authenticated }: Post, message: RpcMessage): void {
     if (!isRequest(message)) {
-      this.receive(message, { visit });
+      this.receive(message, { authenticated });
       if ('method' in message && message.method === 'notifications/cancelled') this.dropCancelled(message.params?.requestId);
       response.writeHead(202, this.headers).end();
       return;
@@ -63,7 +63,7 @@ export class StreamableHttpTransport extends SessionTransport {
     const duplicate = this.inFlight.has(message.id);
     if (!duplicate) this.exchanges.set(message.id, exchange);
     try {
-      this.receive(message, { visit, closeStream: () => this.detach(message.id) });
+      this.receive(message, { authenticated, closeStream: () => this.detach(message.id) });
     } catch (error) {
       exchange.abandon();
       throw error;

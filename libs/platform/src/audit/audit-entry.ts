@@ -1,7 +1,7 @@
 import type { Grant } from '../caller/caller.js';
 import { clip } from '../errors/app-error.js';
 
-/** By which door somebody came. */
+/** By which edge somebody came. */
 export const auditEdges = ['rest', 'mcp', 'console', 'cli'] as const;
 export type AuditEdge = (typeof auditEdges)[number];
 

@@ -101,7 +101,7 @@ describe('what is old', () => {
   it('is forgotten by one function, and by nothing else', async () => {
     for (const days of [500, 401, 399, 31, 29]) await aged(days);
     await expect(database.query("DELETE FROM audit_entry WHERE at < now() - interval '400 days'")).rejects.toMatchObject({ code: '42501' });
-    expect(await repository.forgetOld(400)).toBe(2);
+    expect(await repository.purgeExpired(400)).toBe(2);
     expect(await actions()).toEqual(['of 399 days', 'of 31 days', 'of 29 days']);
     // The permission ends with the function.
     await expect(database.query("DELETE FROM audit_entry WHERE at < now() - interval '30 days'")).rejects.toMatchObject({ code: '42501' });

@@ -35,7 +35,7 @@ export class AuditRepository {
   }
 
   /** Entries older than so many days, which are at least 30. @returns how many were forgotten */
-  async forgetOld(days: number): Promise<number> {
+  async purgeExpired(days: number): Promise<number> {
     let sum = 0;
     for (let forgotten = mostForgotten; forgotten === mostForgotten; sum += forgotten) {
       const [row] = await this.database.query<{ forgotten: string }[]>('SELECT forget_audit_entries($1, $2) AS forgotten', [days, mostForgotten]);

@@ -9,13 +9,13 @@ export interface AccountKey {
   lastUsedAt: Date | null;
 }
 
-/** The room that keeps keys of accounts registers how they are listed and all revoked at once. */
+/** The module that keeps keys of accounts registers how they are listed and all revoked at once. */
 export interface AccountKeySource {
   list(accountId: string): Promise<AccountKey[]>;
   revokeAll(manager: EntityManager, accountId: string): Promise<void>;
 }
 
-/** What goes on working for an account when its password changes, for rooms that know accounts but no keys. */
+/** What goes on working for an account when its password changes, for modules that know accounts but no keys. */
 @Injectable()
 export class AccountKeys {
   readonly #sources: AccountKeySource[] = [];

@@ -77,9 +77,9 @@ export class CallerService {
   }
 
   /** What a principal may do now (`key:<uuid>`, `session:<uuid>`, or `user:<uuid>` for an account whatever it came with); undefined: nothing any more. */
-  async standing(principalId: string): Promise<Grant | undefined> {
+  async currentGrant(principalId: string): Promise<Grant | undefined> {
     const [kind = '', id = ''] = principalId.split(':', 2);
-    return await this.resolvers.find(({ kinds }) => kinds.includes(kind))?.standing(kind, id);
+    return await this.resolvers.find(({ kinds }) => kinds.includes(kind))?.currentGrant(kind, id);
   }
 
   private anonymous(request: IncomingMessage): Caller {

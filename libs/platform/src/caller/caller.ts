@@ -8,7 +8,7 @@ export interface Grant {
   /** Who exactly: `key:<uuid>`, `session:<uuid>` (somebody signed in, on one device), or the owner for anonymous callers. What was opened by one is never another's. */
   readonly principalId: string;
   /** Subjects of revocation (`key:<uuid>`, `session:<uuid>`, `user:<uuid>`): when one is revoked, everything that was opened on this grant ends. */
-  readonly standsOn: readonly string[];
+  readonly revocationSubjects: readonly string[];
   /** The only toolsets that may be used; undefined: all. */
   readonly toolsets: readonly string[] | undefined;
   /** May look, not change. */
@@ -39,7 +39,7 @@ export interface CallerEvidence {
 }
 
 /**
- * A room that knows a kind of credentials registers one of these with `CallerService.register`.
+ * A module that knows a kind of credentials registers one of these with `CallerService.register`.
  */
 export abstract class CallerResolver {
   /** The kinds of principals it knows, as in `<kind>:<uuid>`. */
@@ -49,7 +49,7 @@ export abstract class CallerResolver {
   abstract resolve(evidence: CallerEvidence): Promise<Grant | undefined>;
 
   /** What `<kind>:<id>` may do, straight from the database. @returns undefined where it may do nothing any more, or never could */
-  abstract standing(kind: string, id: string): Promise<Grant | undefined>;
+  abstract currentGrant(kind: string, id: string): Promise<Grant | undefined>;
 }
 
 export function anonymousCaller(address: string): Caller {
@@ -58,5 +58,5 @@ export function anonymousCaller(address: string): Caller {
 
 /** The factory itself, at work for an owner: no credentials stand behind it. */
 export function ownGrant(ownerId: string): Grant {
-  return { kind: 'anonymous', ownerId, principalId: ownerId, standsOn: [], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined };
+  return { kind: 'anonymous', ownerId, principalId: ownerId, revocationSubjects: [], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined };
 }

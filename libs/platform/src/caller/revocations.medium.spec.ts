@@ -54,7 +54,7 @@ describe('a revocation', () => {
     await until(() => here.heard.length >= 2 && there.heard.length >= 2);
     await polledTwice();
     expect([here.heard, there.heard]).toEqual([['key:a', 'user:a'], ['key:a', 'user:a']]);
-    const was = (checkedAt: number, ...standsOn: string[]) => there.revocations.wasRevokedSince({ standsOn, checkedAt });
+    const was = (checkedAt: number, ...revocationSubjects: string[]) => there.revocations.wasRevokedSince({ revocationSubjects, checkedAt });
     expect([was(0, 'key:x', 'user:a'), was(0, 'key:x'), was(there.revocations.count, 'user:a')]).toEqual([true, false, false]);
   });
 
@@ -158,7 +158,7 @@ describe('what is known', () => {
   it('is forgotten in the table after an hour', async () => {
     const here = await startProcess({ listens: false });
     await database.query("INSERT INTO revocation (subject, at) VALUES ('key:old', now() - interval '61 minutes')");
-    await here.revocations.forgetOld(source.manager);
+    await here.revocations.purgeExpired(source.manager);
     expect(await database.query("SELECT FROM revocation WHERE subject = 'key:old'")).toEqual([]);
   });
 });

@@ -83,12 +83,12 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Whether it was taken away while somebody was on the way from the check to what is opened: minutes at the most. */
-  wasRevokedSince({ standsOn, checkedAt }: Pick<Caller, 'standsOn' | 'checkedAt'>): boolean {
-    return standsOn.some((subject) => (this.#recent.get(subject)?.count ?? -Infinity) > checkedAt);
+  wasRevokedSince({ revocationSubjects, checkedAt }: Pick<Caller, 'revocationSubjects' | 'checkedAt'>): boolean {
+    return revocationSubjects.some((subject) => (this.#recent.get(subject)?.count ?? -Infinity) > checkedAt);
   }
 
   /** Rows that nobody needs any more. On a connection of the caller's: the poll has but one. */
-  async forgetOld(manager: EntityManager): Promise<void> {
+  async purgeExpired(manager: EntityManager): Promise<void> {
     await manager.query("DELETE FROM revocation WHERE at < now() - interval '1 hour'");
   }
 

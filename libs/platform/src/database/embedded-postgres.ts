@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { AppError } from '../errors/app-error.js';
-import { hostTimeout } from '../pace/host-time.js';
+import { hostTimeout } from '../host-time/host-time.js';
 import { asLines, askProgram, ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
 import { installPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PacedReader, type ReadingPace } from './paced-reader.js';
+import { PacedReader, type ReadingRate } from './paced-reader.js';
 import { TokenBucket } from './token-bucket.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-const pace: ReadingPace = { bytesPerTurn: 100, bytesPerSecond: 1_000, burstBytes: 1_000_000, leastPieceBytes: 1 };
+const rate: ReadingRate = { bytesPerTurn: 100, bytesPerSecond: 1_000, burstBytes: 1_000_000, leastPieceBytes: 1 };
 
 /** Has more at once, whenever it is read. */
 function endless(bytes: number): Readable {
@@ -17,7 +17,7 @@ function endless(bytes: number): Readable {
 }
 
 /** Bytes that came in each of so many turns of the event loop. */
-async function bytesByTurn(stream: Readable, given: ReadingPace, turns: number): Promise<number[]> {
+async function bytesByTurn(stream: Readable, given: ReadingRate, turns: number): Promise<number[]> {
   let bytes = 0;
   const reader = new PacedReader(stream, given, (piece) => void (bytes += piece.length), () => 0);
   const counts: number[] = [];
@@ -33,13 +33,13 @@ async function bytesByTurn(stream: Readable, given: ReadingPace, turns: number):
 
 describe('PacedReader', () => {
   it('gives the event loop back after so many bytes, and goes on in the next turn', async () => {
-    const counts = await bytesByTurn(endless(10), pace, 50);
+    const counts = await bytesByTurn(endless(10), rate, 50);
     expect(Math.max(...counts)).toBeLessThanOrEqual(110);
     expect(counts.filter((count) => count > 0).length).toBeGreaterThan(20);
   });
 
   it('counts a piece for no less than it costs', async () => {
-    const counts = await bytesByTurn(endless(1), { ...pace, leastPieceBytes: 50 }, 50);
+    const counts = await bytesByTurn(endless(1), { ...rate, leastPieceBytes: 50 }, 50);
     expect(Math.max(...counts)).toBeLessThanOrEqual(3);
     expect(Math.max(...counts)).toBeGreaterThan(0);
   });
@@ -47,7 +47,7 @@ describe('PacedReader', () => {
   it('reads nothing while it is held', async () => {
     let pieces = 0;
     const stream = endless(10);
-    const reader: PacedReader = new PacedReader(stream, pace, () => void (++pieces && reader.hold()));
+    const reader: PacedReader = new PacedReader(stream, rate, () => void (++pieces && reader.hold()));
     for (let count = 0; count < 20; count++) await turn();
     expect(pieces).toBe(1);
     reader.release();
@@ -63,7 +63,7 @@ describe('PacedReader', () => {
     it('lets through its burst, and then what a second allows', async () => {
       let bytes = 0;
       const stream = endless(10);
-      new PacedReader(stream, { ...pace, burstBytes: 500 }, (piece) => void (bytes += piece.length), () => Date.now());
+      new PacedReader(stream, { ...rate, burstBytes: 500 }, (piece) => void (bytes += piece.length), () => Date.now());
       for (let count = 0; count < 50; count++) await turn();
       const burst = bytes;
       for (let step = 0; step < 100; step++) {

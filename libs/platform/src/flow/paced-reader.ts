@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { TokenBucket } from './token-bucket.js';
 
-export interface ReadingPace {
+export interface ReadingRate {
   /** Of the event loop: then others have theirs. */
   bytesPerTurn: number;
   bytesPerSecond: number;
@@ -12,7 +12,7 @@ export interface ReadingPace {
 
 /**
  * Reads what a stranger sends no faster than it may, and never without a pause: what it sends meanwhile stays with it, because the stream is not read then.
- * No pace ends a stream; who wants that has a bucket of their own.
+ * No rate ends a stream; who wants that has a bucket of their own.
  */
 export class PacedReader {
   readonly #bucket: TokenBucket;
@@ -23,11 +23,11 @@ export class PacedReader {
 
   constructor(
     private readonly stream: Readable,
-    private readonly pace: ReadingPace,
+    private readonly rate: ReadingRate,
     private readonly onPiece: (piece: Buffer) => void,
     now?: () => number,
   ) {
-    this.#bucket = new TokenBucket(pace.bytesPerSecond, pace.burstBytes, now);
+    this.#bucket = new TokenBucket(rate.bytesPerSecond, rate.burstBytes, now);
     stream.on('data', (piece: Buffer) => this.#take(piece));
     stream.once('close', () => clearTimeout(this.#timer));
   }
@@ -45,9 +45,9 @@ export class PacedReader {
 
   #take(piece: Buffer): void {
     if (this.#turnBytes === 0) setImmediate(() => this.#beginTurn());
-    const cost = Math.max(piece.length, this.pace.leastPieceBytes);
+    const cost = Math.max(piece.length, this.rate.leastPieceBytes);
     this.#turnBytes += cost;
-    if (this.#turnBytes >= this.pace.bytesPerTurn) this.#isTurnOver = true;
+    if (this.#turnBytes >= this.rate.bytesPerTurn) this.#isTurnOver = true;
     if (!this.#bucket.take(cost)) this.#timer ??= setTimeout(() => this.#pay(), this.#bucket.debtMs).unref();
     if (this.#isTurnOver || this.#timer) this.stream.pause();
     this.onPiece(piece);

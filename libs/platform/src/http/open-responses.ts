@@ -13,16 +13,16 @@ export class OpenResponses {
 
   constructor(private readonly revocations: Revocations) {
     revocations.onRevoked((subject) => {
-      for (const [response, standsOn] of this.#open) if (standsOn.includes(subject)) response.destroy();
+      for (const [response, revocationSubjects] of this.#open) if (revocationSubjects.includes(subject)) response.destroy();
     });
   }
 
-  watch(caller: Pick<Caller, 'standsOn' | 'expiresAt' | 'checkedAt'>, response: ServerResponse): void {
-    const { standsOn, expiresAt = Infinity } = caller;
-    if (!standsOn.length) return;
+  watch(caller: Pick<Caller, 'revocationSubjects' | 'expiresAt' | 'checkedAt'>, response: ServerResponse): void {
+    const { revocationSubjects, expiresAt = Infinity } = caller;
+    if (!revocationSubjects.length) return;
     const leftMs = expiresAt - Date.now();
     const timer = leftMs <= longestTimerMs ? setTimeout(() => response.destroy(), leftMs).unref() : undefined;
-    this.#open.set(response, standsOn);
+    this.#open.set(response, revocationSubjects);
     response.once('close', () => {
       clearTimeout(timer);
       this.#open.delete(response);

@@ -5,7 +5,7 @@ import { checkRouteAccess, type RouteAccess } from './route-access.js';
 const anonymous = anonymousCaller('192.0.2.1');
 const callers = {
   anonymous,
-  key: { ...anonymous, kind: 'key', standsOn: ['key:1', 'user:1'] },
+  key: { ...anonymous, kind: 'key', revocationSubjects: ['key:1', 'user:1'] },
   'key for builds': { ...anonymous, kind: 'key', toolsets: ['builds'] },
   'key that may look': { ...anonymous, kind: 'key', readOnly: true },
   // No such grant is made; if one ever were, it would not do.

@@ -44,7 +44,7 @@ export class IdempotencyService {
   }
 
   /** Forgets keys nobody retries any more. @returns how many */
-  async forgetOld(): Promise<number> {
+  async purgeExpired(): Promise<number> {
     const old = await this.database.getRepository(IdempotencyKeyEntity).createQueryBuilder().delete().where(`created_at < now() - interval '${keptForDays} days'`).execute();
     return old.affected ?? 0;
   }

@@ -5,13 +5,13 @@ import { Settings } from '../config/settings.js';
 import { AppError } from '../errors/app-error.js';
 import { widerLimits } from './call-limits.js';
 
-/** Bytes that an owner's things of one room take. */
+/** Bytes that an owner's things of one module take. */
 export type DiskMeasure = (manager: EntityManager, ownerId: string) => Promise<number>;
 
 const gib = 2 ** 30;
 const inGib = (bytes: number) => (bytes / gib).toFixed(1);
 
-/** What an anonymous caller may take on disk, over all rooms: each registers how it measures its own. */
+/** What an anonymous caller may take on disk, over all modules: each registers how it measures its own. */
 @Injectable()
 export class AnonymousDisk {
   readonly #measures: DiskMeasure[] = [];

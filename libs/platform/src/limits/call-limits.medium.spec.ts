@@ -47,7 +47,7 @@ describe('limits that replicas share', () => {
     await replicas[0]!.countFailure('192.0.2.1');
     for (const replica of replicas) expect(() => replica.refuseGuesser('192.0.2.1')).toThrow(expect.objectContaining({ reason: 'rate_limited' }));
     await database.query('UPDATE rate_limit SET expire = 1');
-    await replicas[0]!.forgetOld();
+    await replicas[0]!.purgeExpired();
     expect(await database.query('SELECT * FROM rate_limit')).toEqual([]);
   });
 });

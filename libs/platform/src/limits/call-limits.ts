@@ -69,8 +69,8 @@ export class CallLimits implements OnApplicationShutdown {
     if (consumedPoints >= this.#mostFailures) this.#guessers.set(address, Date.now() + msBeforeNext);
   }
 
-  async forgetOld(): Promise<void> {
-    await this.#counters.forgetOld();
+  async purgeExpired(): Promise<void> {
+    await this.#counters.purgeExpired();
   }
 }
 

@@ -37,7 +37,7 @@ export class MinuteCounters {
   }
 
   /** Rows of minutes that are over. */
-  async forgetOld(): Promise<void> {
+  async purgeExpired(): Promise<void> {
     await this.#pool?.query('DELETE FROM rate_limit WHERE expire < $1', [Date.now()]);
   }
 

@@ -22,23 +22,23 @@ export class HousekeepingJobs {
 
   @Job({ queue: 'platform.forget-idempotency-keys', schedule: '17 3 * * *', single: true })
   async forgetIdempotencyKeys(): Promise<void> {
-    const forgotten = await this.idempotency.forgetOld();
+    const forgotten = await this.idempotency.purgeExpired();
     if (forgotten) this.log.log(`Forgot ${forgotten} old idempotency keys`);
   }
 
   @Job({ queue: 'platform.forget-revocations', schedule: '7 * * * *', single: true })
   async forgetRevocations(): Promise<void> {
-    await this.revocations.forgetOld(this.database.manager);
+    await this.revocations.purgeExpired(this.database.manager);
   }
 
   @Job({ queue: 'platform.forget-audit', schedule: '27 3 * * *', single: true })
   async forgetAudit(): Promise<void> {
-    const forgotten = await this.audit.forgetOld(this.settings.auditDays);
+    const forgotten = await this.audit.purgeExpired(this.settings.auditDays);
     if (forgotten) this.log.log(`Forgot ${forgotten} entries of the audit log that were older than ${this.settings.auditDays} days`);
   }
 
   @Job({ queue: 'platform.forget-call-counts', schedule: '*/10 * * * *', single: true })
   async forgetCallCounts(): Promise<void> {
-    await this.limits.forgetOld();
+    await this.limits.purgeExpired();
   }
 }

@@ -46,7 +46,7 @@ export async function buildAccount(): Promise<Account | undefined> {
 interface VmAccounts {
   /** Group of what VMs may share. */
   gid: number;
-  /** The first of the subordinate ids (subuid(5)); a VM's user and group id is this and the number of its slot. */
+  /** The first of the subordinate ids (subuid(5)); a VM's user and group id is this and its uid index. */
   firstId: number;
   count: number;
 }

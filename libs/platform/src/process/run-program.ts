@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { AppError, errorMessage } from '../errors/app-error.js';
-import { afterHostTime } from '../pace/host-time.js';
+import { afterHostTime } from '../host-time/host-time.js';
 
 /** An unprivileged account that a program runs under. Both numbers, because a name would be looked up at the wrong time. */
 export interface Account {
@@ -33,7 +33,7 @@ export interface SpawnOptions extends ProgramOptions {
 }
 
 export interface RunOptions extends ProgramOptions {
-  /** The program's process group is killed after so much host time, which a busy host has less of (pace/host-time.ts). */
+  /** The program's process group is killed after so much host time, which a busy host has less of (host-time/host-time.ts). */
   deadlineMs: number;
   /** Bytes kept of each of stdout and stderr; a program that prints more is killed. Default 1 MiB. */
   outputCapBytes?: number;

@@ -29,7 +29,7 @@ const seconds = whole(1, 86_400);
 /** Taken by every type. */
 export const commonParameters: Record<string, ParameterSpec> = { timeout_seconds: whole(1, 3600, { default: 30 }), retry_seconds: whole(0, 3600, { default: 0 }) };
 
-/** Every assertion that a recipe's tests may make. The room `checks` runs them. */
+/** Every assertion that a recipe's tests may make. The module `checks` runs them. */
 export const assertionTypes = {
   boot: type({ target: text({ values: ['multi-user.target', 'graphical.target'] }), within_seconds: seconds }),
   login: type({ username: text(R), method: text({ values: ['password', 'key', 'autologin'] }) }),

@@ -17,21 +17,21 @@ export class NameShelves {
   constructor(names: readonly string[]) {
     this.sorted = [...names].sort();
     for (const name of this.sorted) {
-      const shelf = this.#byLength.get(name.length) ?? new Map<string, string[]>();
-      this.#byLength.set(name.length, shelf);
+      const group = this.#byLength.get(name.length) ?? new Map<string, string[]>();
+      this.#byLength.set(name.length, group);
       const first = name[0] ?? '';
-      const book = shelf.get(first);
+      const book = group.get(first);
       if (book) book.push(name);
-      else shelf.set(first, [name]);
+      else group.set(first, [name]);
     }
   }
 
   /** Names whose length differs by no more than `furthest`: first those that begin alike, the nearest lengths before others. */
   *around(name: string, furthest: number): Generator<readonly string[]> {
     const first = name[0] ?? '';
-    const shelves = Array.from({ length: furthest + 1 }, (_, away) => (away ? [name.length - away, name.length + away] : [name.length])).flat().flatMap((length) => this.#byLength.get(length) ?? []);
-    for (const shelf of shelves) yield shelf.get(first) ?? [];
-    for (const shelf of shelves) for (const [letter, names] of shelf) if (letter !== first) yield names;
+    const groups = Array.from({ length: furthest + 1 }, (_, away) => (away ? [name.length - away, name.length + away] : [name.length])).flat().flatMap((length) => this.#byLength.get(length) ?? []);
+    for (const group of groups) yield group.get(first) ?? [];
+    for (const group of groups) for (const [letter, names] of group) if (letter !== first) yield names;
   }
 
   /** Names that begin with it. */
@@ -52,18 +52,18 @@ export class NameShelves {
  * The known names nearest to each of a few names. A base has 60,000 of them: the names share one budget of comparisons, which one alone may use whole, and
  * the event loop gets a turn after every few thousand.
  */
-export async function nearestNames(shelves: NameShelves, names: readonly string[], { limit = 3, compare = distance }: { limit?: number; compare?: Compare } = {}): Promise<Map<string, string[]>> {
+export async function nearestNames(groups: NameShelves, names: readonly string[], { limit = 3, compare = distance }: { limit?: number; compare?: Compare } = {}): Promise<Map<string, string[]>> {
   const asked = names.slice(0, mostNamesCompared);
   const nearest = new Map<string, string[]>();
-  for (const name of asked) nearest.set(name, await nearestTo(shelves, name.slice(0, 64), { limit, compare, budget: Math.floor(mostComparisons / asked.length) }));
+  for (const name of asked) nearest.set(name, await nearestTo(groups, name.slice(0, 64), { limit, compare, budget: Math.floor(mostComparisons / asked.length) }));
   return nearest;
 }
 
-async function nearestTo(shelves: NameShelves, name: string, { limit, compare, budget }: { limit: number; compare: Compare; budget: number }): Promise<string[]> {
+async function nearestTo(groups: NameShelves, name: string, { limit, compare, budget }: { limit: number; compare: Compare; budget: number }): Promise<string[]> {
   const furthest = Math.max(2, Math.floor(name.length / 3));
   const candidates: { name: string; away: number }[] = [];
   let compared = 0;
-  for (const others of shelves.around(name, furthest)) {
+  for (const others of groups.around(name, furthest)) {
     if (compared >= budget) break;
     for (const other of others.slice(0, budget - compared)) {
       const away = compare(name, other);
@@ -72,7 +72,7 @@ async function nearestTo(shelves: NameShelves, name: string, { limit, compare, b
     }
   }
   // Spelling slips come first; then names that begin with what was asked for ("postgres" means "postgresql").
-  const extended = candidates.length < limit ? shelves.beginningWith(name) : [];
+  const extended = candidates.length < limit ? groups.beginningWith(name) : [];
   const ranked = [...candidates, ...extended.map((other) => ({ name: other, away: furthest + other.length - name.length }))];
   ranked.sort((a, b) => a.away - b.away || Math.abs(a.name.length - name.length) - Math.abs(b.name.length - name.length) || (a.name < b.name ? -1 : 1));
   return [...new Set(ranked.map((candidate) => candidate.name))].slice(0, limit);

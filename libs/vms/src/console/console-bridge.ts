@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { PacedReader, type ReadingPace } from '#libs/platform';
+import { PacedReader, type ReadingRate } from '#libs/platform';
 import { WebSocket, type RawData } from 'ws';
 import { ClientMessages, ProtocolViolation } from './client-messages.js';
 import { ConsoleFlood, type ConsoleBudget } from './console-budget.js';
@@ -10,7 +10,7 @@ const highWaterBytes = 4 * 1024 * 1024;
 const lowWaterBytes = 1024 * 1024;
 
 /** Far more than a screen at work sends; a guest whose screen never rests, or that sends it in crumbs, waits. */
-const screenPace: ReadingPace = { bytesPerTurn: 256 << 10, bytesPerSecond: 32 << 20, burstBytes: 32 << 20, leastPieceBytes: 4 << 10 };
+const screenPace: ReadingRate = { bytesPerTurn: 256 << 10, bytesPerSecond: 32 << 20, burstBytes: 32 << 20, leastPieceBytes: 4 << 10 };
 
 /** What has been sent is given so long to arrive. */
 const refusedMs = 5_000;

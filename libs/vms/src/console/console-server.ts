@@ -7,8 +7,8 @@ import { AppError, errorMessage, RequestGuard, Settings, statusOf, toAppError } 
 import { ConsoleAccess, type ConsoleVm } from './console-access.js';
 import { bridge } from './console-bridge.js';
 import { ConsoleBudgets } from './console-budget.js';
-import { ConsoleDoor, type ConsolePass } from './console-door.js';
-import { ConsolePace } from './console-pace.js';
+import { ConsoleAuthorizer, type ConsolePass } from './console-authorizer.js';
+import { ConsoleTimeouts } from './console-timeouts.js';
 import { ConsoleTyping } from './console-typing.js';
 import { OpenConsoles } from './open-consoles.js';
 
@@ -39,10 +39,10 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
   #isStopping = false;
 
   constructor(
-    private readonly door: ConsoleDoor,
+    private readonly authorizer: ConsoleAuthorizer,
     private readonly access: ConsoleAccess,
     private readonly consoles: OpenConsoles,
-    private readonly pace: ConsolePace,
+    private readonly timeouts: ConsoleTimeouts,
     private readonly adapters: HttpAdapterHost,
     settings: Settings,
   ) {
@@ -80,26 +80,26 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
     socket.pause();
     socket.on('error', () => socket.terminate());
     // Now: a connection that is closed has no address any more.
-    const visitor: { address: string; pass?: ConsolePass; vm?: ConsoleVm['vm'] } = { address: this.door.addressOf(request) };
+    const connecting: { address: string; pass?: ConsolePass; vm?: ConsoleVm['vm'] } = { address: this.authorizer.addressOf(request) };
     try {
       if (this.#isStopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
-      const { vmId, viewOnly, standsOn, checkedAt, makerExpiresAt: expiresAt } = (visitor.pass = await this.door.enter(visitor.address, token));
+      const { vmId, viewOnly, revocationSubjects, checkedAt, makerExpiresAt: expiresAt } = (connecting.pass = await this.authorizer.authorize(connecting.address, token));
       const reached = await this.access.reachById(vmId);
       const { vm, guest } = reached;
-      visitor.vm = vm;
+      connecting.vm = vm;
       const release = this.admit(socket, vm.ownerId);
       try {
         const screen = await guest.openScreen();
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
-        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.pace.pingMs, typing: new ConsoleTyping(reached, viewOnly) });
+        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.timeouts.pingMs, typing: new ConsoleTyping(reached, viewOnly) });
         socket.resume();
-        this.door.record(request, visitor);
-        await this.consoles.watch({ vmId, guest, standsOn, checkedAt, expiresAt }, bridged);
+        this.authorizer.record(request, connecting);
+        await this.consoles.watch({ vmId, guest, revocationSubjects, checkedAt, expiresAt }, bridged);
       } finally {
         release();
       }
     } catch (error) {
-      this.door.record(request, { ...visitor, error });
+      this.authorizer.record(request, { ...connecting, error });
       this.close(socket, toAppError(error), error);
     }
   }

@@ -36,12 +36,12 @@ export class ConsoleUrlService {
    * What a token stands for, and what its maker stands on now.
    * @throws AppError `console_link_invalid`, `console_link_expired`, `console_link_revoked`
    */
-  async grantOf(token: string): Promise<ConsoleGrant & Pick<Caller, 'standsOn' | 'checkedAt'> & { makerExpiresAt: number | undefined }> {
+  async grantOf(token: string): Promise<ConsoleGrant & Pick<Caller, 'revocationSubjects' | 'checkedAt'> & { makerExpiresAt: number | undefined }> {
     const grant = readConsole(this.key, token, new Date());
     const checkedAt = this.revocations.count;
-    if (grant.principalId === undefined) return { ...grant, standsOn: [], checkedAt, makerExpiresAt: undefined };
-    const maker = await this.callers.standing(grant.principalId);
+    if (grant.principalId === undefined) return { ...grant, revocationSubjects: [], checkedAt, makerExpiresAt: undefined };
+    const maker = await this.callers.currentGrant(grant.principalId);
     if (!maker) throw new AppError({ kind: 'forbidden', reason: 'console_link_revoked', message: 'Whoever made this console link may not open it any more.', hint: 'Sign in again, or use another key, and ask for a new one.' });
-    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, standsOn: maker.standsOn, checkedAt, makerExpiresAt: maker.expiresAt };
+    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, revocationSubjects: maker.revocationSubjects, checkedAt, makerExpiresAt: maker.expiresAt };
   }
 }

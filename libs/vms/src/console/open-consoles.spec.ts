@@ -3,7 +3,7 @@ import type { Guest } from '#libs/hypervisor';
 import { notFound, type EventBus, type Revocations, type Settings } from '#libs/platform';
 import type { ConsoleAccess, ConsoleVm } from './console-access.js';
 import type { Closing } from './console-bridge.js';
-import { ConsolePace } from './console-pace.js';
+import { ConsoleTimeouts } from './console-timeouts.js';
 import { OpenConsoles } from './open-consoles.js';
 
 const hourMs = 3_600_000;
@@ -22,14 +22,14 @@ beforeEach(() => {
   const access: ConsoleAccess = { reach: () => Promise.reject(notFound('vm', 'web')), reachById: (id) => reach(id) };
   const events = { subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => ((ended = onEvent), (gap = onGap), () => undefined) };
   justRevoked = [];
-  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasRevokedSince: ({ standsOn }: { standsOn: string[] }) => standsOn.some((subject) => justRevoked.includes(subject)) };
-  consoles = new OpenConsoles(access, events as unknown as EventBus, revocations as unknown as Revocations, { consoleMaxHours: 2 } as Settings, new ConsolePace());
+  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: string[] }) => revocationSubjects.some((subject) => justRevoked.includes(subject)) };
+  consoles = new OpenConsoles(access, events as unknown as EventBus, revocations as unknown as Revocations, { consoleMaxHours: 2 } as Settings, new ConsoleTimeouts());
   consoles.onApplicationBootstrap();
 });
 afterEach(() => void jest.useRealTimers());
 
 /** Closes as a bridge does: once. */
-function opened(vmId: string, { standsOn = [] as string[], expiresAt = undefined as number | undefined } = {}) {
+function opened(vmId: string, { revocationSubjects = [] as string[], expiresAt = undefined as number | undefined } = {}) {
   let resolve = (): void => undefined;
   const closed = new Promise<void>((done) => (resolve = done));
   const closings: Closing[] = [];
@@ -37,7 +37,7 @@ function opened(vmId: string, { standsOn = [] as string[], expiresAt = undefined
     closings.push(closing);
     resolve();
   };
-  return { closings, watched: consoles.watch({ vmId, guest, standsOn, expiresAt, checkedAt: 0 }, { close, closed }) };
+  return { closings, watched: consoles.watch({ vmId, guest, revocationSubjects, expiresAt, checkedAt: 0 }, { close, closed }) };
 }
 
 const looked = () => new Promise((resolve) => setImmediate(resolve));
@@ -64,14 +64,14 @@ describe('an open console', () => {
 
   it('is closed with the key or the sign-in that asked for it, no other is, and none is opened on it any more', async () => {
     const revoked = { code: 4403, reason: 'console_link_revoked' };
-    const standsOn = ['key:1', 'user:1'];
-    const [mine, other] = [opened('a', { standsOn }), opened('a')];
+    const revocationSubjects = ['key:1', 'user:1'];
+    const [mine, other] = [opened('a', { revocationSubjects }), opened('a')];
     revoke('key:2');
     expect(mine.closings).toEqual([]);
     revoke('user:1');
     expect([mine.closings, other.closings]).toEqual([[revoked], []]);
     justRevoked = ['key:1'];
-    expect(opened('a', { standsOn }).closings).toEqual([revoked]);
+    expect(opened('a', { revocationSubjects }).closings).toEqual([revoked]);
     await looked();
   });
 

@@ -4,7 +4,7 @@ import { EventBus, Revocations, Settings, statusOf, toAppError } from '#libs/pla
 import { vmAccessEnded } from '../vm-host.repository.js';
 import { ConsoleAccess } from './console-access.js';
 import type { Bridge, Closing } from './console-bridge.js';
-import { ConsolePace } from './console-pace.js';
+import { ConsoleTimeouts } from './console-timeouts.js';
 
 const hourMs = 3_600_000;
 const revoked: Closing = { code: 4403, reason: 'console_link_revoked' };
@@ -13,7 +13,7 @@ interface OpenConsole {
   vmId: string;
   guest: Guest;
   /** Of whoever opened it (Grant). */
-  standsOn: readonly string[];
+  revocationSubjects: readonly string[];
   checkedAt: number;
   expiresAt: number | undefined;
   close: (closing: Closing) => void;
@@ -30,7 +30,7 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly events: EventBus,
     private readonly revocations: Revocations,
     private readonly settings: Settings,
-    private readonly pace: ConsolePace,
+    private readonly timeouts: ConsoleTimeouts,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -52,7 +52,7 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
     const longestMs = this.settings.consoleMaxHours * hourMs;
     const end = setTimeout(() => close(expiresAt <= Date.now() ? revoked : { code: 4408, reason: 'console_time_over' }), Math.min(longestMs, Math.max(0, expiresAt - Date.now())));
     // Beside the events: what looks at a VM counts as use of it.
-    const recheck = setInterval(() => void this.look(open), this.pace.recheckMs);
+    const recheck = setInterval(() => void this.look(open), this.timeouts.recheckMs);
     // What ended while the screen was being opened was told before anybody listened.
     void this.look(open);
     if (this.revocations.wasRevokedSince(open)) close(revoked);
@@ -67,7 +67,7 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private closeRevoked(subject: string): void {
-    for (const { standsOn, close } of [...this.#open]) if (standsOn.includes(subject)) close(revoked);
+    for (const { revocationSubjects, close } of [...this.#open]) if (revocationSubjects.includes(subject)) close(revoked);
   }
 
   private recheck(isMeant: (open: OpenConsole) => boolean = () => true): void {

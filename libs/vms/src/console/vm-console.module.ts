@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConsoleAccess } from './console-access.js';
-import { ConsoleDoor } from './console-door.js';
-import { ConsolePace } from './console-pace.js';
+import { ConsoleAuthorizer } from './console-authorizer.js';
+import { ConsoleTimeouts } from './console-timeouts.js';
 import { ConsoleServer } from './console-server.js';
 import { ConsoleUrlService } from './console-url.service.js';
 import { ConsoleController } from './console.controller.js';
@@ -13,17 +13,17 @@ export interface VmConsoleModuleOptions {
   vms: Type | DynamicModule;
   access: Type<ConsoleAccess>;
   /** Instead of the product's. */
-  pace?: Partial<ConsolePace>;
+  timeouts?: Partial<ConsoleTimeouts>;
 }
 
 @Module({})
 export class VmConsoleModule {
-  static forRoot({ vms, access, pace = {} }: VmConsoleModuleOptions): DynamicModule {
+  static forRoot({ vms, access, timeouts = {} }: VmConsoleModuleOptions): DynamicModule {
     return {
       module: VmConsoleModule,
       imports: [vms],
       controllers: [ConsoleController],
-      providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsolePace, useValue: Object.assign(new ConsolePace(), pace) }, ConsoleUrlService, ConsoleDoor, OpenConsoles, ConsoleServer, ConsoleTools],
+      providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsoleTimeouts, useValue: Object.assign(new ConsoleTimeouts(), timeouts) }, ConsoleUrlService, ConsoleAuthorizer, OpenConsoles, ConsoleServer, ConsoleTools],
     };
   }
 }

@@ -26,7 +26,7 @@ export class BootTimesRepository {
     return seconds === undefined ? undefined : Number(seconds);
   }
 
-  async forgetOld(): Promise<void> {
+  async purgeExpired(): Promise<void> {
     await this.database.query("DELETE FROM vm_boot WHERE at < now() - interval '90 days'");
   }
 }

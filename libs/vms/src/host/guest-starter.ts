@@ -4,11 +4,11 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Hypervisor, makeSshHostKeys, waitForSystem, type Guest, type GuestSpec } from '#libs/hypervisor';
 import { AppError, errorMessage } from '#libs/platform';
 import pLimit from 'p-limit';
-import { VmPace } from '../vm-pace.js';
+import { VmTimeouts } from '../vm-timeouts.js';
 import type { BootKind, Vm, VmState } from '../vm.js';
 import { MachineDirectories, type MachineFiles } from './machine-directories.js';
 import { macOf, shapeOf, snapshotKey } from './machine-shape.js';
-import { SnapshotShelf } from './snapshot-shelf.js';
+import { VmSnapshotStore } from './vm-snapshot-store.js';
 import { TemplateBoots } from './template-boots.js';
 
 export interface StartedGuest {
@@ -29,9 +29,9 @@ export class GuestStarter {
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
-    private readonly shelf: SnapshotShelf,
+    private readonly snapshots: VmSnapshotStore,
     private readonly templates: TemplateBoots,
-    private readonly pace: VmPace,
+    private readonly timeouts: VmTimeouts,
   ) {}
 
   /**
@@ -47,7 +47,7 @@ export class GuestStarter {
     if (clone) return { guest: clone, boot: 'clone' };
     await onState('creating');
     await this.directories.removeDisk(files);
-    await this.directories.createDisk(files, { label: vm.persistenceLabel, slot: vm.slot });
+    await this.directories.createDisk(files, { label: vm.persistenceLabel, uidIndex: vm.uidIndex });
     return await this.boot(vm, files, signal);
   }
 
@@ -60,7 +60,7 @@ export class GuestStarter {
     const key = snapshotKey(vm, await this.hypervisor.fingerprint(shapeOf(vm)));
     try {
       for (let boots = 0; boots < 2; boots++) {
-        const found = await this.shelf.use(key, async (directory) => {
+        const found = await this.snapshots.use(key, async (directory) => {
           return await this.takeTurn(async () => {
             signal.throwIfAborted();
             await onState('restoring');
@@ -74,13 +74,13 @@ export class GuestStarter {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AppError) || !bootsItself.includes(error.reason)) throw error;
-      if (error.reason === 'snapshot_damaged') await this.shelf.drop(key);
+      if (error.reason === 'snapshot_damaged') await this.snapshots.drop(key);
       this.log.warn(`The VM ${vm.id} boots by itself: ${errorMessage(error)}`);
     }
     return undefined;
   }
 
-  /** The cable stays out until the clone is a machine of its own: two with one identity must never meet. */
+  /** The link stays down until the clone is a machine of its own: two with one identity must never meet. */
   private async restore(vm: Vm, files: MachineFiles, directory: string, signal: AbortSignal): Promise<Guest> {
     await this.directories.removeDisk(files);
     const keys = makeSshHostKeys(vm.name);
@@ -88,7 +88,7 @@ export class GuestStarter {
     const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
     return await orQuit(guest, async () => {
       const sshHostKeys = await keys;
-      await guest.helper.restore({ entropy: randomBytes(64), hostname: vm.name, mac: macOf(vm.id), isPluggedIn: vm.network === 'egress', sshHostKeys }, this.pace.dutiesMs);
+      await guest.helper.restore({ entropy: randomBytes(64), hostname: vm.name, mac: macOf(vm.id), linkUp: vm.network === 'egress', sshHostKeys }, this.timeouts.dutiesMs);
       if (vm.network === 'egress') await guest.setLink(true);
       signal.throwIfAborted();
     });
@@ -96,13 +96,13 @@ export class GuestStarter {
 
   private async boot(vm: Vm, files: MachineFiles, signal: AbortSignal): Promise<StartedGuest> {
     const guest = await this.hypervisor.start(this.specOf(vm, files), signal);
-    await orQuit(guest, () => waitForSystem(guest, signal, this.pace.up));
+    await orQuit(guest, () => waitForSystem(guest, signal, this.timeouts.up));
     return { guest, boot: 'cold' };
   }
 
   private specOf(vm: Vm, { dir, isoPath, diskPath }: MachineFiles): GuestSpec {
     const { disk: _disk, ...shape } = shapeOf(vm);
-    return { ...shape, isoPath, diskPath, workDir: dir, onReset: 'restart', slot: vm.slot, survives: true };
+    return { ...shape, isoPath, diskPath, workDir: dir, onReset: 'restart', uidIndex: vm.uidIndex, survives: true };
   }
 }
 

@@ -53,8 +53,8 @@ export class MachineDirectories {
   }
 
   /** An empty disk that the image takes for the one it keeps changes on. @throws AppError `disk_failed` */
-  async createDisk({ diskPath }: MachineFiles, { label, slot }: { label: string; slot: number }): Promise<void> {
-    await this.disks.createPersistent(diskPath, { label, sizeBytes: this.settings.vmDiskGb * 2 ** 30, slot });
+  async createDisk({ diskPath }: MachineFiles, { label, uidIndex }: { label: string; uidIndex: number }): Promise<void> {
+    await this.disks.createPersistent(diskPath, { label, sizeBytes: this.settings.vmDiskGb * 2 ** 30, uidIndex });
   }
 
   async removeDisk({ dir }: MachineFiles): Promise<void> {

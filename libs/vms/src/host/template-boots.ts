@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { BuildReader } from '#libs/builds';
 import { Hypervisor, waitForSystem } from '#libs/hypervisor';
 import { AppError, Settings, untilAborted } from '#libs/platform';
-import { VmPace } from '../vm-pace.js';
+import { VmTimeouts } from '../vm-timeouts.js';
 import type { Vm } from '../vm.js';
 import { MachineDirectories } from './machine-directories.js';
 import { shapeOf } from './machine-shape.js';
-import { TemplatePlaces } from './template-places.js';
+import { TemplateDirectories } from './template-directories.js';
 
 interface Boot {
   done: Promise<void>;
@@ -26,10 +26,10 @@ export class TemplateBoots {
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
-    private readonly places: TemplatePlaces,
+    private readonly places: TemplateDirectories,
     private readonly builds: BuildReader,
     private readonly settings: Settings,
-    private readonly pace: VmPace,
+    private readonly timeouts: VmTimeouts,
   ) {}
 
   canServe({ imageSha256 }: Pick<Vm, 'imageSha256'>): boolean {
@@ -100,7 +100,7 @@ export class TemplateBoots {
       const { disk: _disk, ...shape } = shapeOf(vm);
       const guest = await this.hypervisor.start({ ...shape, ...place.spec, isoPath: place.files.isoPath }, signal);
       try {
-        const { helper, isWithoutHelper } = await waitForSystem(guest, signal, this.pace.up);
+        const { helper, isWithoutHelper } = await waitForSystem(guest, signal, this.timeouts.up);
         if (isWithoutHelper) throw this.cannotClone(vm);
         if (!helper) throw new AppError({ kind: 'unavailable', reason: 'helper_late', message: 'The helper of the image did not speak in time.' });
         signal.throwIfAborted();

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { ClosedPort, Guest, GuestEnd } from '#libs/hypervisor';
 import { AppError, errorMessage, hostTimeout } from '#libs/platform';
 import { VmHostRepository } from '../vm-host.repository.js';
-import { VmPace } from '../vm-pace.js';
+import { VmTimeouts } from '../vm-timeouts.js';
 import type { Vm, VmError, VmReason } from '../vm.js';
 import { BootTimesRepository } from './boot-times.repository.js';
 import { GuestStarter } from './guest-starter.js';
@@ -25,7 +25,7 @@ export class VmHost {
     private readonly vms: VmHostRepository,
     private readonly directories: MachineDirectories,
     private readonly times: BootTimesRepository,
-    private readonly pace: VmPace,
+    private readonly timeouts: VmTimeouts,
   ) {}
 
   /** The hold on a VM, if it starts or runs here. */
@@ -45,7 +45,7 @@ export class VmHost {
     const machine = new LiveMachine(vm.id);
     this.machines.set(vm.id, machine);
     machine.started = this.start(machine, vm);
-    await this.wait(machine.started, this.pace.answerMs);
+    await this.wait(machine.started, this.timeouts.answerMs);
   }
 
   /** Takes over a guest that was found running. */
@@ -78,7 +78,7 @@ export class VmHost {
       await this.vms.change(vmId, 'stopping');
       await this.pressPower(machine, machine.guest);
     }
-    await this.wait(machine.over, this.pace.answerMs);
+    await this.wait(machine.over, this.timeouts.answerMs);
   }
 
   /** Ends it whatever it does, and removes everything of it. Asked again, it waits for the same. */
@@ -91,7 +91,7 @@ export class VmHost {
   /** VMs whose rows say that they live and of which nobody here knows: their end could not be written down when it came. */
   async forgetTheDead(host: string): Promise<void> {
     for (const vm of await this.vms.liveOn(host)) {
-      const isKnown = this.machines.has(vm.id) || this.removals.has(vm.id) || Date.now() - vm.updatedAt.getTime() < this.pace.tidyMs;
+      const isKnown = this.machines.has(vm.id) || this.removals.has(vm.id) || Date.now() - vm.updatedAt.getTime() < this.timeouts.tidyMs;
       if (!isKnown) await this.vms.change(vm.id, 'failed', { reason: 'guest_died' });
     }
   }
@@ -193,7 +193,7 @@ export class VmHost {
 
   private async waitForPowerOff(machine: LiveMachine): Promise<void> {
     const { ending } = machine;
-    await this.waitInHostTime(machine.over, this.pace.powerOffMs);
+    await this.waitInHostTime(machine.over, this.timeouts.powerOffMs);
     // Over, or meanwhile ended in another way.
     if (!this.machines.has(machine.vmId) || machine.ending !== ending || this.stopping) return;
     machine.ending = undefined;
@@ -215,7 +215,7 @@ export class VmHost {
     if (machine.ending !== 'deleted') machine.ending = { state: 'stopped', reason: 'factory_stopped' };
     if (!machine.isStarting) {
       void machine.guest?.pressPower().catch(() => undefined);
-      await this.wait(machine.over, this.pace.shutdownMs);
+      await this.wait(machine.over, this.timeouts.shutdownMs);
     }
     await this.end(machine);
   }

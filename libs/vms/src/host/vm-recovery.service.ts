@@ -5,7 +5,7 @@ import type { Vm } from '../vm.js';
 import { HostIdentity } from './host-identity.js';
 import { MachineDirectories, type MachineFiles } from './machine-directories.js';
 import { VmHost } from './vm-host.service.js';
-import { VmUpkeep } from './vm-upkeep.service.js';
+import { VmReaper } from './vm-reaper.service.js';
 
 /** The first and the last minute of a host: what an earlier factory left behind is taken over or ended, and nothing is left to chance at the end. */
 @Injectable()
@@ -18,7 +18,7 @@ export class VmRecovery implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
     private readonly host: VmHost,
-    private readonly upkeep: VmUpkeep,
+    private readonly upkeep: VmReaper,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {

@@ -11,7 +11,7 @@ import { loadSettings, parseInput, PlatformModule, type Caller } from '#libs/pla
 import { recipeEntities } from '#libs/recipes';
 import { cloneDatabase, type TestDatabase } from '../../../../test/support/database.js';
 import { FakeBuildPipeline } from '../../../../test/support/fake-build-pipeline.js';
-import { FakeMachines, quickPace } from '../../../../test/support/fake-machines.js';
+import { FakeMachines, quickTimeouts } from '../../../../test/support/fake-machines.js';
 import type { FakeGuest } from '../../../hypervisor/src/testing/fake-hypervisor.js';
 import { vmEntities, VmsModule } from '../index.js';
 import { VmQueryService } from '../vm-query.service.js';
@@ -56,7 +56,7 @@ export class VmFactory {
     const { settings } = loadSettings({ OPENFACTORY_ROLES: 'api,worker', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: this.dataDir, DATABASE_URL: this.database.url, OPENFACTORY_SECRET: secret, OPENFACTORY_VM_MIN_FREE_DISK_GB: '0', OPENFACTORY_VM_MEMORY_MB: '8192', OPENFACTORY_VM_MAX_VCPUS: '8', OPENFACTORY_VM_CPU_OVERCOMMIT: '64', ...environment });
     const builds = BuildsModule.forRoot({ pipeline: this.pipeline.module });
     const module = await Test.createTestingModule({
-      imports: [PlatformModule.forRoot({ settings, databaseUrl: this.database.url, secret, entities: [...recipeEntities, ...buildEntities, ...vmEntities] }), builds, VmsModule.forRoot({ builds, hypervisor: this.machines.module, pace: quickPace })],
+      imports: [PlatformModule.forRoot({ settings, databaseUrl: this.database.url, secret, entities: [...recipeEntities, ...buildEntities, ...vmEntities] }), builds, VmsModule.forRoot({ builds, hypervisor: this.machines.module, timeouts: quickTimeouts })],
     }).compile();
     return await module.createNestApplication({ logger: false }).init();
   }
@@ -73,7 +73,7 @@ export class VmFactory {
     const made = await this.pipeline.made('image.iso', 'application/x-iso9660-image', text);
     const { key } = await this.app.get(ArtifactStore, { strict: false }).put({ group: id, ...made });
     await this.database.query(
-      "INSERT INTO build (id, owner_id, name, recipe, status, ticket, image_sha256, image_id, verified, finished_at) VALUES ($1, $2, 'web', '{}', 'completed', $1, $3, $3, true, now())",
+      "INSERT INTO build (id, owner_id, name, recipe, status, lease_id, image_sha256, image_id, verified, finished_at) VALUES ($1, $2, 'web', '{}', 'completed', $1, $3, $3, true, now())",
       [id, ownerId, made.sha256],
     );
     await this.database.query("INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'web.iso', 'application/x-iso9660-image', $2, $3, $4)", [id, made.sizeBytes, made.sha256, key]);

@@ -4,7 +4,7 @@ import type { ImagePlan } from './image-plan.js';
 type Interface = RecipeNetworking['interfaces'][number];
 
 /**
- * What needs the network orders itself after network-online.target, which waits by this unit. A machine without a cable must still come up, and soon:
+ * What needs the network orders itself after network-online.target, which waits by this unit. A machine without a link must still come up, and soon:
  * without a carrier (a condition that fails is no failure) it does not wait for an address, and for one no longer than a DHCP server takes.
  * systemd-networkd-wait-online.service(8)
  */

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { checkBoot, usualGuestSize, type BootOffers, type BootReport, type Hypervisor } from '#libs/hypervisor';
+import { checkBoot, usualGuestSize, type BootSnapshotOffers, type BootReport, type Hypervisor } from '#libs/hypervisor';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { startupUnits } from '../configure/startup.renderer.js';
-import { voicesOf } from '../configure/guest-helper.renderer.js';
+import { guestChannelsOf } from '../configure/guest-helper.renderer.js';
 import { persistenceLabelOf } from '../iso/iso-identity.js';
 import { BuildStage, type PipelineState, type StageContext } from '../stage.js';
 import { discardTree, makeOwnedDir } from '../tree/owned-dir.js';
@@ -19,7 +19,7 @@ export class BootStage extends BuildStage {
 
   constructor(
     private readonly hypervisor: Hypervisor,
-    private readonly offers: BootOffers,
+    private readonly offers: BootSnapshotOffers,
     /** Where guests have their directories: where layers are, nobody's account may enter but the build's. */
     private readonly bootDir: string,
   ) {
@@ -27,7 +27,7 @@ export class BootStage extends BuildStage {
   }
 
   inputs({ image, resolution }: PipelineState): unknown {
-    return { image: image?.sha256, services: servicesOf(resolution.units), voices: voicesOf(resolution) };
+    return { image: image?.sha256, services: servicesOf(resolution.units), guestChannels: guestChannelsOf(resolution) };
   }
 
   async make(state: PipelineState, outDir: string, context: StageContext): Promise<void> {
@@ -60,7 +60,7 @@ export class BootStage extends BuildStage {
   private async boot({ input, image, recipe, resolution }: PipelineState, workDir: string, { signal, progress, log }: StageContext): Promise<BootReport> {
     if (!image) throw new Error('boot needs an image');
     const kept = await this.offers.offer({ ownerId: input.ownerId, imageSha256: image.sha256, persistenceLabel: persistenceLabelOf(image.id), ...usualGuestSize });
-    const check = { isoPath: image.path, firmware: 'bios' as const, ...usualGuestSize, voices: voicesOf(resolution), services: servicesOf(resolution.units), bounded: startupUnits(recipe), workDir, ...(kept && { kept }) };
+    const check = { isoPath: image.path, firmware: 'bios' as const, ...usualGuestSize, guestChannels: guestChannelsOf(resolution), services: servicesOf(resolution.units), bounded: startupUnits(recipe), workDir, ...(kept && { kept }) };
     const report = await checkBoot(this.hypervisor, check, signal, progress).finally(() => kept?.close());
     for (const problem of report.problems) log(`Boot: ${problem}`);
     return report;

@@ -8,7 +8,7 @@ import { guestError } from '../guest-error.js';
 import type { GuestSpec } from '../hypervisor.port.js';
 import { firmware, guestDir, seen, socketDir } from './qemu-command.js';
 
-export const placePrefix = 'guest-';
+export const runtimePrefix = 'guest-';
 /** In a place, what QEMU sees as `guestDir`. */
 export const ownName = 'own';
 const pollMs = 3;
@@ -17,24 +17,24 @@ const pollMs = 3;
  * A guest's directory on the host, itself the factory's: `own`, which QEMU may write, and `sockets`, which it may write until it listens on them.
  * From then on no name that the factory opens there can have become another's.
  */
-export class GuestPlace {
+export class RuntimeDirectory {
   private constructor(
     readonly dir: string,
     private readonly sockets: FileHandle,
   ) {}
 
-  static async make(workDir: string, account: Account | undefined): Promise<GuestPlace> {
-    const dir = await mkdtemp(path.join(workDir, placePrefix));
+  static async make(workDir: string, account: Account | undefined): Promise<RuntimeDirectory> {
+    const dir = await mkdtemp(path.join(workDir, runtimePrefix));
     for (const name of [ownName, 'sockets']) {
       await mkdir(path.join(dir, name), { mode: 0o700 });
       if (account) await chown(path.join(dir, name), account.uid, account.gid);
     }
     if (account) await chmod(dir, 0o711);
-    return await GuestPlace.open(dir);
+    return await RuntimeDirectory.open(dir);
   }
 
-  static async open(dir: string): Promise<GuestPlace> {
-    return new GuestPlace(dir, await open(path.join(dir, 'sockets'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+  static async open(dir: string): Promise<RuntimeDirectory> {
+    return new RuntimeDirectory(dir, await open(path.join(dir, 'sockets'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
   }
 
   /** Also what QMP calls the guest. */
@@ -106,15 +106,15 @@ export class GuestPlace {
 }
 
 /** What QEMU finds in its directory: the firmware's variables, a copy of the guest's own, and the file that is its memory. */
-export async function fillPlace(place: GuestPlace, { firmware: kind, savable, memoryMb, diskPath }: GuestSpec, account: Account | undefined): Promise<void> {
+export async function fillRuntimeDirectory(runtime: RuntimeDirectory, { firmware: kind, savable, memoryMb, diskPath }: GuestSpec, account: Account | undefined): Promise<void> {
   if (kind === 'uefi') {
-    const variables = place.own(path.basename(seen.variables));
+    const variables = runtime.own(path.basename(seen.variables));
     await copyFile(firmware.variables, variables, constants.COPYFILE_EXCL);
     await chmod(variables, 0o600);
     if (account) await chown(variables, account.uid, account.gid);
   }
   if (savable) {
-    const memory = await open(place.own(path.basename(seen.ownMemory)), 'wx', 0o600);
+    const memory = await open(runtime.own(path.basename(seen.ownMemory)), 'wx', 0o600);
     try {
       await memory.truncate(memoryMb * 2 ** 20);
       if (account) await memory.chown(account.uid, account.gid);
@@ -125,7 +125,7 @@ export async function fillPlace(place: GuestPlace, { firmware: kind, savable, me
   if (diskPath !== undefined) await giveDisk(diskPath, account);
 }
 
-/** The slot of a machine is another one each time it starts: its disk follows. */
+/** The uid index of a machine is another one each time it starts: its disk follows. */
 async function giveDisk(diskPath: string, account: Account | undefined): Promise<void> {
   const disk = await open(diskPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -141,7 +141,7 @@ async function giveDisk(diskPath: string, account: Account | undefined): Promise
 export const baseOf = (diskPath: string): string => path.join(path.dirname(diskPath), path.basename(seen.base));
 
 /** Host file -> where QEMU sees it. */
-export async function diskPlaces(diskPath: string): Promise<{ writable: Record<string, string>; readOnly: Record<string, string> }> {
+export async function diskBinds(diskPath: string): Promise<{ writable: Record<string, string>; readOnly: Record<string, string> }> {
   const base = baseOf(diskPath);
   const hasBase = await stat(base).then(() => true, () => false);
   return { writable: { [diskPath]: seen.disk }, readOnly: hasBase ? { [base]: seen.base } : {} };

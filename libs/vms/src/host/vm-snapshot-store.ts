@@ -11,7 +11,7 @@ const earlyMs = 30 * 60_000;
 
 /** The VM snapshots of this host: bounded in number for an owner and in bytes for all; what was used least recently goes first. */
 @Injectable()
-export class SnapshotShelf {
+export class VmSnapshotStore {
   /** Starts that read a snapshot just now: until they have, it stays. */
   private readonly readers = new Map<string, Set<Promise<unknown>>>();
   /** Kept while their build is still running, by when that was. */

@@ -8,7 +8,7 @@ import type { CreatedBuild } from './builds.dto.js';
 
 /** Lets a build into the queue: once per idempotency key, within the caller’s limits, together with its job. */
 @Injectable()
-export class BuildIntake {
+export class BuildAdmission {
   constructor(
     private readonly builds: BuildRepository,
     private readonly idempotency: IdempotencyService,
@@ -28,8 +28,8 @@ export class BuildIntake {
   async take(caller: Caller, build: Omit<NewBuild, 'ownerId'>, request: { operation: string; key: string | undefined; body: unknown }, estimatedSeconds: number | null): Promise<CreatedBuild> {
     return await this.idempotency.once(caller, request, async (manager) => {
       await this.allowance.admit(manager, caller);
-      const { build: made, ticket } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId });
-      await this.queue.send(manager, { build_id: made.id, ticket });
+      const { build: made, leaseId } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId });
+      await this.queue.send(manager, { build_id: made.id, lease_id: leaseId });
       return { build_id: made.id, name: made.name, status: made.status, retry_of: made.retryOf, estimated_seconds: estimatedSeconds, created_at: made.createdAt.toISOString(), next_step: nextStepOf(made) };
     });
   }

@@ -1,10 +1,10 @@
 import { AppError } from '../errors/app-error.js';
-import { hostPace } from './host-pace.js';
+import { hostLoad } from './host-load.js';
 
 const stepMs = 500;
 
 /** What host time is told by; tests have one of their own. */
-export interface Pacemaker {
+export interface HostLoad {
   slowness(): number;
 }
 
@@ -13,13 +13,13 @@ export interface Pacemaker {
  * process stopped, the host suspended) none pass.
  * @returns ends it
  */
-export function afterHostTime(ms: number, onPassed: () => void, pace: Pacemaker = hostPace): () => void {
+export function afterHostTime(ms: number, onPassed: () => void, host: HostLoad = hostLoad): () => void {
   let leftMs = ms;
   let timer: NodeJS.Timeout;
   const step = () => {
     const nextMs = Math.max(0, Math.min(leftMs, stepMs));
     timer = setTimeout(() => {
-      leftMs -= nextMs / pace.slowness();
+      leftMs -= nextMs / host.slowness();
       // What is left after a step at a busy host is less and less: the last bit is not worth a timer.
       if (leftMs > 1) step();
       else onPassed();
@@ -30,9 +30,9 @@ export function afterHostTime(ms: number, onPassed: () => void, pace: Pacemaker 
 }
 
 /** Aborts after so much host time, with `host_too_slow` unless another reason is given. `stop` is for who needs it no more. */
-export function hostTimeout(ms: number, { reason = () => hostTooSlow(`It did not come to an end within ${Math.round(ms / 1000)} s.`), pace = hostPace }: { reason?: () => Error; pace?: Pacemaker } = {}): { signal: AbortSignal; stop: () => void } {
+export function hostTimeout(ms: number, { reason = () => hostTooSlow(`It did not come to an end within ${Math.round(ms / 1000)} s.`), host = hostLoad }: { reason?: () => Error; host?: HostLoad } = {}): { signal: AbortSignal; stop: () => void } {
   const abort = new AbortController();
-  return { signal: abort.signal, stop: afterHostTime(ms, () => abort.abort(reason()), pace) };
+  return { signal: abort.signal, stop: afterHostTime(ms, () => abort.abort(reason()), host) };
 }
 
 /** Something did not come to its end in time. That says nothing about what was asked for: it is the host's, and may do better the next time. */

@@ -6,7 +6,7 @@ import { transformFile } from '@swc/core';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { productRoot } from '#libs/platform';
 import { lock } from '../support/images/kernel-lock.js';
-import { Shelf, shelfFor, usualBounds } from '../support/images/shelf.js';
+import { ImageCache, shelfFor, usualBounds } from '../support/images/image-cache.js';
 import { until } from '../support/until.js';
 
 const unbounded = { ...usualBounds, freeBytes: 0 };
@@ -16,8 +16,8 @@ let dir: string;
 let children: ChildProcess[];
 
 beforeEach(async () => {
-  root = await mkdtemp('/tmp/openfactory-shelf-');
-  dir = path.join(root, 'shelf');
+  root = await mkdtemp('/tmp/openfactory-cache-');
+  dir = path.join(root, 'cache');
   children = [];
 });
 afterEach(async () => {
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const names = async () => (await readdir(dir)).sort();
 const file = (content: string) => async (place: string) => await writeFile(path.join(place, 'content'), content);
-const put = async (shelf: Shelf, key: string, content = key) => await (await shelf.obtain(key, file(content))).release();
+const put = async (cache: ImageCache, key: string, content = key) => await (await cache.obtain(key, file(content))).release();
 const content = async (key: string) => await readFile(path.join(dir, key, 'content'), 'utf8');
 /** Last used so long ago. */
 const age = async (name: string, ms: number) => await utimes(path.join(dir, name), new Date(Date.now() - ms), new Date(Date.now() - ms));
@@ -37,12 +37,12 @@ async function another(takesMs: number): Promise<{ child: ChildProcess; said: ()
   const code = path.join(root, 'code');
   await mkdir(code, { recursive: true });
   await writeFile(path.join(code, 'package.json'), '{"type":"module"}');
-  for (const name of ['shelf', 'kernel-lock']) await writeFile(path.join(code, `${name}.js`), (await transformFile(path.join(productRoot, `test/support/images/${name}.ts`), { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2024' } })).code);
+  for (const name of ['cache', 'kernel-lock']) await writeFile(path.join(code, `${name}.js`), (await transformFile(path.join(productRoot, `test/support/images/${name}.ts`), { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2024' } })).code);
   await writeFile(path.join(code, 'maker.js'), `
     import { writeFile } from 'node:fs/promises';
-    import { Shelf } from './shelf.js';
+    import { ImageCache } from './image-cache.js';
     const [, , dir, takesMs] = process.argv;
-    const held = await new Shelf(dir, { bytes: 2 ** 40, unusedMs: 2 ** 40, freeBytes: 0 }).obtain('key', async (place) => {
+    const held = await new ImageCache(dir, { bytes: 2 ** 40, unusedMs: 2 ** 40, freeBytes: 0 }).obtain('key', async (place) => {
       await writeFile(place + '/content', 'half');
       console.log('making');
       await new Promise((resolve) => setTimeout(resolve, Number(takesMs)));
@@ -57,7 +57,7 @@ async function another(takesMs: number): Promise<{ child: ChildProcess; said: ()
   return { child, said: () => Promise.resolve(said), ended: once(child, 'close') };
 }
 
-describe('a shelf', () => {
+describe('a cache', () => {
   it('has an entry made once, however many processes want it at once; it is found from then on', async () => {
     const all = await Promise.all([another(500), another(500), another(500)]);
     await Promise.all(all.map(({ ended }) => ended));
@@ -65,96 +65,96 @@ describe('a shelf', () => {
     expect(said.filter((words) => words.includes('making'))).toHaveLength(1);
     expect(said.filter((words) => words.includes('has it'))).toHaveLength(3);
     expect([await names(), await content('key')]).toEqual([['key'], 'whole']);
-    await (await new Shelf(dir, unbounded).obtain('key', () => Promise.reject(new Error('made again')))).release();
+    await (await new ImageCache(dir, unbounded).obtain('key', () => Promise.reject(new Error('made again')))).release();
   });
 
   it('never gives what a killed maker left half-made: whoever waited makes it, and the half goes', async () => {
     const killed = await another(600_000);
     await until(killed.said, (words) => words.includes('making'));
-    const shelf = new Shelf(dir, unbounded);
-    const waiting = put(shelf, 'key', 'by another');
+    const cache = new ImageCache(dir, unbounded);
+    const waiting = put(cache, 'key', 'by another');
     killed.child.kill('SIGKILL');
     await waiting;
     expect(await content('key')).toBe('by another');
     const left = (await names()).filter((name) => name !== 'key');
     expect(left).toEqual([expect.stringMatching(/^key\.scratch-/)]);
     // What was made just now may be about to be locked.
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toHaveLength(2);
     await age(left[0]!, hour);
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toEqual(['key']);
   });
 
   it('keeps nothing of a maker that failed, and lets the next one try', async () => {
-    const shelf = new Shelf(dir, unbounded);
-    await expect(shelf.obtain('key', async (place) => {
+    const cache = new ImageCache(dir, unbounded);
+    await expect(cache.obtain('key', async (place) => {
       await file('half')(place);
       throw new Error('no luck');
     })).rejects.toThrow('no luck');
     expect(await names()).toEqual([]);
-    await put(shelf, 'key');
+    await put(cache, 'key');
     expect(await content('key')).toBe('key');
   });
 
   it('has an entry made anew that lost what makes it one', async () => {
     await mkdir(path.join(dir, 'key'), { recursive: true });
     await writeFile(path.join(dir, 'key/content'), 'of nobody');
-    await put(new Shelf(dir, unbounded), 'key', 'whole');
+    await put(new ImageCache(dir, unbounded), 'key', 'whole');
     expect([await names(), await content('key')]).toEqual([['key'], 'whole']);
   });
 
   it('removes the marks of makers that are gone, and of no others', async () => {
-    const shelf = new Shelf(dir, unbounded);
-    await put(shelf, 'key');
+    const cache = new ImageCache(dir, unbounded);
+    await put(cache, 'key');
     for (const name of ['gone.making', 'there.making']) await writeFile(path.join(dir, name), '');
     const maker = await lock(path.join(dir, 'there.making'), 'exclusive', { wait: false });
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toEqual(['key', 'there.making']);
     await maker!.release();
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toEqual(['key']);
   });
 
   it('removes what is unused for long, and of what is too much that which was used least recently; nothing that is in use', async () => {
     const size = 2 ** 20;
-    const shelf = new Shelf(dir, { bytes: 3.5 * size, unusedMs: 24 * hour, freeBytes: 0 });
+    const cache = new ImageCache(dir, { bytes: 3.5 * size, unusedMs: 24 * hour, freeBytes: 0 });
     const big = file('x'.repeat(size));
-    const held = await shelf.obtain('held', big);
-    for (const key of ['first', 'second', 'third']) await (await shelf.obtain(key, big)).release();
+    const held = await cache.obtain('held', big);
+    for (const key of ['first', 'second', 'third']) await (await cache.obtain(key, big)).release();
     // Of four one is too much. The oldest is in use.
     expect(await names()).toEqual(['held', 'second', 'third']);
-    await (await shelf.obtain('second', big)).release();
+    await (await cache.obtain('second', big)).release();
     await age('third', hour);
     await age('held', 2 * hour);
-    await (await shelf.obtain('fourth', big)).release();
+    await (await cache.obtain('fourth', big)).release();
     expect(await names()).toEqual(['fourth', 'held', 'second']);
     await age('second', 25 * hour);
     await age('held', 25 * hour);
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toEqual(['fourth', 'held']);
     await held.release();
-    await shelf.prune();
+    await cache.prune();
     expect(await names()).toEqual(['fourth']);
   });
 
   it('makes room where the disk has too little, as far as it goes', async () => {
-    await put(new Shelf(dir, unbounded), 'key');
-    const full = new Shelf(dir, { ...usualBounds, freeBytes: 2 ** 60 });
+    await put(new ImageCache(dir, unbounded), 'key');
+    const full = new ImageCache(dir, { ...usualBounds, freeBytes: 2 ** 60 });
     expect(await full.problem('key')).toBeUndefined();
     expect(await full.problem('another')).toMatch(/has room for \d+ MiB only$/);
     expect(await names()).toEqual([]);
   });
 });
 
-describe('where the shelf of all runs cannot be used', () => {
+describe('where the cache of all runs cannot be used', () => {
   it('the run has one of its own, and says why', async () => {
     const words: string[] = [];
     const own = path.join(root, 'own');
     await writeFile(path.join(root, 'file'), '');
-    const shelf = await shelfFor('key', (line) => words.push(line), { shared: path.join(root, 'file/shelf'), own });
-    expect(words).toEqual([expect.stringMatching(/file\/shelf cannot be used: .*: what tests share is made for this run alone, in .*\/own\.$/)]);
-    const held = await shelf.obtain('key', file('whole'));
+    const cache = await shelfFor('key', (line) => words.push(line), { shared: path.join(root, 'file/cache'), own });
+    expect(words).toEqual([expect.stringMatching(/file\/cache cannot be used: .*: what tests share is made for this run alone, in .*\/own\.$/)]);
+    const held = await cache.obtain('key', file('whole'));
     expect(await readFile(path.join(own, 'key/content'), 'utf8')).toBe('whole');
     await held.release();
   });

@@ -1,5 +1,5 @@
 /** How often an open console is looked after; tests are less patient. */
-export class ConsolePace {
+export class ConsoleTimeouts {
   pingMs = 25_000;
   /** Whether the VM is still there and still anybody's. */
   recheckMs = 30_000;

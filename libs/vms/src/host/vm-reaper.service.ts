@@ -1,16 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { errorMessage } from '#libs/platform';
 import { VmHostRepository } from '../vm-host.repository.js';
-import { VmPace } from '../vm-pace.js';
+import { VmTimeouts } from '../vm-timeouts.js';
 import { isLive } from '../vm.js';
 import { HostIdentity } from './host-identity.js';
 import { SnapshotSweep } from './snapshot-sweep.js';
-import { TestingBoots } from './testing-boots.js';
+import { BootSnapshots } from './boot-snapshots.js';
 import { VmHost } from './vm-host.service.js';
 
 /** What a host does by itself while it lives. */
 @Injectable()
-export class VmUpkeep {
+export class VmReaper {
   private readonly log = new Logger('Vms');
   private timers: NodeJS.Timeout[] = [];
 
@@ -19,15 +19,15 @@ export class VmUpkeep {
     private readonly vms: VmHostRepository,
     private readonly host: VmHost,
     private readonly snapshots: SnapshotSweep,
-    private readonly testing: TestingBoots,
-    private readonly pace: VmPace,
+    private readonly testing: BootSnapshots,
+    private readonly timeouts: VmTimeouts,
   ) {}
 
   async begin(): Promise<void> {
     await this.snapshots.begin();
     this.testing.begin();
-    this.every(this.pace.beatMs, () => this.beat());
-    this.every(this.pace.tidyMs, () => this.tidy());
+    this.every(this.timeouts.beatMs, () => this.beat());
+    this.every(this.timeouts.tidyMs, () => this.tidy());
   }
 
   stop(): void {

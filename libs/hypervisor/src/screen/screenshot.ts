@@ -4,7 +4,7 @@ import type { Guest } from '../hypervisor.port.js';
 import { guestError } from '../guest-error.js';
 
 /** A guest's screen, always as PNG in the guest's own size. */
-export interface Picture {
+export interface Screenshot {
   png: Buffer;
   width: number;
   height: number;
@@ -27,7 +27,7 @@ const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
  * A guest is hostile, and so may be what pictures its screen: what cannot be decoded, or is of a size that no screen has, is not passed on.
  * @throws AppError `screenshot_failed`, `guest_ended`
  */
-export async function takePicture(guest: Guest): Promise<Picture> {
+export async function takeScreenshot(guest: Guest): Promise<Screenshot> {
   const png = await guest.screenshot();
   const size = sizeOf(png);
   // The parameters of a decoder of strangers' data: one pass in bounded memory, and no tolerance.

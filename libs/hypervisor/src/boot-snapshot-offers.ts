@@ -11,8 +11,8 @@ export interface NewBoot {
 }
 
 /** What a boot needs so that its state can be kept. */
-export interface KeptBoot {
-  readonly spec: Pick<GuestSpec, 'diskPath' | 'workDir' | 'slot' | 'savable'>;
+export interface BootSnapshot {
+  readonly spec: Pick<GuestSpec, 'diskPath' | 'workDir' | 'uidIndex' | 'savable'>;
   /** Keeps the state of the guest, whose system is up and whose helper has spoken, and ends it. Never rejects: the boot was good all the same. */
   keep(guest: Guest): Promise<void>;
   /** To be called when the guest has ended, however it did. Never rejects. */
@@ -20,11 +20,11 @@ export interface KeptBoot {
 }
 
 /** @returns undefined where this boot is of no use. Never rejects. */
-export type BootTaker = (boot: NewBoot) => Promise<KeptBoot | undefined>;
+export type BootTaker = (boot: NewBoot) => Promise<BootSnapshot | undefined>;
 
 /** Where those who boot an image to test it meet those who have a use for a booted one. */
 @Injectable()
-export class BootOffers {
+export class BootSnapshotOffers {
   private taker: BootTaker | undefined;
 
   /** @returns ends it */
@@ -34,7 +34,7 @@ export class BootOffers {
   }
 
   /** @returns undefined where nobody wants it */
-  async offer(boot: NewBoot): Promise<KeptBoot | undefined> {
+  async offer(boot: NewBoot): Promise<BootSnapshot | undefined> {
     return await this.taker?.(boot);
   }
 }

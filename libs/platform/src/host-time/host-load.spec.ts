@@ -1,18 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
-import { HostPace, hostPace, type LoadReading } from './host-pace.js';
+import { HostLoadMeter, hostLoad, type LoadReading } from './host-load.js';
 
 const quiet: LoadReading = { atMs: 0, processors: 2, averageTasks: 0, runningTasks: 1, totalTicks: 0, stolenTicks: 0 };
 
 function paceOf(...readings: Partial<LoadReading>[]): number {
   const left = readings.map((reading, index) => ({ ...quiet, atMs: index * 1_000, totalTicks: index * 200, ...reading }));
-  const pace = new HostPace(() => left.shift() ?? quiet);
+  const meter = new HostLoadMeter(() => left.shift() ?? quiet);
   let slowness = 0;
-  while (left.length) slowness = pace.slowness();
+  while (left.length) slowness = meter.slowness();
   return slowness;
 }
 const again = <T>(value: T, times = 60) => Array.from({ length: times }, () => value);
 
-describe('the pace of the host', () => {
+describe('how busy the host is', () => {
   it('is 1 where nobody waits for a processor', () => {
     expect(paceOf({}, { runningTasks: 2 })).toBe(1);
   });
@@ -37,6 +37,6 @@ describe('the pace of the host', () => {
   });
 
   it('can be read of this host', () => {
-    expect(hostPace.slowness()).toBeGreaterThanOrEqual(1);
+    expect(hostLoad.slowness()).toBeGreaterThanOrEqual(1);
   });
 });

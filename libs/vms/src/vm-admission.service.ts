@@ -15,7 +15,7 @@ const hourMs = 3_600_000;
 
 /** Lets VMs onto this host: once per idempotency key, within the limits of the caller and of the host. */
 @Injectable()
-export class VmIntake {
+export class VmAdmission {
   constructor(
     private readonly vms: VmRepository,
     private readonly hostVms: VmHostRepository,
@@ -67,7 +67,7 @@ export class VmIntake {
   }
 
   /** A stopped VM that starts. @returns undefined where another call has started it meanwhile. @throws AppError `host_full`, `vm_not_found` */
-  async takeAgain(caller: Caller, { id, name, memoryMb, vcpus }: Vm): Promise<Vm | undefined> {
+  async readmit(caller: Caller, { id, name, memoryMb, vcpus }: Vm): Promise<Vm | undefined> {
     const freeDiskBytes = await this.allowance.freeDiskBytes();
     return await this.idempotency.once(caller, { operation: 'start_vm', key: undefined, body: undefined }, async (manager) => {
       const host = this.identity.id;

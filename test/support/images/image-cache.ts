@@ -26,7 +26,7 @@ const sharedDirectory = (): string => path.join(process.getuid?.() === 0 ? '/var
  * Directories that tests share, by key, across processes and runs. An entry is made beside its place and renamed into it, so a half-made one never
  * counts; whoever uses one holds a lock on it, so that it is not removed; what is unused for long, or too much, goes.
  */
-export class Shelf {
+export class ImageCache {
   constructor(
     private readonly dir: string,
     private readonly bounds = usualBounds,
@@ -174,13 +174,13 @@ async function bytesOf(dir: string): Promise<number> {
 }
 
 /**
- * The shelf of all runs, or one of this run alone where that cannot take the entry: its disk is full, or it may not be written to.
+ * The cache of all runs, or one of this run alone where that cannot take the entry: its disk is full, or it may not be written to.
  * @param places `own` goes when the run ends (run-directory-teardown.mjs)
  */
-export async function shelfFor(key: string, tell: (words: string) => void = console.warn, places = { shared: sharedDirectory(), own: process.env.TEST_RUN_DIR ?? path.join(tmpdir(), 'openfactory-tests-alone') }): Promise<Shelf> {
-  const shared = new Shelf(places.shared);
+export async function shelfFor(key: string, tell: (words: string) => void = console.warn, places = { shared: sharedDirectory(), own: process.env.TEST_RUN_DIR ?? path.join(tmpdir(), 'openfactory-tests-alone') }): Promise<ImageCache> {
+  const shared = new ImageCache(places.shared);
   const problem = await shared.problem(key);
   if (problem === undefined) return shared;
   tell(`${problem}: what tests share is made for this run alone, in ${places.own}.`);
-  return new Shelf(places.own);
+  return new ImageCache(places.own);
 }

@@ -3,7 +3,7 @@ import { afterHostTime, hostTimeout } from './host-time.js';
 
 describe('host time', () => {
   let slowness = 1;
-  const pace = { slowness: () => slowness };
+  const host = { slowness: () => slowness };
   beforeEach(() => {
     slowness = 1;
     jest.useFakeTimers();
@@ -12,7 +12,7 @@ describe('host time', () => {
 
   const passed = (ms: number) => {
     const seen = { passed: false, stop: () => undefined as void };
-    seen.stop = afterHostTime(ms, () => (seen.passed = true), pace);
+    seen.stop = afterHostTime(ms, () => (seen.passed = true), host);
     return seen;
   };
 
@@ -42,7 +42,7 @@ describe('host time', () => {
   });
 
   it('aborts with what is the fault of the system, and may be tried again', () => {
-    const { signal } = hostTimeout(1_000, { pace });
+    const { signal } = hostTimeout(1_000, { host });
     jest.advanceTimersByTime(1_000);
     expect(signal.reason).toMatchObject({ reason: 'host_too_slow', fault: 'system', retryable: true });
   });

@@ -5,7 +5,7 @@ import { Settings } from '#libs/platform';
 import type { Vm } from '../vm.js';
 import { BootTimesRepository } from './boot-times.repository.js';
 import { MachineDirectories, type MachineFiles } from './machine-directories.js';
-import { SnapshotShelf } from './snapshot-shelf.js';
+import { VmSnapshotStore } from './vm-snapshot-store.js';
 
 /** What clones of a snapshot have in common. */
 export interface Template extends Pick<Vm, 'ownerId' | 'imageSha256' | 'persistenceLabel'> {
@@ -16,39 +16,39 @@ export interface Template extends Pick<Vm, 'ownerId' | 'imageSha256' | 'persiste
 }
 
 /** Directory, disk and account of one guest that nobody uses, and whose state is to be kept. */
-export interface TemplatePlace {
+export interface TemplateDirectory {
   files: MachineFiles;
-  spec: Pick<GuestSpec, 'diskPath' | 'workDir' | 'slot' | 'savable'>;
-  /** Puts the state of the guest on the shelf, and ends it. @throws AppError `snapshot_failed`, `guest_ended` */
+  spec: Pick<GuestSpec, 'diskPath' | 'workDir' | 'uidIndex' | 'savable'>;
+  /** Puts the state of the guest in the store, and ends it. @throws AppError `snapshot_failed`, `guest_ended` */
   keep(guest: Guest): Promise<void>;
   /** When the guest has ended. */
   close(): Promise<void>;
 }
 
 @Injectable()
-export class TemplatePlaces {
-  private readonly slots = new Set<number>();
+export class TemplateDirectories {
+  private readonly uidIndexes = new Set<number>();
 
   constructor(
     private readonly hypervisor: Hypervisor,
     private readonly directories: MachineDirectories,
-    private readonly shelf: SnapshotShelf,
+    private readonly snapshots: VmSnapshotStore,
     private readonly times: BootTimesRepository,
     private readonly settings: Settings,
   ) {}
 
   /** @throws AppError `disk_failed` */
-  async open(template: Template): Promise<TemplatePlace> {
+  async open(template: Template): Promise<TemplateDirectory> {
     const files = this.directories.ofTemplate(template.key);
-    const slot = this.takeSlot();
+    const uidIndex = this.takeUidIndex();
     const close = async () => {
       await this.directories.remove(files);
-      this.slots.delete(slot);
+      this.uidIndexes.delete(uidIndex);
     };
     try {
       await this.directories.remove(files);
       await this.directories.make(files);
-      await this.directories.createDisk(files, { label: template.persistenceLabel, slot });
+      await this.directories.createDisk(files, { label: template.persistenceLabel, uidIndex });
     } catch (error) {
       await close();
       throw error;
@@ -56,7 +56,7 @@ export class TemplatePlaces {
     const began = performance.now();
     return {
       files,
-      spec: { diskPath: files.diskPath, workDir: files.dir, slot, savable: true },
+      spec: { diskPath: files.diskPath, workDir: files.dir, uidIndex, savable: true },
       keep: (guest) => this.keep(template, guest, (performance.now() - began) / 1000),
       close,
     };
@@ -64,17 +64,17 @@ export class TemplatePlaces {
 
   private async keep({ key, ownerId, imageSha256, isEarly = false }: Template, guest: Guest, seconds: number): Promise<void> {
     await this.times.note('cold', imageSha256, seconds);
-    await mkdir(this.shelf.directory, { recursive: true, mode: 0o711 });
-    await this.shelf.clear(key);
-    await this.hypervisor.saveSnapshot(guest, this.shelf.pathOf(key));
-    await this.shelf.keep({ key, ownerId, imageSha256 }, { isEarly });
+    await mkdir(this.snapshots.directory, { recursive: true, mode: 0o711 });
+    await this.snapshots.clear(key);
+    await this.hypervisor.saveSnapshot(guest, this.snapshots.pathOf(key));
+    await this.snapshots.keep({ key, ownerId, imageSha256 }, { isEarly });
   }
 
   /** Accounts beyond those of VMs. */
-  private takeSlot(): number {
-    let slot = this.settings.vmMax;
-    while (this.slots.has(slot)) slot++;
-    this.slots.add(slot);
-    return slot;
+  private takeUidIndex(): number {
+    let uidIndex = this.settings.vmMax;
+    while (this.uidIndexes.has(uidIndex)) uidIndex++;
+    this.uidIndexes.add(uidIndex);
+    return uidIndex;
   }
 }

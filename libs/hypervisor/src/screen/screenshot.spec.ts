@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { FakeGuest } from '../testing/fake-hypervisor.js';
-import { takePicture } from './picture.js';
+import { takeScreenshot } from './screenshot.js';
 
 const guestShowing = (screen: Buffer) => new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', { screen });
 const picture = async (width: number, height: number, pixels = Buffer.alloc(width * height * 3, 90)) => await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer();
@@ -15,16 +15,16 @@ async function claiming(width: number, height: number): Promise<Buffer> {
   return png;
 }
 
-describe('takePicture', () => {
+describe('takeScreenshot', () => {
   it('hands on what the guest shows, with its size', async () => {
     const png = await picture(320, 200);
-    expect(await takePicture(guestShowing(png))).toEqual({ png, width: 320, height: 200, reduced: false });
+    expect(await takeScreenshot(guestShowing(png))).toEqual({ png, width: 320, height: 200, reduced: false });
   });
 
   it('reduces the colours of a large picture, and keeps it a PNG of its size', async () => {
     const photo = await picture(800, 600, randomFillSync(Buffer.alloc(800 * 600 * 3)));
     expect(photo.length).toBeGreaterThan(700_000);
-    const taken = await takePicture(guestShowing(photo));
+    const taken = await takeScreenshot(guestShowing(photo));
     expect(taken).toMatchObject({ width: 800, height: 600, reduced: true });
     expect(taken.png.length).toBeLessThan(photo.length / 2);
     expect(await sharp(taken.png).metadata()).toMatchObject({ format: 'png', width: 800, height: 600, isPalette: true });
@@ -43,12 +43,12 @@ describe('takePicture', () => {
     ['noise that no palette makes small', async () => await picture(3000, 2000, randomFillSync(Buffer.alloc(3000 * 2000 * 3)))],
     ['a PNG that lies about its size', () => claiming(4000, 4000)],
   ])('refuses %s', async (_what, make) => {
-    await expect(takePicture(guestShowing(await make()))).rejects.toMatchObject({ reason: 'screenshot_failed' });
+    await expect(takeScreenshot(guestShowing(await make()))).rejects.toMatchObject({ reason: 'screenshot_failed' });
   });
 
   it('says that a guest is gone', async () => {
     const guest = guestShowing(await picture(4, 4));
     await guest.quit();
-    await expect(takePicture(guest)).rejects.toMatchObject({ reason: 'guest_ended' });
+    await expect(takeScreenshot(guest)).rejects.toMatchObject({ reason: 'guest_ended' });
   });
 });

@@ -7,7 +7,7 @@ export type ConsolePass = Awaited<ReturnType<ConsoleUrlService['grantOf']>>;
 
 /** Who comes to a console: counted, their token checked, and what came of it written down. */
 @Injectable()
-export class ConsoleDoor {
+export class ConsoleAuthorizer {
   constructor(
     private readonly urls: ConsoleUrlService,
     private readonly callers: CallerService,
@@ -16,7 +16,7 @@ export class ConsoleDoor {
   ) {}
 
   /** @throws AppError `rate_limited`, `console_link_invalid`, `console_link_expired`, `console_link_revoked` */
-  async enter(address: string, token: string): Promise<ConsolePass> {
+  async authorize(address: string, token: string): Promise<ConsolePass> {
     const refusal = await this.limits.countRequest(address);
     if (refusal) throw refusal;
     this.limits.refuseGuesser(address);
@@ -33,7 +33,7 @@ export class ConsoleDoor {
     return this.callers.addressOf(request);
   }
 
-  /** @param visitor as far as it came, and the error that stopped it */
+  /** @param connecting as far as it came, and the error that stopped it */
   record(request: IncomingMessage, { address, pass, vm, error }: { address: string; pass?: ConsolePass; vm?: { name: string; ownerId: string }; error?: unknown }): void {
     const caller = vm && pass && { kind: kindOf(pass), ownerId: vm.ownerId, principalId: pass.principalId ?? vm.ownerId };
     this.audit.record({ caller, address, edge: 'console', action: 'open_console', object: vm?.name ?? pass?.vmId, result: error === undefined ? 'ok' : toAppError(error).reason, requestId: requestIdOf(request) });

@@ -1,24 +1,24 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { BootOffers, Hypervisor, type KeptBoot, type NewBoot } from '#libs/hypervisor';
+import { BootSnapshotOffers, Hypervisor, type BootSnapshot, type NewBoot } from '#libs/hypervisor';
 import { errorMessage } from '#libs/platform';
 import { HostCapacity } from './host-capacity.js';
 import { shapeOf, snapshotKey } from './machine-shape.js';
-import { SnapshotShelf } from './snapshot-shelf.js';
+import { VmSnapshotStore } from './vm-snapshot-store.js';
 import { TemplateBoots } from './template-boots.js';
-import { TemplatePlaces } from './template-places.js';
+import { TemplateDirectories } from './template-directories.js';
 
 /** The boot that an image is tested by is one that nobody used: its state is kept, so that the first VM of a new build is a clone already. */
 @Injectable()
-export class TestingBoots {
+export class BootSnapshots {
   private readonly log = new Logger('Vms');
   private unsubscribe: (() => void) | undefined;
 
   constructor(
-    private readonly offers: BootOffers,
+    private readonly offers: BootSnapshotOffers,
     private readonly hypervisor: Hypervisor,
-    private readonly shelf: SnapshotShelf,
+    private readonly snapshots: VmSnapshotStore,
     private readonly templates: TemplateBoots,
-    private readonly places: TemplatePlaces,
+    private readonly places: TemplateDirectories,
     private readonly capacity: HostCapacity,
   ) {}
 
@@ -37,10 +37,10 @@ export class TestingBoots {
     this.unsubscribe?.();
   }
 
-  private async take(boot: NewBoot): Promise<KeptBoot | undefined> {
+  private async take(boot: NewBoot): Promise<BootSnapshot | undefined> {
     if (!this.templates.canServe(boot) || !(await this.hasRoom(boot))) return undefined;
     const key = snapshotKey(boot, await this.hypervisor.fingerprint(shapeOf({ ...boot, network: 'none' })));
-    if (await this.shelf.has(key)) return undefined;
+    if (await this.snapshots.has(key)) return undefined;
     const end = this.templates.reserve(key);
     if (!end) return undefined;
     let isKept = false;

@@ -6,7 +6,7 @@ import { Mailer, type Mail } from './mailer.port.js';
  * show neither in the answer nor in its time.
  */
 @Injectable()
-export class MailRoom implements OnApplicationShutdown {
+export class OutgoingMail implements OnApplicationShutdown {
   readonly #logger = new Logger('Mail');
   readonly #underWay = new Set<Promise<void>>();
 

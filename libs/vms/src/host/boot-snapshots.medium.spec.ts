@@ -3,17 +3,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { BootOffers, checkBoot, usualGuestSize, type BootReport } from '#libs/hypervisor';
+import { BootSnapshotOffers, checkBoot, usualGuestSize, type BootReport } from '#libs/hypervisor';
 import { anonymousCaller } from '#libs/platform';
-import { quickPace } from '../../../../test/support/fake-machines.js';
+import { quickTimeouts } from '../../../../test/support/fake-machines.js';
 import { VmFactory } from '../testing/vm-factory.js';
-import { SnapshotShelf } from './snapshot-shelf.js';
-import { VmUpkeep } from './vm-upkeep.service.js';
+import { VmSnapshotStore } from './vm-snapshot-store.js';
+import { VmReaper } from './vm-reaper.service.js';
 
 const ada = anonymousCaller('192.0.2.1');
 const bob = anonymousCaller('192.0.2.2');
 const never = new AbortController().signal;
-const pace = { watchMs: 5, retryMs: 5, graceMs: 20, patience: quickPace.up.patience };
+const timeouts = { watchMs: 5, retryMs: 5, graceMs: 20, patience: quickTimeouts.up.patience };
 const image = 'an image';
 const imageSha256 = createHash('sha256').update(image).digest('hex');
 const readyWith = (state: string) => ({ systemStates: [state], serial: 'localhost login: ' });
@@ -33,16 +33,16 @@ afterEach(async () => {
 });
 afterAll(() => factory.dispose());
 
-const offers = () => factory.app.get(BootOffers, { strict: false });
+const offers = () => factory.app.get(BootSnapshotOffers, { strict: false });
 /** As the builds' stage does it. */
 async function tested(ownerId = ada.ownerId): Promise<BootReport> {
   // The label of the builds that VmFactory makes.
   const kept = await offers().offer({ ownerId, imageSha256, persistenceLabel: `of-${imageSha256.slice(0, 11)}`, ...usualGuestSize });
-  const check = { isoPath: path.join(workDir, 'image.iso'), firmware: 'bios' as const, ...usualGuestSize, voices: { agent: false, helper: true }, services: [], workDir, ...(kept && { kept }) };
-  return await checkBoot(factory.machines, check, never, () => undefined, pace).finally(() => kept?.close());
+  const check = { isoPath: path.join(workDir, 'image.iso'), firmware: 'bios' as const, ...usualGuestSize, guestChannels: { agent: false, helper: true }, services: [], workDir, ...(kept && { kept }) };
+  return await checkBoot(factory.machines, check, never, () => undefined, timeouts).finally(() => kept?.close());
 }
 const templates = () => readdir(path.join(factory.dataDir, 'vms', 'templates')).catch(() => []);
-const snapshots = async () => await factory.app.get(SnapshotShelf).list();
+const snapshots = async () => await factory.app.get(VmSnapshotStore).list();
 
 describe('the boot that an image is tested by', () => {
   it('is what the first VM of a new build is a clone of', async () => {
@@ -57,13 +57,13 @@ describe('the boot that an image is tested by', () => {
     // Other tests have builds of this image.
     await factory.database.query('DELETE FROM build');
     await tested();
-    await factory.app.get(VmUpkeep).tidy();
+    await factory.app.get(VmReaper).tidy();
     expect(await snapshots()).toHaveLength(1);
     await factory.built(ada, image);
-    await factory.app.get(VmUpkeep).tidy();
+    await factory.app.get(VmReaper).tidy();
     expect(await snapshots()).toHaveLength(1);
     await factory.database.query('DELETE FROM build WHERE image_sha256 = $1', [imageSha256]);
-    await factory.app.get(VmUpkeep).tidy();
+    await factory.app.get(VmReaper).tidy();
     expect(await snapshots()).toEqual([]);
   });
 

@@ -23,7 +23,7 @@ const mostSlowness = 20;
  * How much longer work takes on this host now than it would on the same one at rest: the tasks that share a processor, and what of it somebody
  * outside took. A deadline that does not know it takes a busy host for a fault of what it waits for.
  */
-export class HostPace {
+export class HostLoadMeter {
   #last: LoadReading | undefined;
   #tasks = 0;
   #stolen = 0;
@@ -47,7 +47,7 @@ export class HostPace {
 }
 
 /** Of this host; one for all, so that what was seen for one deadline is known to the next. */
-export const hostPace = new HostPace();
+export const hostLoad = new HostLoadMeter();
 
 function readLoad(): LoadReading {
   const [average, , , tasks] = textOf('/proc/loadavg').split(' ');

@@ -1,7 +1,7 @@
 import type { Mail } from './mailer.port.js';
 
 /** What people get by mail. Plain text: nothing in it can be forged by what somebody typed. */
-export const letters = {
+export const emails = {
   reset: (to: string, url: string): Mail => ({
     to,
     subject: 'Set a new password for OpenFactory',
