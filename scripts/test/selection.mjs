@@ -2,6 +2,7 @@ import { tiers } from './jest-report.mjs';
 
 export const staticChecks = {
   lint: ['lint', '--', '--max-warnings', '0'],
+  format: ['format:check'],
   types: ['types'],
   deps: ['deps'],
 };
