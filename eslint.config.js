@@ -21,7 +21,13 @@ export default defineConfig(
       ],
       '@typescript-eslint/no-restricted-imports': [
         'error',
-        { paths: ['child_process', 'node:child_process'].map((name) => ({ name, allowTypeImports: true, message: 'Programs are spawned by platform/process only.' })) },
+        {
+          paths: ['child_process', 'node:child_process'].map((name) => ({
+            name,
+            allowTypeImports: true,
+            message: 'Programs are spawned by platform/process only.',
+          })),
+        },
       ],
     },
   },

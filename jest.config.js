@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-const { sourceMaps: _sourceMaps, $schema: _schema, module: _module, ...swc } = JSON.parse(
-  readFileSync(new URL('.swcrc', import.meta.url), 'utf8'),
-);
+const {
+  sourceMaps: _sourceMaps,
+  $schema: _schema,
+  module: _module,
+  ...swc
+} = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
 
 /** One project per tier, so that `npm run jest -- --selectProjects unit` runs one of them. */
 const tier = (displayName, testMatch, more = {}) => ({
@@ -17,9 +20,15 @@ const tier = (displayName, testMatch, more = {}) => ({
   setupFiles: ['<rootDir>/test/support/setup-file.mjs'],
   ...more,
 });
-const withDatabase = { globalSetup: '<rootDir>/test/support/global-setup.mjs', globalTeardown: '<rootDir>/test/support/global-teardown.mjs' };
+const withDatabase = {
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+};
 
-const withRunDirectory = { globalSetup: '<rootDir>/test/support/run-directory-setup.mjs', globalTeardown: '<rootDir>/test/support/run-directory-teardown.mjs' };
+const withRunDirectory = {
+  globalSetup: '<rootDir>/test/support/run-directory-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/run-directory-teardown.mjs',
+};
 
 export default {
   // These machines are slow and noisy; a hang still ends.

@@ -13,7 +13,12 @@ import { startServer } from './gateway/side-channel.mjs';
 const goals = { cpuMs: 0.15, closedMs: 1_000 };
 const sessions = Number(process.argv[process.argv.indexOf('--sessions') + 1]) || 1_000;
 const rounds = 15;
-const toolCalls = { operation: { method: 'tools/call', params: { name: calledTool, arguments: callArguments } }, warmUp: 6_000, calls: 2_000, rounds };
+const toolCalls = {
+  operation: { method: 'tools/call', params: { name: calledTool, arguments: callArguments } },
+  warmUp: 6_000,
+  calls: 2_000,
+  rounds,
+};
 const closedWithinMs = 60_000;
 
 /** The same calls with a key and without, by turns, on one server: what is more is the key's. */
@@ -22,7 +27,14 @@ async function measureCalls(server, { headers }) {
   for (const count of [1, 10]) {
     const [withKey, anonymous] = await compare([{ ...server, headers }, server], { ...toolCalls, sessions: count });
     const more = withKey.map(({ cpuPerCall }, round) => cpuPerCall - anonymous[round].cpuPerCall);
-    results.push({ count, withKey: median(withKey.map(({ cpuPerCall }) => cpuPerCall)), anonymous: median(anonymous.map(({ cpuPerCall }) => cpuPerCall)), more: median(more), low: Math.min(...more), high: Math.max(...more) });
+    results.push({
+      count,
+      withKey: median(withKey.map(({ cpuPerCall }) => cpuPerCall)),
+      anonymous: median(anonymous.map(({ cpuPerCall }) => cpuPerCall)),
+      more: median(more),
+      low: Math.min(...more),
+      high: Math.max(...more),
+    });
   }
   return results;
 }
@@ -35,7 +47,13 @@ async function measureChecks(server) {
     peer.push(await server.ask('jwtCheck'));
   }
   const ratios = ours.map((each, round) => each / peer[round]);
-  return { ours: median(ours), peer: median(peer), ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
+  return {
+    ours: median(ours),
+    peer: median(peer),
+    ratio: median(ratios),
+    low: Math.min(...ratios),
+    high: Math.max(...ratios),
+  };
 }
 
 /** One session for each key on `there`; the keys are revoked one after the other on `here`. */
@@ -50,11 +68,22 @@ async function measureRevocations({ here, there, databaseUrl }) {
     await ask(new URL(`/api/mcp-keys/${id}`, here.url), { method: 'DELETE', headers: owner });
     answered.push(performance.now());
   }
-  for (const deadline = performance.now() + closedWithinMs; open.some(({ closedAt }) => closedAt === undefined); await sleep(50)) {
-    if (performance.now() > deadline) throw new Error(`${open.filter(({ closedAt }) => closedAt === undefined).length} streams of revoked keys are still open.`);
+  for (
+    const deadline = performance.now() + closedWithinMs;
+    open.some(({ closedAt }) => closedAt === undefined);
+    await sleep(50)
+  ) {
+    if (performance.now() > deadline)
+      throw new Error(
+        `${open.filter(({ closedAt }) => closedAt === undefined).length} streams of revoked keys are still open.`,
+      );
   }
   const after = (begun) => open.map(({ closedAt }, index) => Math.max(0, closedAt - begun[index]));
-  const row = (times) => ({ 'p50 ms': rounded(percentile(times, 50), 1), 'p99 ms': rounded(percentile(times, 99), 1), 'max ms': rounded(Math.max(...times), 1) });
+  const row = (times) => ({
+    'p50 ms': rounded(percentile(times, 50), 1),
+    'p99 ms': rounded(percentile(times, 99), 1),
+    'max ms': rounded(Math.max(...times), 1),
+  });
   return { fromSent: row(after(sent)), fromAnswer: row(after(answered)) };
 }
 
@@ -63,11 +92,22 @@ const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 
 function printCalls(calls, checks) {
   console.log('\ntools/call, server CPU ms/call');
-  console.table(Object.fromEntries(calls.map(({ count, withKey, anonymous, more }) => [`${count} session${count > 1 ? 's' : ''}`, { 'with a key': rounded(withKey, 4), anonymous: rounded(anonymous, 4), 'the key’s': rounded(more, 4) }])));
+  console.table(
+    Object.fromEntries(
+      calls.map(({ count, withKey, anonymous, more }) => [
+        `${count} session${count > 1 ? 's' : ''}`,
+        { 'with a key': rounded(withKey, 4), anonymous: rounded(anonymous, 4), 'the key’s': rounded(more, 4) },
+      ]),
+    ),
+  );
   for (const { count, more, low, high } of calls) {
-    console.log(`warm key check, CPU per call, ${count} session${count > 1 ? 's' : ''}: ${more.toFixed(3)} ms (rounds ${low.toFixed(3)} to ${high.toFixed(3)}; goal <= ${goals.cpuMs}: ${verdict(more <= goals.cpuMs)})`);
+    console.log(
+      `warm key check, CPU per call, ${count} session${count > 1 ? 's' : ''}: ${more.toFixed(3)} ms (rounds ${low.toFixed(3)} to ${high.toFixed(3)}; goal <= ${goals.cpuMs}: ${verdict(more <= goals.cpuMs)})`,
+    );
   }
-  console.log(`in a loop: key check ${checks.ours.toFixed(1)} µs, jsonwebtoken.verify (HS256) ${checks.peer.toFixed(1)} µs; ratio ${checks.ratio.toFixed(2)} (rounds ${checks.low.toFixed(2)} to ${checks.high.toFixed(2)})`);
+  console.log(
+    `in a loop: key check ${checks.ours.toFixed(1)} µs, jsonwebtoken.verify (HS256) ${checks.peer.toFixed(1)} µs; ratio ${checks.ratio.toFixed(2)} (rounds ${checks.low.toFixed(2)} to ${checks.high.toFixed(2)})`,
+  );
 }
 
 function printRevocations(figures) {
@@ -96,7 +136,11 @@ try {
   const start = async (name) => {
     const dataDir = path.join(scratch, name);
     await mkdir(dataDir);
-    const server = await startServer('../auth/key-server.mjs', [dataDir, databaseUrl, 'a secret of the benchmark, long enough']);
+    const server = await startServer('../auth/key-server.mjs', [
+      dataDir,
+      databaseUrl,
+      'a secret of the benchmark, long enough',
+    ]);
     undo.push(() => server.stop());
     return { ...server, dataDir };
   };
@@ -113,7 +157,12 @@ try {
   const deaf = await measureRevocations({ here, there, databaseUrl });
   printCalls(calls, checks);
   printRevocations({ 'told by NOTIFY': listening, 'its LISTEN connection cut: by the poll alone': deaf });
-  console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
+  console.log(
+    `load average of the machine, this run included: ${os
+      .loadavg()
+      .map((load) => load.toFixed(1))
+      .join(', ')}`,
+  );
 } finally {
   await cleanUp();
 }

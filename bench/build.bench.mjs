@@ -12,7 +12,9 @@ import { inScratch } from './in-scratch.mjs';
 import { prepareRecipes } from './pipeline/prepare-recipes.mjs';
 
 const leastFreeBytes = 15 * 2 ** 30;
-const { values: options } = parseArgs({ options: { keep: { type: 'boolean' }, compression: { type: 'string' }, 'skip-peer': { type: 'boolean' } } });
+const { values: options } = parseArgs({
+  options: { keep: { type: 'boolean' }, compression: { type: 'string' }, 'skip-peer': { type: 'boolean' } },
+});
 const stop = new AbortController();
 
 /** Why this machine cannot run it; undefined where it can. */
@@ -27,14 +29,27 @@ async function obstacle() {
 async function chooseRecipes(template) {
   const minimal = await template('minimal-server');
   const output = { ...minimal.output, ...(options.compression && { compression: options.compression }) };
-  return [{ ...minimal, output }, { ...minimal, output, packages: [...(minimal.packages ?? []), 'htop'] }, { ...(await template('bastion')), output }];
+  return [
+    { ...minimal, output },
+    { ...minimal, output, packages: [...(minimal.packages ?? []), 'htop'] },
+    { ...(await template('bastion')), output },
+  ];
 }
 
 /** Builds a recipe so many times, one after the other; the CPU is that of the first and of all that follow. */
 async function ourBuilds(scratch, dataDir, prepared, times) {
   const [order, report] = [path.join(scratch, 'order'), path.join(scratch, 'report.json')];
   await writeFile(order, serialize({ dataDir, prepared, times }));
-  const { code, wallSeconds: processSeconds, cpuSeconds } = await timed([process.execPath, path.join(import.meta.dirname, 'build/our-build.mjs'), order, report], { cwd: scratch, env: {}, output: 'inherit', signal: stop.signal });
+  const {
+    code,
+    wallSeconds: processSeconds,
+    cpuSeconds,
+  } = await timed([process.execPath, path.join(import.meta.dirname, 'build/our-build.mjs'), order, report], {
+    cwd: scratch,
+    env: {},
+    output: 'inherit',
+    signal: stop.signal,
+  });
   if (code !== 0) throw new Error('Our build failed.');
   const [first, ...repeated] = JSON.parse(await readFile(report, 'utf8'));
   return [{ ...first, processSeconds, cpuSeconds }, ...repeated];
@@ -45,24 +60,49 @@ const mebibytes = (bytes) => (bytes === undefined ? undefined : Math.round(bytes
 const verdict = (met) => (met ? 'met' : 'MISSED');
 
 function printFigures(builds) {
-  console.table(Object.fromEntries(Object.entries(builds).map(([name, { cpuSeconds, wallSeconds, processSeconds, imageBytes }]) => [name, { 'CPU s': cpuSeconds && fixed(cpuSeconds), 'wall s': fixed(wallSeconds), 'process s': processSeconds && fixed(processSeconds), 'image MiB': mebibytes(imageBytes) }])));
+  console.table(
+    Object.fromEntries(
+      Object.entries(builds).map(([name, { cpuSeconds, wallSeconds, processSeconds, imageBytes }]) => [
+        name,
+        {
+          'CPU s': cpuSeconds && fixed(cpuSeconds),
+          'wall s': fixed(wallSeconds),
+          'process s': processSeconds && fixed(processSeconds),
+          'image MiB': mebibytes(imageBytes),
+        },
+      ]),
+    ),
+  );
   const ours = Object.entries(builds).filter(([, { stages }]) => stages);
   const names = Object.keys(ours[0][1].stages).filter((stage) => !['boot', 'evidence'].includes(stage));
   console.log('seconds of our stages on the clock (c: from the cache)');
-  console.table(Object.fromEntries(names.map((stage) => [stage, Object.fromEntries(ours.map(([name, { stages }]) => [name, `${stages[stage].seconds}${stages[stage].fromCache ? ' c' : ''}`]))])));
+  console.table(
+    Object.fromEntries(
+      names.map((stage) => [
+        stage,
+        Object.fromEntries(
+          ours.map(([name, { stages }]) => [name, `${stages[stage].seconds}${stages[stage].fromCache ? ' c' : ''}`]),
+        ),
+      ]),
+    ),
+  );
 }
 
 function printGoals({ cold, added, again, second, peerCold, peerAdded }) {
-  const line = (what, value, unit, goal, met) => console.log(`${what}: ${value.toFixed(2)}${unit}; goal ${goal}: ${verdict(met)}`);
+  const line = (what, value, unit, goal, met) =>
+    console.log(`${what}: ${value.toFixed(2)}${unit}; goal ${goal}: ${verdict(met)}`);
   if (peerCold) {
     const ratio = cold.cpuSeconds / peerCold.cpuSeconds;
-    line('cold, our CPU to live-build\'s', ratio, '', '<= 0.6', ratio <= 0.6);
+    line("cold, our CPU to live-build's", ratio, '', '<= 0.6', ratio <= 0.6);
     const faster = peerAdded.wallSeconds / added.wallSeconds;
-    line('htop added, live-build\'s wall to ours', faster, '', '>= 5', faster >= 5);
+    line("htop added, live-build's wall to ours", faster, '', '>= 5', faster >= 5);
   }
   line('htop added, our wall', added.wallSeconds, ' s', '<= 12 s', added.wallSeconds <= 12);
   line('the identical recipe again, our wall', again.wallSeconds, ' s', '<= 1 s', again.wallSeconds <= 1);
-  for (const [what, key] of [['CPU', 'cpuSeconds'], ['wall', 'wallSeconds']]) {
+  for (const [what, key] of [
+    ['CPU', 'cpuSeconds'],
+    ['wall', 'wallSeconds'],
+  ]) {
     const ratio = second[key] / cold[key];
     line(`a second recipe on the same base, its ${what} to cold`, ratio, '', '<= 0.5', ratio <= 0.5);
   }
@@ -72,25 +112,36 @@ async function measure(scratch) {
   const prepared = await prepareRecipes(path.join(scratch, 'factory'), chooseRecipes, (all) => all);
   const [{ document, resolution }] = prepared;
   const level = levels[document.output.compression];
-  console.log(`recipe ${document.name} on ${document.base_image}; zstd level ${level}, blocks of ${squashfsBlockBytes / 1024} KiB; live-build ${liveBuildVersion()}`);
+  console.log(
+    `recipe ${document.name} on ${document.base_image}; zstd level ${level}, blocks of ${squashfsBlockBytes / 1024} KiB; live-build ${liveBuildVersion()}`,
+  );
   const dataDir = path.join(scratch, 'ours');
   await mkdir(dataDir, { mode: 0o755 });
   const builds = {};
   // Told as they end: the whole takes long, and a run that is stopped has said something.
   const tell = (name, build) => {
     builds[name] = build;
-    console.log(`${name}: ${fixed(build.wallSeconds)} s wall${build.cpuSeconds === undefined ? '' : `, ${fixed(build.cpuSeconds)} s CPU`}`);
+    console.log(
+      `${name}: ${fixed(build.wallSeconds)} s wall${build.cpuSeconds === undefined ? '' : `, ${fixed(build.cpuSeconds)} s CPU`}`,
+    );
   };
   for (const [index, names] of [['cold'], ['added', 'again'], ['second']].entries()) {
     const ours = await ourBuilds(scratch, dataDir, prepared[index], names.length);
     for (const [at, name] of names.entries()) tell(name, ours[at]);
   }
   const { packages, packageBytes, stages } = builds.cold;
-  console.log(`${packages.length} packages, ${mebibytes(packageBytes)} MiB; ours fetched them in ${stages.fetch.seconds} s of its cold build; each side fetches them once from the same mirror`);
+  console.log(
+    `${packages.length} packages, ${mebibytes(packageBytes)} MiB; ours fetched them in ${stages.fetch.seconds} s of its cold build; each side fetches them once from the same mirror`,
+  );
   if (options['skip-peer']) return builds;
   const peerDir = path.join(scratch, 'live-build');
   await mkdir(peerDir);
-  const peer = new LiveBuild(peerDir, { suite: resolution.base.archive.suite, level, blockBytes: squashfsBlockBytes, signal: stop.signal });
+  const peer = new LiveBuild(peerDir, {
+    suite: resolution.base.archive.suite,
+    level,
+    blockBytes: squashfsBlockBytes,
+    signal: stop.signal,
+  });
   tell('peerCold', await peer.build(packages));
   tell('peerAdded', await peer.build(builds.added.packages));
   return builds;

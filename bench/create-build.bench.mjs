@@ -13,7 +13,13 @@ const absent = 'no-such-package-anywhere';
 const indexWithinMs = 6 * 60_000;
 const stop = new AbortController();
 
-const recipe = (name) => ({ name, base_image: 'debian-bookworm', features: ['ssh', 'docker', 'monitoring'], packages: ['vim', 'htop'], users: [{ username: 'ada', password: 'correct horse battery' }] });
+const recipe = (name) => ({
+  name,
+  base_image: 'debian-bookworm',
+  features: ['ssh', 'docker', 'monitoring'],
+  packages: ['vim', 'htop'],
+  users: [{ username: 'ada', password: 'correct horse battery' }],
+});
 
 /** A factory in a process of its own, as people start it; `use` gets it with a client's `tool`, which has called nothing yet. */
 async function withFactory(dataDir, use) {
@@ -42,9 +48,15 @@ async function createTimed(factory, tool, name) {
 /** Calls until the indices know that a package does not exist: from then on every package of a recipe is looked up, and none is being loaded beside the calls. */
 async function whileIndexing(factory, tool) {
   const { base_images: images } = await factory.call('GET', 'recipes/base-images');
-  const isLoaded = async ({ id }) => (await tool('validate_recipe', { recipe: { name: 'probe', base_image: id, packages: [absent] } })).structuredContent.valid === false;
+  const isLoaded = async ({ id }) =>
+    (await tool('validate_recipe', { recipe: { name: 'probe', base_image: id, packages: [absent] } })).structuredContent
+      .valid === false;
   const times = [];
-  for (const deadline = Date.now() + indexWithinMs; Date.now() < deadline; await sleep(500, undefined, { signal: stop.signal })) {
+  for (
+    const deadline = Date.now() + indexWithinMs;
+    Date.now() < deadline;
+    await sleep(500, undefined, { signal: stop.signal })
+  ) {
     if ((await Promise.all(images.map(isLoaded))).every(Boolean)) return times;
     times.push(await createTimed(factory, tool, `bench-indexing-${times.length}`));
   }
@@ -64,9 +76,18 @@ await inScratch(stop, {}, async (dataDir) => {
   const indexing = await withFactory(dataDir, whileIndexing);
   const rows = [];
   for (let start = 0; start < starts; start++) rows.push(await withFactory(dataDir, timed));
-  console.table(rows.map(([first, ...later]) => ({ 'first call of the process, ms': Math.round(first), 'slowest of the others, ms': Math.round(Math.max(...later)) })));
-  console.log(`while package indices were loaded: ${indexing.length} calls, median ${Math.round(median(indexing))} ms, slowest ${Math.round(Math.max(...indexing))} ms`);
+  console.table(
+    rows.map(([first, ...later]) => ({
+      'first call of the process, ms': Math.round(first),
+      'slowest of the others, ms': Math.round(Math.max(...later)),
+    })),
+  );
+  console.log(
+    `while package indices were loaded: ${indexing.length} calls, median ${Math.round(median(indexing))} ms, slowest ${Math.round(Math.max(...indexing))} ms`,
+  );
   const all = [...rows.flat(), ...indexing];
   const slowest = Math.max(...all);
-  console.log(`create_build answers within ${goalMs} ms: slowest of ${all.length} ${Math.round(slowest)} ms: ${slowest <= goalMs ? 'met' : 'MISSED'}`);
+  console.log(
+    `create_build answers within ${goalMs} ms: slowest of ${all.length} ${Math.round(slowest)} ms: ${slowest <= goalMs ? 'met' : 'MISSED'}`,
+  );
 });

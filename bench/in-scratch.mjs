@@ -20,7 +20,12 @@ export async function inScratch(stop, { dir, keep = dir !== undefined, about = '
   try {
     console.log(`Node ${process.version}, ${os.availableParallelism()} cores, ${os.cpus()[0]?.model}${about}`);
     await work(scratch);
-    console.log(`load average of the machine, this run included: ${os.loadavg().map((load) => load.toFixed(1)).join(', ')}`);
+    console.log(
+      `load average of the machine, this run included: ${os
+        .loadavg()
+        .map((load) => load.toFixed(1))
+        .join(', ')}`,
+    );
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     console.error('Stopped.');

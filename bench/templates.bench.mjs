@@ -14,9 +14,18 @@ import { Factory } from './vm/factory.mjs';
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { dir: { type: 'string', default: '/var/tmp/openfactory-templates' }, base: { type: 'string' }, 'own-base': { type: 'boolean' }, minutes: { type: 'string' }, before: { type: 'string' }, summary: { type: 'boolean' }, again: { type: 'boolean' } },
+  options: {
+    dir: { type: 'string', default: '/var/tmp/openfactory-templates' },
+    base: { type: 'string' },
+    'own-base': { type: 'boolean' },
+    minutes: { type: 'string' },
+    before: { type: 'string' },
+    summary: { type: 'boolean' },
+    again: { type: 'boolean' },
+  },
 });
-if (options.before !== undefined && !stageNames.includes(options.before)) throw new Error(`There is no stage ${options.before}; there are ${stageNames.join(', ')}.`);
+if (options.before !== undefined && !stageNames.includes(options.before))
+  throw new Error(`There is no stage ${options.before}; there are ${stageNames.join(', ')}.`);
 const catalogue = loadCatalogue();
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(new Error('Stopped.')));
@@ -28,11 +37,17 @@ function chosen() {
   if (!bases.length) throw new Error(`${options.base} cannot be built.`);
   const templates = names.length ? names.map((name) => catalogue.findTemplate(name)) : catalogue.templates;
   return templates.flatMap(({ id, recipe }) =>
-    bases.filter((base) => !options['own-base'] || base.id === recipe.base_image).map((base) => ({ key: `${id} on ${base.id}${options.before ? `, before ${options.before}` : ''}`, recipe: { ...recipe, base_image: base.id } })),
+    bases
+      .filter((base) => !options['own-base'] || base.id === recipe.base_image)
+      .map((base) => ({
+        key: `${id} on ${base.id}${options.before ? `, before ${options.before}` : ''}`,
+        recipe: { ...recipe, base_image: base.id },
+      })),
   );
 }
 
-const hasEnough = ({ stage }) => options.before !== undefined && stage !== null && stageNames.indexOf(stage) >= stageNames.indexOf(options.before);
+const hasEnough = ({ stage }) =>
+  options.before !== undefined && stage !== null && stageNames.indexOf(stage) >= stageNames.indexOf(options.before);
 
 async function buildAndBoot(factory, recipe) {
   const began = performance.now();
@@ -42,12 +57,21 @@ async function buildAndBoot(factory, recipe) {
   } catch (error) {
     if (stop.signal.aborted) throw error;
     // That says something of this machine at this hour, and nothing of the template.
-    return { status: error.message.includes('"reason":"host_too_slow"') ? 'host too slow' : 'failed', seconds: secondsSince(began), error: error.message.slice(0, 2000) };
+    return {
+      status: error.message.includes('"reason":"host_too_slow"') ? 'host too slow' : 'failed',
+      seconds: secondsSince(began),
+      error: error.message.slice(0, 2000),
+    };
   }
   const { stages, artifacts = [] } = await factory.call('GET', `builds/${id}`);
   const boot = stages.find(({ stage }) => stage === 'boot');
   const image = artifacts.find(({ name }) => name.endsWith('.iso'));
-  return { status: 'completed', seconds: secondsSince(began), bootSeconds: boot && Math.round(boot.seconds), imageMiB: image && Math.round(image.size_bytes / 2 ** 20) };
+  return {
+    status: 'completed',
+    seconds: secondsSince(began),
+    bootSeconds: boot && Math.round(boot.seconds),
+    imageMiB: image && Math.round(image.size_bytes / 2 ** 20),
+  };
 }
 
 /** Images take gigabytes; and what a run that was stopped had begun would go on beside what this one builds. */
@@ -58,7 +82,9 @@ async function forgetBuilds(factory) {
     for (const { build_id: id, status } of builds) {
       const hasEnded = !['pending', 'building', 'testing'].includes(status);
       // One that ends meanwhile is seen so the next time.
-      await factory.call(...(hasEnded ? ['DELETE', `builds/${id}`] : ['POST', `builds/${id}/cancel`])).catch(() => undefined);
+      await factory
+        .call(...(hasEnded ? ['DELETE', `builds/${id}`] : ['POST', `builds/${id}/cancel`]))
+        .catch(() => undefined);
     }
     await sleep(1_000, undefined, { signal: stop.signal });
   }
@@ -78,7 +104,9 @@ async function goOn(work, results) {
       if (performance.now() > until) return;
       const result = await results.keep(one, await buildAndBoot(factory, one.recipe));
       await forgetBuilds(factory);
-      console.log(`${at + 1}/${work.length} ${one.key}: ${result.status} in ${result.seconds} s${result.error ? `\n  ${result.error}` : ''}`);
+      console.log(
+        `${at + 1}/${work.length} ${one.key}: ${result.status} in ${result.seconds} s${result.error ? `\n  ${result.error}` : ''}`,
+      );
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -93,7 +121,9 @@ for (const dir of [options.dir, path.join(options.dir, 'factory')]) await chmod(
 const results = new Results(path.join(options.dir, 'results.json'));
 if (!options.again) await results.load();
 const work = chosen();
-const open = work.filter((one) => !results.passed(one)).sort((a, b) => Number(!!results.find(a)) - Number(!!results.find(b)));
+const open = work
+  .filter((one) => !results.passed(one))
+  .sort((a, b) => Number(!!results.find(a)) - Number(!!results.find(b)));
 if (open.length && !options.summary) await goOn(open, results);
 if (results.print(work) < work.length) process.exitCode = 1;
 console.log(`Kept: ${options.dir}`);

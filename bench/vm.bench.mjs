@@ -15,7 +15,9 @@ import { Factory } from './vm/factory.mjs';
 const size = { memory_mb: 1024, vcpus: 2 };
 const recipe = { name: 'bench-vm', base_image: 'debian-bookworm', features: ['ssh'], output: { compression: 'fast' } };
 const atOnce = 8;
-const { values: options } = parseArgs({ options: { clones: { type: 'string', default: '20' }, dir: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { clones: { type: 'string', default: '20' }, dir: { type: 'string' } },
+});
 const clones = Number(options.clones);
 if (!Number.isSafeInteger(clones) || clones < 1) throw new Error('--clones takes a number.');
 const stop = new AbortController();
@@ -38,8 +40,20 @@ async function agents(dataDir, key) {
   const hypervisor = new QemuHypervisor();
   const [machine] = await readdir(path.join(dataDir, 'vms/machines'));
   const isoPath = path.join(dataDir, 'vms/machines', machine, 'image.iso');
-  const spec = (workDir) => ({ isoPath, memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', workDir });
-  const clone = (dir) => hypervisor.startFromSnapshot(path.join(dataDir, 'vms/snapshots', key), { ...spec(dir), diskPath: path.join(dir, 'disk.qcow2'), uidIndex: 2_000 }, stop.signal);
+  const spec = (workDir) => ({
+    isoPath,
+    memoryMb: size.memory_mb,
+    vcpus: size.vcpus,
+    firmware: 'bios',
+    network: 'none',
+    workDir,
+  });
+  const clone = (dir) =>
+    hypervisor.startFromSnapshot(
+      path.join(dataDir, 'vms/snapshots', key),
+      { ...spec(dir), diskPath: path.join(dir, 'disk.qcow2'), uidIndex: 2_000 },
+      stop.signal,
+    );
   const boot = async (dir) => {
     const account = await buildAccount();
     if (account) await chown(dir, account.uid, account.gid);
@@ -52,7 +66,14 @@ async function agents(dataDir, key) {
   const [warm, bare] = [[], []];
   const { kind } = await hypervisor.acceleration();
   const shape = { memoryMb: size.memory_mb, vcpus: size.vcpus, firmware: 'bios', network: 'none', disk: true };
-  const bareOrder = { snapshotDir: path.join(dataDir, 'vms/snapshots', key), isoPath, dir: path.join(dataDir, 'vms/bare'), shape, acceleration: kind, threads: threadsOf(await qemuVersion()) };
+  const bareOrder = {
+    snapshotDir: path.join(dataDir, 'vms/snapshots', key),
+    isoPath,
+    dir: path.join(dataDir, 'vms/bare'),
+    shape,
+    acceleration: kind,
+    threads: threadsOf(await qemuVersion()),
+  };
   for (let index = 0; index < clones; index++) {
     warm.push(await untilAgent(hypervisor, dir, clone));
     bare.push(await bareRestore(bareOrder));
@@ -61,10 +82,12 @@ async function agents(dataDir, key) {
 }
 
 async function machines(factory, { buildId, key }) {
-  const make = (name, memory_mb = size.memory_mb) => factory.create({ build_id: buildId, name, ...size, memory_mb }, stop.signal);
+  const make = (name, memory_mb = size.memory_mb) =>
+    factory.create({ build_id: buildId, name, ...size, memory_mb }, stop.signal);
   // The image's own first boot, in its build, was kept. This VM stays.
   const first = await make('first');
-  if (!first.vm.restored_from_snapshot) throw new Error('The first VM was not restored from the boot that its image was tested by.');
+  if (!first.vm.restored_from_snapshot)
+    throw new Error('The first VM was not restored from the boot that its image was tested by.');
   const one = [];
   for (let index = 0; index < clones; index++) {
     const { ms, vm } = await make('clone');
@@ -86,36 +109,66 @@ const seconds = (ms) => Number((ms / 1000).toFixed(2));
 const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 
 function printFigures(running, agent) {
-  const row = ({ cold, first }, all) => ({ 'cold s': seconds(cold), 'first clone s': seconds(first), 'clone p50 s': seconds(median(all)), 'clone p95 s': seconds(percentile(all, 95)), ratio: Number((cold / median(all)).toFixed(0)) });
+  const row = ({ cold, first }, all) => ({
+    'cold s': seconds(cold),
+    'first clone s': seconds(first),
+    'clone p50 s': seconds(median(all)),
+    'clone p95 s': seconds(percentile(all, 95)),
+    ratio: Number((cold / median(all)).toFixed(0)),
+  });
   const bareRow = { 'clone p50 s': seconds(median(agent.bare)), 'clone p95 s': seconds(percentile(agent.bare, 95)) };
-  console.table({ 'agent answers': row(agent, agent.warm), 'agent answers, bare QEMU': bareRow, running: row(running, running.one) });
+  console.table({
+    'agent answers': row(agent, agent.warm),
+    'agent answers, bare QEMU': bareRow,
+    running: row(running, running.one),
+  });
   const most = Math.max(...running.memory) * 1.048576;
   // Each against what was measured in the same run: these hold on every machine.
   const goals = [
     ['agent answers, p50: at most 1.5 times the bare restore', median(agent.warm) / median(agent.bare), 1.5],
-    ['agent answers, p95: at most 1.5 times the bare restore', percentile(agent.warm, 95) / percentile(agent.bare, 95), 1.5],
+    [
+      'agent answers, p95: at most 1.5 times the bare restore',
+      percentile(agent.warm, 95) / percentile(agent.bare, 95),
+      1.5,
+    ],
     ['running, p50: at most 1/100 of cold', (100 * median(running.one)) / running.cold, 1],
     [`${atOnce} clones at once running: in all at most 1/10 of cold`, (10 * running.eightMs) / running.cold, 1],
     ['private memory of each: at most 80 MB', most / 80, 1],
   ];
-  console.table(Object.fromEntries(goals.map(([name, found, goal]) => [name, { found: Number(found.toFixed(2)), goal, verdict: verdict(found <= goal) }])));
-  console.log(`${atOnce} at once: ${seconds(running.eightMs)} s. Private memory: ${most.toFixed(0)} MB at most; bare, at the agent's first answer: ${(Math.max(...agent.bareMemory) * 1.048576).toFixed(0)} MB.`);
+  console.table(
+    Object.fromEntries(
+      goals.map(([name, found, goal]) => [
+        name,
+        { found: Number(found.toFixed(2)), goal, verdict: verdict(found <= goal) },
+      ]),
+    ),
+  );
+  console.log(
+    `${atOnce} at once: ${seconds(running.eightMs)} s. Private memory: ${most.toFixed(0)} MB at most; bare, at the agent's first answer: ${(Math.max(...agent.bareMemory) * 1.048576).toFixed(0)} MB.`,
+  );
   console.log('The first clone of a process hashes the whole snapshot.');
 }
 
-await inScratch(stop, { dir: options.dir, about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs` }, async (dataDir) => {
-  const factory = new Factory(dataDir);
-  try {
-    await forgetColdOnes(dataDir, recipe);
-    await factory.start();
-    console.log('Building the image …');
-    const image = await builtImage(factory, recipe, stop.signal);
-    console.log('Making machines …');
-    const running = await machines(factory, image);
-    console.log('Starting guests without a factory …');
-    const agent = await agents(dataDir, running.key);
-    printFigures(running, agent);
-  } finally {
-    await factory.stop();
-  }
-});
+await inScratch(
+  stop,
+  {
+    dir: options.dir,
+    about: `; guests on ${(await new QemuHypervisor().acceleration()).kind}; ${size.memory_mb} MiB, ${size.vcpus} vCPUs`,
+  },
+  async (dataDir) => {
+    const factory = new Factory(dataDir);
+    try {
+      await forgetColdOnes(dataDir, recipe);
+      await factory.start();
+      console.log('Building the image …');
+      const image = await builtImage(factory, recipe, stop.signal);
+      console.log('Making machines …');
+      const running = await machines(factory, image);
+      console.log('Starting guests without a factory …');
+      const agent = await agents(dataDir, running.key);
+      printFigures(running, agent);
+    } finally {
+      await factory.stop();
+    }
+  },
+);

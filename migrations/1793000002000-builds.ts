@@ -28,7 +28,9 @@ export class Builds1793000002000 implements MigrationInterface {
         finished_at timestamptz
       )`);
     await queryRunner.query('CREATE INDEX build_owner ON build (owner_id, created_at DESC)');
-    await queryRunner.query("CREATE INDEX build_unfinished ON build (owner_id, created_at) WHERE status IN ('pending', 'building', 'testing')");
+    await queryRunner.query(
+      "CREATE INDEX build_unfinished ON build (owner_id, created_at) WHERE status IN ('pending', 'building', 'testing')",
+    );
     await queryRunner.query('CREATE INDEX build_finished_at ON build (finished_at) WHERE artifacts_deleted_at IS NULL');
     await queryRunner.query(`
       CREATE TABLE build_stage (
@@ -40,7 +42,9 @@ export class Builds1793000002000 implements MigrationInterface {
         finished_at timestamptz,
         PRIMARY KEY (build_id, stage)
       )`);
-    await queryRunner.query('CREATE INDEX build_stage_finished ON build_stage (stage, finished_at DESC) WHERE finished_at IS NOT NULL');
+    await queryRunner.query(
+      'CREATE INDEX build_stage_finished ON build_stage (stage, finished_at DESC) WHERE finished_at IS NOT NULL',
+    );
     await queryRunner.query(`
       CREATE TABLE build_artifact (
         id uuid PRIMARY KEY,
@@ -62,6 +66,7 @@ export class Builds1793000002000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of ['build_log', 'build_artifact', 'build_stage', 'build']) await queryRunner.query(`DROP TABLE ${table}`);
+    for (const table of ['build_log', 'build_artifact', 'build_stage', 'build'])
+      await queryRunner.query(`DROP TABLE ${table}`);
   }
 }

@@ -62,7 +62,8 @@ export class Vms1793000003000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of ['vm_boot', 'vm_snapshot', 'vm_disk_snapshot', 'vm', 'vm_host']) await queryRunner.query(`DROP TABLE ${table}`);
+    for (const table of ['vm_boot', 'vm_snapshot', 'vm_disk_snapshot', 'vm', 'vm_host'])
+      await queryRunner.query(`DROP TABLE ${table}`);
     await queryRunner.query('DROP INDEX build_image');
     await queryRunner.query('ALTER TABLE build DROP COLUMN image_id');
   }

@@ -46,6 +46,7 @@ export class Identity1793000005000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of ['guess_limit', 'account_link', 'sign_in', 'account']) await queryRunner.query(`DROP TABLE ${table}`);
+    for (const table of ['guess_limit', 'account_link', 'sign_in', 'account'])
+      await queryRunner.query(`DROP TABLE ${table}`);
   }
 }

@@ -3,7 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class LimitsAndAudit1793000007000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     // What RateLimiterPostgres (rate-limiter-flexible) would create itself. Unlogged: counts of one minute need not survive a crash.
-    await queryRunner.query('CREATE UNLOGGED TABLE rate_limit (key text PRIMARY KEY, points integer NOT NULL DEFAULT 0, expire bigint)');
+    await queryRunner.query(
+      'CREATE UNLOGGED TABLE rate_limit (key text PRIMARY KEY, points integer NOT NULL DEFAULT 0, expire bigint)',
+    );
     await queryRunner.query('CREATE INDEX rate_limit_expire ON rate_limit (expire)');
     await queryRunner.query(`
       CREATE TABLE audit_entry (
@@ -28,7 +30,9 @@ export class LimitsAndAudit1793000007000 implements MigrationInterface {
       BEGIN
         RAISE EXCEPTION 'audit_entry is append-only: % is refused', TG_OP USING ERRCODE = 'insufficient_privilege';
       END $$`);
-    await queryRunner.query('CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()');
+    await queryRunner.query(
+      'CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()',
+    );
     // Where session_replication_role is replica, ordinary triggers stay silent.
     await queryRunner.query('ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_append_only');
   }

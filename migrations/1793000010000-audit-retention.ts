@@ -16,7 +16,9 @@ export class AuditRetention1793000010000 implements MigrationInterface {
         IF OLD.at < now() - interval '30 days' THEN RETURN OLD; END IF;
         RAISE EXCEPTION 'audit_entry is append-only: DELETE of what is younger than 30 days is refused' USING ERRCODE = 'insufficient_privilege';
       END $$`);
-    await queryRunner.query('CREATE TRIGGER audit_entry_keeps_young BEFORE DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_young_audit_change()');
+    await queryRunner.query(
+      'CREATE TRIGGER audit_entry_keeps_young BEFORE DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_young_audit_change()',
+    );
     await queryRunner.query('ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_keeps_young');
     await queryRunner.query(`
       CREATE FUNCTION forget_audit_entries(days integer, most integer) RETURNS bigint LANGUAGE plpgsql SET openfactory.forgets_audit = 'on' AS $$

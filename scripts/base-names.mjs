@@ -16,13 +16,54 @@ for (const { id, archive, available } of base_images) {
   if (!available || (only.length && !only.includes(id))) continue;
   const work = mkdtempSync('/var/tmp/base-names-');
   try {
-    const tree = ['mmdebstrap', '--mode=root', '--format=null', '--variant=required', `--include=apt,${archive.packages.join(',')}`, '--aptopt=APT::Install-Recommends "false"', '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr'];
-    const hooks = ['base', 'accounts'].map((what) => `--customize-hook=node ${path.join(here, `read-${what}.mjs`)} "$1" ${work} ${id}`);
+    const tree = [
+      'mmdebstrap',
+      '--mode=root',
+      '--format=null',
+      '--variant=required',
+      `--include=apt,${archive.packages.join(',')}`,
+      '--aptopt=APT::Install-Recommends "false"',
+      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
+    ];
+    const hooks = ['base', 'accounts'].map(
+      (what) => `--customize-hook=node ${path.join(here, `read-${what}.mjs`)} "$1" ${work} ${id}`,
+    );
     // In namespaces of its own: what it mounts (the host's /dev/shm too) and starts ends with it.
-    const apart = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', 'sh', '-c', 'mount -t tmpfs tmpfs /dev/shm && exec "$@"', 'sh'];
-    execFileSync('unshare', [...apart, ...tree, ...hooks, archive.suite, '/dev/null', `deb ${mirror} ${archive.suite} ${archive.components.join(' ')}`], { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, INITRD: 'No' } });
-    const names = Object.assign({}, ...['base', 'accounts'].map((what) => JSON.parse(readFileSync(path.join(work, `${what}.json`), 'utf8'))));
-    writeFileSync(path.join(data, 'bases', `${id}.json`), `{\n${Object.entries(names).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`).join(',\n')}\n}\n`);
+    const apart = [
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      '--ipc',
+      '--uts',
+      'sh',
+      '-c',
+      'mount -t tmpfs tmpfs /dev/shm && exec "$@"',
+      'sh',
+    ];
+    execFileSync(
+      'unshare',
+      [
+        ...apart,
+        ...tree,
+        ...hooks,
+        archive.suite,
+        '/dev/null',
+        `deb ${mirror} ${archive.suite} ${archive.components.join(' ')}`,
+      ],
+      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, INITRD: 'No' } },
+    );
+    const names = Object.assign(
+      {},
+      ...['base', 'accounts'].map((what) => JSON.parse(readFileSync(path.join(work, `${what}.json`), 'utf8'))),
+    );
+    writeFileSync(
+      path.join(data, 'bases', `${id}.json`),
+      `{\n${Object.entries(names)
+        .map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`)
+        .join(',\n')}\n}\n`,
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -10,10 +10,16 @@ const suffix = '.bench.mjs';
 const benchDir = path.join(root, 'bench');
 
 await runScript(async ([name, ...args]) => {
-  const known = existsSync(benchDir) ? readdirSync(benchDir).filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length)) : [];
+  const known = existsSync(benchDir)
+    ? readdirSync(benchDir)
+        .filter((file) => file.endsWith(suffix))
+        .map((file) => file.slice(0, -suffix.length))
+    : [];
   if (!known.includes(name)) {
     const question = name ? `There is no benchmark "${name}"` : 'No benchmark is named';
-    throw new SetupProblem(`${question}: run "npm run bench -- NAME" with ${known.length ? `one of ${known.sort().join(', ')}` : 'the name of a file bench/NAME.bench.mjs (there is none yet)'}.`);
+    throw new SetupProblem(
+      `${question}: run "npm run bench -- NAME" with ${known.length ? `one of ${known.sort().join(', ')}` : 'the name of a file bench/NAME.bench.mjs (there is none yet)'}.`,
+    );
   }
   await setup();
   const file = path.join(benchDir, `${name}${suffix}`);

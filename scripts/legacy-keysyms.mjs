@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const source = readFileSync(new URL('../node_modules/@novnc/novnc/core/input/keysymdef.js', import.meta.url), 'utf8');
-const pairs = [...source.matchAll(/^ +0x([0-9a-f]{4}): 0x([0-9a-f]{4}),/gm)].map(([, character, keysym]) => `${keysym}${character}`);
+const pairs = [...source.matchAll(/^ +0x([0-9a-f]{4}): 0x([0-9a-f]{4}),/gm)].map(
+  ([, character, keysym]) => `${keysym}${character}`,
+);
 const lines = pairs.join(' ').match(/.{1,149}(?: |$)/g) ?? [];
 writeFileSync(
   new URL('../libs/hypervisor/src/screen/legacy-keysyms.ts', import.meta.url),

@@ -49,7 +49,9 @@ async function firstPending(context) {
 function systemProblem(error, dir) {
   if (error.code === 'ENOSPC') return new SetupProblem(`The disk of ${dir} is full: free some space and start again.`);
   if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS')
-    return new SetupProblem(`${error.path ?? dir} cannot be written: run this as the owner of ${dir}, or give it to this account (chown -R).`);
+    return new SetupProblem(
+      `${error.path ?? dir} cannot be written: run this as the owner of ${dir}, or give it to this account (chown -R).`,
+    );
   return error;
 }
 

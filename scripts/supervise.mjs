@@ -14,7 +14,11 @@ const lookForParentEveryMs = 500;
  */
 export function supervise(program, args, { env = process.env } = {}) {
   return new Promise((resolve) => {
-    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...unlessOrphaned, program, ...args], { stdio: 'inherit', detached: true, env });
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...unlessOrphaned, program, ...args], {
+      stdio: 'inherit',
+      detached: true,
+      env,
+    });
     let lastSignalAt = -Infinity;
     const forward = (signal) => {
       const isRepeat = performance.now() - lastSignalAt < repeatWithinMs;

@@ -10,7 +10,10 @@ const failure = (name) => ({ name, passed: 0, failed: 1, skipped: [], seconds: 0
 
 async function prepare() {
   try {
-    await setup({ report: (line) => console.log(line), context: { ...productContext, testPackageList: path.join(root, 'test/debian-packages.txt') } });
+    await setup({
+      report: (line) => console.log(line),
+      context: { ...productContext, testPackageList: path.join(root, 'test/debian-packages.txt') },
+    });
     return [];
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error;

@@ -7,5 +7,7 @@ import { supervise } from './supervise.mjs';
 
 await runScript(async (args) => {
   await setup();
-  return supervise(pinnedNode(root), [path.join(root, 'bin/openfactory'), 'up', ...args], { env: pinnedNodeEnvironment(root) });
+  return supervise(pinnedNode(root), [path.join(root, 'bin/openfactory'), 'up', ...args], {
+    env: pinnedNodeEnvironment(root),
+  });
 });

@@ -59,7 +59,11 @@ async function keyCheck() {
 /** A token with the claims that access tokens usually have. */
 async function jwtCheck() {
   const options = { algorithms: ['HS256'], issuer: 'bench', audience: 'bench' };
-  const token = jwt.sign({ sub: '4f9d4c56-0f5e-4c7e-8f1f-3a5a6b0c1d2e', sid: '0c6f4a62-6f0e-4f83-9a38-0a1b2c3d4e5f', role: 'user' }, secret, { algorithm: 'HS256', issuer: 'bench', audience: 'bench', expiresIn: 3_600 });
+  const token = jwt.sign(
+    { sub: '4f9d4c56-0f5e-4c7e-8f1f-3a5a6b0c1d2e', sid: '0c6f4a62-6f0e-4f83-9a38-0a1b2c3d4e5f', role: 'user' },
+    secret,
+    { algorithm: 'HS256', issuer: 'bench', audience: 'bench', expiresIn: 3_600 },
+  );
   return await cpuOf(() => Promise.resolve(jwt.verify(token, secret, options)));
 }
 

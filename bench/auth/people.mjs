@@ -19,7 +19,19 @@ class BenchPeople extends CallerResolver {
 
   async currentGrant(_kind, id) {
     const [account] = await this.database.query('SELECT id FROM account WHERE id = $1 AND disabled_at IS NULL', [id]);
-    return account && { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, revocationSubjects: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined, signedInAt: Date.now() };
+    return (
+      account && {
+        kind: 'user',
+        ownerId: `user:${id}`,
+        principalId: `session:${id}`,
+        revocationSubjects: [`session:${id}`, `user:${id}`],
+        toolsets: undefined,
+        readOnly: false,
+        isAdmin: false,
+        expiresAt: undefined,
+        signedInAt: Date.now(),
+      }
+    );
   }
 }
 Injectable()(BenchPeople);

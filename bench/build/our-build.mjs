@@ -14,7 +14,11 @@ const { dataDir, prepared, times } = deserialize(await readFile(orderFile));
 process.umask(0o022);
 const source = new AptPackageSource(loadSettings({ OPENFACTORY_DATA_DIR: dataDir }).settings);
 const builds = path.join(dataDir, 'builds');
-const dirs = { workDir: path.join(builds, 'work'), cacheDir: path.join(builds, 'cache'), poolDir: path.join(builds, 'pool') };
+const dirs = {
+  workDir: path.join(builds, 'work'),
+  cacheDir: path.join(builds, 'cache'),
+  poolDir: path.join(builds, 'pool'),
+};
 
 async function build() {
   const report = { stages: {} };

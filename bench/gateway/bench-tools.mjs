@@ -19,7 +19,13 @@ const inputRules = {
   name: [Doc('Name of the thing to work on, as the list tool shows it.'), ...text([])],
   count: [Doc('How many of them, at most 100.'), IsInt(), Min(1), Max(100)],
   mode: [Doc('How thorough the work is: fast skips the checks, thorough repeats them.'), IsIn(modes)],
-  labels: [Doc('Labels to put on the result; lower-case words.'), IsOptional(), IsArray(), IsString({ each: true }), MaxLength(32, { each: true })],
+  labels: [
+    Doc('Labels to put on the result; lower-case words.'),
+    IsOptional(),
+    IsArray(),
+    IsString({ each: true }),
+    MaxLength(32, { each: true }),
+  ],
   dry_run: [Doc('Only say what would be done.'), IsOptional(), IsBoolean()],
 };
 const outputRules = {
@@ -30,14 +36,18 @@ const outputRules = {
 
 function dto(name, rules) {
   const made = { [name]: class {} }[name];
-  for (const [property, decorators] of Object.entries(rules)) for (const decorate of decorators) decorate(made.prototype, property);
+  for (const [property, decorators] of Object.entries(rules))
+    for (const decorate of decorators) decorate(made.prototype, property);
   return made;
 }
 
 function addTool(prototype, number) {
   const suffix = String(number).padStart(2, '0');
   const method = `tool${suffix}`;
-  Object.defineProperty(prototype, method, { value: (_caller, input) => Promise.resolve(work(input)), configurable: true });
+  Object.defineProperty(prototype, method, {
+    value: (_caller, input) => Promise.resolve(work(input)),
+    configurable: true,
+  });
   Tool({
     name: `bench_tool_${suffix}`,
     title: `Benchmark tool ${suffix}`,

@@ -11,7 +11,9 @@ export async function openSessions(url, count, headers = {}) {
   const sessions = [];
   // Fifty at a time: a thousand connections at once overflow the listen queue.
   while (sessions.length < count) {
-    const batch = await Promise.all(Array.from({ length: Math.min(50, count - sessions.length) }, () => SseSession.open(url, headers)));
+    const batch = await Promise.all(
+      Array.from({ length: Math.min(50, count - sessions.length) }, () => SseSession.open(url, headers)),
+    );
     await Promise.all(batch.map((session) => session.initialise()));
     sessions.push(...batch);
   }
@@ -35,7 +37,12 @@ export async function load(server, sessions, calls, { method, params }) {
   );
   const seconds = (performance.now() - began) / 1000;
   const cpuMs = (await server.cpuMs()) - cpuBefore;
-  return { cpuPerCall: cpuMs / latencies.length, p50: percentile(latencies, 50), p99: percentile(latencies, 99), callsPerSecond: latencies.length / seconds };
+  return {
+    cpuPerCall: cpuMs / latencies.length,
+    p50: percentile(latencies, 50),
+    p99: percentile(latencies, 99),
+    callsPerSecond: latencies.length / seconds,
+  };
 }
 
 /** Rounds that go through all servers in turn, so that other work on the machine meets them alike. A server may say by what `headers` it is spoken to. */
@@ -45,7 +52,8 @@ export async function compare(servers, { operation, sessions: count, warmUp, cal
   const results = servers.map(() => []);
   for (const [index, server] of servers.entries()) await load(server, open[index], warmUp, operation);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, server] of servers.entries()) results[index].push(await load(server, open[index], calls, operation));
+    for (const [index, server] of servers.entries())
+      results[index].push(await load(server, open[index], calls, operation));
   }
   for (const session of open.flat()) session.close();
   return results;
@@ -63,7 +71,11 @@ export async function idleMemory(server, count) {
   for (const session of sessions) session.close();
   const after = await settled(server);
   const perSession = (memory, kind) => (memory[kind] - before[kind]) / count / 1024;
-  return { heapKb: perSession(during, 'heapUsed'), rssKb: perSession(during, 'rss'), leftKb: perSession(after, 'heapUsed') };
+  return {
+    heapKb: perSession(during, 'heapUsed'),
+    rssKb: perSession(during, 'rss'),
+    leftKb: perSession(after, 'heapUsed'),
+  };
 }
 
 async function openAndClose(server, count) {

@@ -11,10 +11,18 @@ import { rawShape } from './zod-shape.mjs';
 
 const [kind, catalogueFile] = process.argv.slice(2);
 // Shapes are made once, though the documentation makes them once per session: the peer gets the better of it.
-const tools = JSON.parse(readFileSync(catalogueFile, 'utf8')).map(({ name, title, description, inputSchema, outputSchema, annotations }) => ({
-  name,
-  config: { title, description, inputSchema: rawShape(inputSchema), ...(outputSchema && { outputSchema: rawShape(outputSchema) }), annotations },
-}));
+const tools = JSON.parse(readFileSync(catalogueFile, 'utf8')).map(
+  ({ name, title, description, inputSchema, outputSchema, annotations }) => ({
+    name,
+    config: {
+      title,
+      description,
+      inputSchema: rawShape(inputSchema),
+      ...(outputSchema && { outputSchema: rawShape(outputSchema) }),
+      annotations,
+    },
+  }),
+);
 const transports = new Map();
 
 function makeServer() {
@@ -44,7 +52,10 @@ async function takeMessage(sessionId, request, response, body) {
 function expressListener() {
   const app = createMcpExpressApp();
   app.get('/sse', async (_request, response) => await openStream(response));
-  app.post('/messages', async (request, response) => await takeMessage(request.query.sessionId, request, response, request.body));
+  app.post(
+    '/messages',
+    async (request, response) => await takeMessage(request.query.sessionId, request, response, request.body),
+  );
   return app;
 }
 

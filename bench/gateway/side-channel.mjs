@@ -12,7 +12,14 @@ const stopWithinMs = 15_000;
  */
 export function serveSideChannel(url, stop, answers = {}) {
   let stopping;
-  const end = () => (stopping ??= stop().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); }));
+  const end = () =>
+    (stopping ??= stop().then(
+      () => process.exit(0),
+      (error) => {
+        console.error(error);
+        process.exit(1);
+      },
+    ));
   process.on('disconnect', end);
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
   process.on('message', async (question) => {
@@ -33,7 +40,10 @@ export function serveSideChannel(url, stop, answers = {}) {
 
 /** In the parent: starts `file` and waits for its URL. */
 export async function startServer(file, args, execArgv = []) {
-  const child = fork(path.join(import.meta.dirname, file), args, { execArgv: ['--expose-gc', ...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(path.join(import.meta.dirname, file), args, {
+    execArgv: ['--expose-gc', ...execArgv],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const exited = once(child, 'exit');
   const answer = async (withinMs) => {
     const [reply] = await Promise.race([

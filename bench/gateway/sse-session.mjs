@@ -24,26 +24,37 @@ export class SseSession {
         session.#postUrl = new URL(data, url);
         resolve(session);
       };
-      session.#stream = http.get(url, { agent: false, headers: { ...headers, accept: 'text/event-stream' } }, (response) => {
-        if (response.statusCode !== 200) reject(new Error(`${url} answered ${response.statusCode}`));
-        response.setEncoding('utf8');
-        response.on('data', (chunk) => session.#take(chunk));
-        response.on('error', () => undefined);
-        response.on('close', () => (session.closedAt = performance.now()));
-      });
+      session.#stream = http.get(
+        url,
+        { agent: false, headers: { ...headers, accept: 'text/event-stream' } },
+        (response) => {
+          if (response.statusCode !== 200) reject(new Error(`${url} answered ${response.statusCode}`));
+          response.setEncoding('utf8');
+          response.on('data', (chunk) => session.#take(chunk));
+          response.on('error', () => undefined);
+          response.on('close', () => (session.closedAt = performance.now()));
+        },
+      );
       session.#stream.on('error', reject);
     });
   }
 
   async initialise() {
-    await this.call('initialize', { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'bench', version: '1' } });
+    await this.call('initialize', {
+      protocolVersion: '2024-11-05',
+      capabilities: {},
+      clientInfo: { name: 'bench', version: '1' },
+    });
     await this.#post(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
   }
 
   /** Sends a request; done when its POST is accepted and its answer is on the stream. @returns the answer's text */
   async call(method, params = {}) {
     const answered = new Promise((resolve) => (this.#onEvent = resolve));
-    const [data] = await Promise.all([answered, this.#post(JSON.stringify({ jsonrpc: '2.0', id: this.#nextId++, method, params }))]);
+    const [data] = await Promise.all([
+      answered,
+      this.#post(JSON.stringify({ jsonrpc: '2.0', id: this.#nextId++, method, params })),
+    ]);
     return data;
   }
 
@@ -59,11 +70,19 @@ export class SseSession {
 
   #post(body) {
     return new Promise((resolve, reject) => {
-      const request = http.request(this.#postUrl, { agent: this.#agent, method: 'POST', headers: { ...this.#headers, 'content-length': Buffer.byteLength(body) } }, (response) => {
-        if (response.statusCode !== 202) reject(new Error(`A message was answered ${response.statusCode}.`));
-        response.resume();
-        response.on('end', resolve);
-      });
+      const request = http.request(
+        this.#postUrl,
+        {
+          agent: this.#agent,
+          method: 'POST',
+          headers: { ...this.#headers, 'content-length': Buffer.byteLength(body) },
+        },
+        (response) => {
+          if (response.statusCode !== 202) reject(new Error(`A message was answered ${response.statusCode}.`));
+          response.resume();
+          response.on('end', resolve);
+        },
+      );
       request.on('error', reject);
       request.end(body);
     });

@@ -21,7 +21,9 @@ const inTurn = (sends) => {
 
 async function everyEndpoint(url) {
   const { paths } = JSON.parse((await ask(url, '/api/docs.json', { from })).text);
-  const routes = Object.entries(paths).flatMap(([route, methods]) => ('post' in methods ? [route.replaceAll(/\{\w+\}/g, 'x')] : []));
+  const routes = Object.entries(paths).flatMap(([route, methods]) =>
+    'post' in methods ? [route.replaceAll(/\{\w+\}/g, 'x')] : [],
+  );
   const bodies = [unread, read, { recipe: read }].map((body) => JSON.stringify(body));
   return inTurn(routes.flatMap((route) => bodies.map((body) => again(url, route, body))));
 }
@@ -29,23 +31,48 @@ async function everyEndpoint(url) {
 async function everyTool(url) {
   const headers = await openSession(url, from);
   const { tools } = JSON.parse((await ask(url, '/api/mcp', { from, headers, text: rpc('tools/list') })).text).result;
-  const bodies = tools.flatMap(({ name }) => [read, { recipe: read }, { recipe: JSON.stringify(read) }].map((given) => rpc('tools/call', { name, arguments: given })));
-  return inTurn([rpc('tools/call', { name: 'validate_recipe', arguments: { recipe: unread } }), ...bodies].map((body) => again(url, '/api/mcp', body, headers)));
+  const bodies = tools.flatMap(({ name }) =>
+    [read, { recipe: read }, { recipe: JSON.stringify(read) }].map((given) =>
+      rpc('tools/call', { name, arguments: given }),
+    ),
+  );
+  return inTurn(
+    [rpc('tools/call', { name: 'validate_recipe', arguments: { recipe: unread } }), ...bodies].map((body) =>
+      again(url, '/api/mcp', body, headers),
+    ),
+  );
 }
 
-const initialize = rpc('initialize', { protocolVersion: '2025-11-25', capabilities: { other: 'x'.repeat(3 << 20) }, clientInfo: { name: 'c', version: '1' } });
+const initialize = rpc('initialize', {
+  protocolVersion: '2025-11-25',
+  capabilities: { other: 'x'.repeat(3 << 20) },
+  clientInfo: { name: 'c', version: '1' },
+});
 const whole2Mb = JSON.stringify({ recipe: recipe({ description: 'x'.repeat(2_000_000) }) });
 
 /** What to send, by the name of the attack; on four connections, where nothing else is said. */
 export const requests = {
   'unknown fields to every endpoint': { make: everyEndpoint },
   'unknown fields to every tool': { make: everyTool },
-  '20 far-off package names': { make: (url) => again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages: farOff }) })) },
-  'validate with 2,000 packages': { make: (url) => again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages }) })) },
-  '100 passwords to create_build': { make: (url) => again(url, '/api/builds', JSON.stringify({ recipe: recipe({ users }) })), undo: cancelBuilds },
+  '20 far-off package names': {
+    make: (url) => again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages: farOff }) })),
+  },
+  'validate with 2,000 packages': {
+    make: (url) => again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages }) })),
+  },
+  '100 passwords to create_build': {
+    make: (url) => again(url, '/api/builds', JSON.stringify({ recipe: recipe({ users }) })),
+    undo: cancelBuilds,
+  },
   'initialize of 3 MiB': { make: (url) => again(url, '/api/mcp', initialize), connections: 100 },
-  'an array of a million': { make: (url) => again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages: Array(480_000).fill('a') }) })) },
-  '2 MB with a key that is not valid': { make: (url) => again(url, '/api/recipes/validate', whole2Mb, { authorization: 'Bearer of_mcp_nothing' }), connections: 16 },
+  'an array of a million': {
+    make: (url) =>
+      again(url, '/api/recipes/validate', JSON.stringify({ recipe: recipe({ packages: Array(480_000).fill('a') }) })),
+  },
+  '2 MB with a key that is not valid': {
+    make: (url) => again(url, '/api/recipes/validate', whole2Mb, { authorization: 'Bearer of_mcp_nothing' }),
+    connections: 16,
+  },
 };
 
 /** What was let in would be built beside the attacks that follow. */

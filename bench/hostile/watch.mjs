@@ -9,10 +9,12 @@ const from = '127.0.0.77';
 
 function isAlive(url) {
   return new Promise((resolve, reject) => {
-    http.get(`${url}/api/health/live`, { localAddress: from, agent: false }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode));
-    }).on('error', reject);
+    http
+      .get(`${url}/api/health/live`, { localAddress: from, agent: false }, (response) => {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode));
+      })
+      .on('error', reject);
   });
 }
 

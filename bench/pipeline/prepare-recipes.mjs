@@ -10,7 +10,13 @@ export const caller = { kind: 'anonymous', ownerId: 'bench', address: '127.0.0.1
  * @param use is called while the factory runs, with what was prepared and the factory's source of packages
  */
 export async function prepareRecipes(dataDir, choose, use) {
-  const { settings } = loadSettings({ OPENFACTORY_DATA_DIR: dataDir, OPENFACTORY_HOST: '127.0.0.1', OPENFACTORY_PORT: '0', OPENFACTORY_ROLES: 'api', OPENFACTORY_LOG_LEVEL: 'warn' });
+  const { settings } = loadSettings({
+    OPENFACTORY_DATA_DIR: dataDir,
+    OPENFACTORY_HOST: '127.0.0.1',
+    OPENFACTORY_PORT: '0',
+    OPENFACTORY_ROLES: 'api',
+    OPENFACTORY_LOG_LEVEL: 'warn',
+  });
   const factory = await startFactory(settings);
   try {
     const reader = factory.app.get(RecipeReader, { strict: false });

@@ -26,7 +26,11 @@ function inspection(inspect) {
       for (const name of ['boot.json', 'serial.log']) await writeFile(path.join(outDir, name), 'not booted\n');
     },
     take: async (state, outDir) => {
-      state.bootReport = { jsonPath: path.join(outDir, 'boot.json'), serialPath: path.join(outDir, 'serial.log'), screenshotPath: undefined };
+      state.bootReport = {
+        jsonPath: path.join(outDir, 'boot.json'),
+        serialPath: path.join(outDir, 'serial.log'),
+        screenshotPath: undefined,
+      };
     },
   };
 }
@@ -36,10 +40,24 @@ function inspection(inspect) {
  * @param resolveStage makes the stage that locks the packages, given the cache
  * @param onStageFinished as a PipelineListener's
  */
-export async function buildUnbooted({ document, resolution }, dirs, { resolveStage, inspect, onStageFinished, signal }) {
+export async function buildUnbooted(
+  { document, resolution },
+  dirs,
+  { resolveStage, inspect, onStageFinished, signal },
+) {
   await mkdir(dirs.workDir, { recursive: true, mode: 0o755 });
   const cache = new StageCache(dirs.cacheDir);
-  const stages = [resolveStage(cache), new FetchStage(dirs.poolDir), new BaseStage(), new PackagesStage(), new ConfigureStage(), new InitramfsStage(), new SquashfsStage(cache), new ImageStage(), inspection(inspect)];
+  const stages = [
+    resolveStage(cache),
+    new FetchStage(dirs.poolDir),
+    new BaseStage(),
+    new PackagesStage(),
+    new ConfigureStage(),
+    new InitramfsStage(),
+    new SquashfsStage(cache),
+    new ImageStage(),
+    inspection(inspect),
+  ];
   const recipes = { resolve: () => Promise.resolve({ recipe: parseInput(RecipeDto, document), resolution }) };
   const listener = {
     onStageStarted: () => Promise.resolve(),
@@ -47,6 +65,13 @@ export async function buildUnbooted({ document, resolution }, dirs, { resolveSta
     onStageFinished: async (stage, result) => onStageFinished(stage, result),
     onLog: () => undefined,
   };
-  const pipeline = new LayeredBuildPipeline({ stages, cache, recipes, disk: new DiskGuard(dirs.workDir), workDir: dirs.workDir, tidy: () => Promise.resolve() });
+  const pipeline = new LayeredBuildPipeline({
+    stages,
+    cache,
+    recipes,
+    disk: new DiskGuard(dirs.workDir),
+    workDir: dirs.workDir,
+    tidy: () => Promise.resolve(),
+  });
   await pipeline.run({ buildId: 'bench', ownerId: 'bench', recipe: document }, listener, signal);
 }

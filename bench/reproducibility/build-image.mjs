@@ -41,7 +41,13 @@ async function sha256Of(file) {
 async function partsOf({ squashfs, boot, image }) {
   const madeBy = { base: 'base', packages: 'packages', recipe: 'configure' };
   return [
-    ...squashfs.map(({ name, path: file, sha256 }) => ({ part: name, stage: madeBy[/-(\w+)\.squashfs$/.exec(name)?.[1]] ?? 'squashfs', file, sha256, isLayer: true })),
+    ...squashfs.map(({ name, path: file, sha256 }) => ({
+      part: name,
+      stage: madeBy[/-(\w+)\.squashfs$/.exec(name)?.[1]] ?? 'squashfs',
+      file,
+      sha256,
+      isLayer: true,
+    })),
     { part: 'kernel', stage: 'base', file: boot.kernelPath, sha256: await sha256Of(boot.kernelPath) },
     { part: 'initrd', stage: 'initramfs', file: boot.initrdPath, sha256: await sha256Of(boot.initrdPath) },
     { part: 'ISO', stage: 'image', file: image.path, sha256: image.sha256, sizeBytes: image.sizeBytes },
@@ -54,17 +60,21 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop.abort(
 let parts;
 const seconds = {};
 try {
-  await buildUnbooted({ document, resolution }, { workDir: path.join(dir, 'work'), cacheDir: path.join(dir, 'cache'), poolDir }, {
-    resolveStage: () => sharedLock,
-    inspect: async (state) => {
-      parts = await partsOf(state);
+  await buildUnbooted(
+    { document, resolution },
+    { workDir: path.join(dir, 'work'), cacheDir: path.join(dir, 'cache'), poolDir },
+    {
+      resolveStage: () => sharedLock,
+      inspect: async (state) => {
+        parts = await partsOf(state);
+      },
+      onStageFinished: (stage, result) => {
+        if (result.fromCache) throw new Error(`The stage ${stage} came from a cache that should be empty.`);
+        seconds[stage] = result.seconds;
+      },
+      signal: stop.signal,
     },
-    onStageFinished: (stage, result) => {
-      if (result.fromCache) throw new Error(`The stage ${stage} came from a cache that should be empty.`);
-      seconds[stage] = result.seconds;
-    },
-    signal: stop.signal,
-  });
+  );
   const kept = [];
   for (const one of parts) {
     const file = path.join(dir, one.part);

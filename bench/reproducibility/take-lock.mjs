@@ -12,18 +12,36 @@ import { prepareRecipes } from '../pipeline/prepare-recipes.mjs';
 
 /** @returns the files and the pool that a build-image.mjs needs */
 export async function takeLock(recipe, dir, { signal, log }) {
-  return prepareRecipes(path.join(dir, 'factory'), () => [recipe], async ([{ document, resolution }], source) => {
-    const workDir = path.join(dir, 'shared');
-    const [poolDir, lockDir, preparedFile] = [path.join(dir, 'pool'), path.join(workDir, 'resolve'), path.join(dir, 'prepared')];
-    const state = { input: { buildId: 'lock', ownerId: 'bench', recipe: document }, recipe: parseInput(RecipeDto, document), resolution, aptSources: [], layers: [], squashfs: [] };
-    const context = { workDir, signal, progress: () => undefined, log };
-    for (const stage of [new ResolveStage(source, new StageCache(path.join(dir, 'locks'))), new FetchStage(poolDir)]) {
-      const outDir = path.join(workDir, stage.name);
-      await mkdir(outDir, { recursive: true, mode: 0o755 });
-      await stage.make(state, outDir, context);
-      await stage.take(state, outDir, '');
-    }
-    await writeFile(preparedFile, serialize({ document, resolution, aptSources: state.aptSources }));
-    return { poolDir, lockDir, preparedFile };
-  });
+  return prepareRecipes(
+    path.join(dir, 'factory'),
+    () => [recipe],
+    async ([{ document, resolution }], source) => {
+      const workDir = path.join(dir, 'shared');
+      const [poolDir, lockDir, preparedFile] = [
+        path.join(dir, 'pool'),
+        path.join(workDir, 'resolve'),
+        path.join(dir, 'prepared'),
+      ];
+      const state = {
+        input: { buildId: 'lock', ownerId: 'bench', recipe: document },
+        recipe: parseInput(RecipeDto, document),
+        resolution,
+        aptSources: [],
+        layers: [],
+        squashfs: [],
+      };
+      const context = { workDir, signal, progress: () => undefined, log };
+      for (const stage of [
+        new ResolveStage(source, new StageCache(path.join(dir, 'locks'))),
+        new FetchStage(poolDir),
+      ]) {
+        const outDir = path.join(workDir, stage.name);
+        await mkdir(outDir, { recursive: true, mode: 0o755 });
+        await stage.make(state, outDir, context);
+        await stage.take(state, outDir, '');
+      }
+      await writeFile(preparedFile, serialize({ document, resolution, aptSources: state.aptSources }));
+      return { poolDir, lockDir, preparedFile };
+    },
+  );
 }

@@ -34,9 +34,18 @@ export class Results {
   /** Prints all of the work, run or not. @returns how many passed */
   print(work) {
     const rows = work.map((one) => [one.key, this.find(one) ?? { status: 'not yet run' }]);
-    console.table(Object.fromEntries(rows.map(([key, { status, seconds, bootSeconds, imageMiB, at }]) => [key, { status, 'all s': seconds, 'boot s': bootSeconds, 'image MiB': imageMiB, at: at?.slice(0, 16) }])));
+    console.table(
+      Object.fromEntries(
+        rows.map(([key, { status, seconds, bootSeconds, imageMiB, at }]) => [
+          key,
+          { status, 'all s': seconds, 'boot s': bootSeconds, 'image MiB': imageMiB, at: at?.slice(0, 16) },
+        ]),
+      ),
+    );
     const count = (wanted) => rows.filter(([, { status }]) => status === wanted).length;
-    console.log(`${count('completed')} of ${work.length} passed, ${count('failed')} FAILED, ${count('host too slow')} without a verdict, ${count('not yet run')} not yet run.`);
+    console.log(
+      `${count('completed')} of ${work.length} passed, ${count('failed')} FAILED, ${count('host too slow')} without a verdict, ${count('not yet run')} not yet run.`,
+    );
     return count('completed');
   }
 }

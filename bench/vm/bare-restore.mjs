@@ -6,7 +6,13 @@ import { createConnection } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GuestAgentClient } from '../../dist/libs/hypervisor/src/qemu/guest-agent-client.js';
-import { guestArguments, qemuProgram, seen, socketDir, socketNames } from '../../dist/libs/hypervisor/src/qemu/qemu-command.js';
+import {
+  guestArguments,
+  qemuProgram,
+  seen,
+  socketDir,
+  socketNames,
+} from '../../dist/libs/hypervisor/src/qemu/qemu-command.js';
 import { QmpClient } from '../../dist/libs/hypervisor/src/qemu/qmp-client.js';
 import { goOn } from '../../dist/libs/hypervisor/src/qemu/qemu-snapshots.js';
 import { stateDescriptor } from '../../dist/libs/hypervisor/src/qemu/guest-launch.js';
@@ -21,9 +27,29 @@ export async function bareRestore({ snapshotDir, isoPath, dir, shape, accelerati
   await mkdir(path.join(dir, 'sockets'), { recursive: true });
   await link(path.join(snapshotDir, 'disk.qcow2'), path.join(dir, 'base.qcow2'));
   await copyFile(path.join(snapshotDir, 'overlay.qcow2'), path.join(dir, 'disk.qcow2'));
-  const places = { [socketDir]: path.join(dir, 'sockets'), [seen.disk]: path.join(dir, 'disk.qcow2'), [seen.sharedMemory]: path.join(snapshotDir, 'memory') };
-  const plan = { shape, acceleration, threads, name: 'bare', networkBackend: { type: 'hubport', hubid: 0 }, isClone: true, endsOnReset: false, isoDescriptor, memory: { path: seen.sharedMemory, isOwn: false } };
-  const args = guestArguments(plan).map((word) => Object.entries(places).reduce((text, [from, to]) => text.replaceAll(`"${from}"`, `"${to}"`).replaceAll(`=${from}/`, `=${to}/`).replaceAll(`:${from}/`, `:${to}/`), word));
+  const places = {
+    [socketDir]: path.join(dir, 'sockets'),
+    [seen.disk]: path.join(dir, 'disk.qcow2'),
+    [seen.sharedMemory]: path.join(snapshotDir, 'memory'),
+  };
+  const plan = {
+    shape,
+    acceleration,
+    threads,
+    name: 'bare',
+    networkBackend: { type: 'hubport', hubid: 0 },
+    isClone: true,
+    endsOnReset: false,
+    isoDescriptor,
+    memory: { path: seen.sharedMemory, isOwn: false },
+  };
+  const args = guestArguments(plan).map((word) =>
+    Object.entries(places).reduce(
+      (text, [from, to]) =>
+        text.replaceAll(`"${from}"`, `"${to}"`).replaceAll(`=${from}/`, `=${to}/`).replaceAll(`:${from}/`, `:${to}/`),
+      word,
+    ),
+  );
   const files = [path.join(snapshotDir, 'state'), isoPath].map((file) => openSync(file, 'r'));
   const began = performance.now();
   const qemu = spawn(qemuProgram, args, { stdio: ['ignore', 'ignore', 'pipe', 'ignore', ...files] });
@@ -32,7 +58,8 @@ export async function bareRestore({ snapshotDir, isoPath, dir, shape, accelerati
   qemu.stderr.on('data', (chunk) => (words += String(chunk)));
   const ended = new Promise((resolve) => qemu.once('close', resolve));
   try {
-    const socket = (name) => connected(path.join(dir, 'sockets', name), () => qemu.exitCode !== null && `QEMU ended: ${words}`);
+    const socket = (name) =>
+      connected(path.join(dir, 'sockets', name), () => qemu.exitCode !== null && `QEMU ended: ${words}`);
     const qmp = await QmpClient.connect(await socket(socketNames.qmp));
     const agent = new GuestAgentClient(await socket(socketNames.agent));
     await goOn(qmp, undefined);
@@ -50,7 +77,8 @@ export async function bareRestore({ snapshotDir, isoPath, dir, shape, accelerati
 }
 
 /** Memory that no other process shares (proc(5)). */
-export const privateKb = (rollup) => [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
+export const privateKb = (rollup) =>
+  [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
 
 async function connected(place, whyNot) {
   for (;;) {

@@ -13,7 +13,8 @@ async function noted(dataDir, recipe) {
 /** Before the factory starts: what an earlier run booted by itself must boot again. */
 export async function forgetColdOnes(dataDir, recipe) {
   const note = await noted(dataDir, recipe);
-  for (const name of await readdir(snapshotsIn(dataDir)).catch(() => [])) if (name !== note?.key) await rm(path.join(snapshotsIn(dataDir), name), { recursive: true });
+  for (const name of await readdir(snapshotsIn(dataDir)).catch(() => []))
+    if (name !== note?.key) await rm(path.join(snapshotsIn(dataDir), name), { recursive: true });
 }
 
 /** @returns the build, and the name of its first boot's snapshot. No VM is there then. */

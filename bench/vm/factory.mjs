@@ -6,7 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../scripts/setup.mjs';
 
 /** Room for nine guests at once; no limit of a default installation is measured here. */
-const limits = { OPENFACTORY_VM_MAX_PER_CALLER: '50', OPENFACTORY_ANONYMOUS_VMS: '50', OPENFACTORY_ANONYMOUS_DISK_GB: '1000', OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000', OPENFACTORY_VM_CPU_OVERCOMMIT: '64', OPENFACTORY_VM_MIN_FREE_DISK_GB: '1' };
+const limits = {
+  OPENFACTORY_VM_MAX_PER_CALLER: '50',
+  OPENFACTORY_ANONYMOUS_VMS: '50',
+  OPENFACTORY_ANONYMOUS_DISK_GB: '1000',
+  OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000',
+  OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000',
+  OPENFACTORY_VM_CPU_OVERCOMMIT: '64',
+  OPENFACTORY_VM_MIN_FREE_DISK_GB: '1',
+};
 
 export class Factory {
   #child;
@@ -18,8 +26,18 @@ export class Factory {
   }
 
   async start() {
-    this.#child = spawn(process.execPath, [path.join(root, 'bin/openfactory'), 'up'], { env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENFACTORY_DATA_DIR: this.dataDir, OPENFACTORY_PORT: '0', ...limits }, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (chunk) => (this.#output += String(chunk)));
+    this.#child = spawn(process.execPath, [path.join(root, 'bin/openfactory'), 'up'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        OPENFACTORY_DATA_DIR: this.dataDir,
+        OPENFACTORY_PORT: '0',
+        ...limits,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream.on('data', (chunk) => (this.#output += String(chunk)));
     while (!this.#output.includes('OpenFactory is running.')) {
       if (this.#child.exitCode !== null) throw new Error(`The factory did not start:\n${this.#output}`);
       await sleep(20);
@@ -35,7 +53,11 @@ export class Factory {
   }
 
   async call(method, place, body) {
-    const response = await fetch(`${this.url}/api/${place}`, { method, headers: { 'content-type': 'application/json' }, ...(body && { body: JSON.stringify(body) }) });
+    const response = await fetch(`${this.url}/api/${place}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${place}: ${response.status} ${text}`);
     return text ? JSON.parse(text) : undefined;
@@ -48,8 +70,10 @@ export class Factory {
       const seen = await this.call('GET', `builds/${id}/status`);
       const { status, error } = seen;
       if (status === 'completed' || (status === 'cancelled' && hasEnough(seen))) return id;
-      if (hasEnough(seen) && !seen.cancel_requested) await this.call('POST', `builds/${id}/cancel`).catch(() => undefined);
-      if (status !== 'pending' && status !== 'building' && status !== 'testing') throw new Error(`The build is ${status}: ${JSON.stringify(error)}`);
+      if (hasEnough(seen) && !seen.cancel_requested)
+        await this.call('POST', `builds/${id}/cancel`).catch(() => undefined);
+      if (status !== 'pending' && status !== 'building' && status !== 'testing')
+        throw new Error(`The build is ${status}: ${JSON.stringify(error)}`);
       await sleep(1_000, undefined, { signal });
     }
   }
@@ -72,9 +96,14 @@ export class Factory {
 
   /** Memory that no other process shares (proc(5), smaps_rollup), in MiB. */
   async privateMb(vmId) {
-    const { processes } = JSON.parse(await readFile(path.join(this.dataDir, 'vms/machines', vmId, 'guest.json'), 'utf8'));
+    const { processes } = JSON.parse(
+      await readFile(path.join(this.dataDir, 'vms/machines', vmId, 'guest.json'), 'utf8'),
+    );
     const rollup = await readFile(`/proc/${processes.qemu.pid}/smaps_rollup`, 'utf8');
-    const kb = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
+    const kb = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce(
+      (sum, [, size]) => sum + Number(size),
+      0,
+    );
     return kb / 1024;
   }
 }

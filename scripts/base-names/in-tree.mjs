@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 
-export const run = (program, args, options = {}) => execFileSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+export const run = (program, args, options = {}) =>
+  execFileSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'], ...options });
 export const inTree = (tree, ...argv) => run('chroot', [tree, ...argv]);
 export const lines = (text) => text.split('\n').filter(Boolean);
 export const linesOf = (file) => (existsSync(file) ? lines(readFileSync(file, 'utf8')) : []);

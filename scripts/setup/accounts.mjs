@@ -15,7 +15,10 @@ const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
 /** @returns the ranges of a subuid(5) file */
 export function parseRanges(text) {
-  return text.split('\n').map((line) => line.trim().split(':')).filter((fields) => fields.length === 3)
+  return text
+    .split('\n')
+    .map((line) => line.trim().split(':'))
+    .filter((fields) => fields.length === 3)
     .map(([owner, first, count]) => ({ owner, first: Number(first), count: Number(count) }));
 }
 
@@ -39,7 +42,9 @@ export async function missingAccounts() {
 
 /** @returns the accounts that lack a range of subordinate ids, each with the files in which it does */
 export const accountsWithoutRange = () =>
-  accountsWithRange.map((account) => ({ account, files: files.filter((file) => !hasRange(parseRanges(read(file)), account)) })).filter(({ files: without }) => without.length > 0);
+  accountsWithRange
+    .map((account) => ({ account, files: files.filter((file) => !hasRange(parseRanges(read(file)), account)) }))
+    .filter(({ files: without }) => without.length > 0);
 
 export const accountsStep = {
   /** Only root can make accounts, and only root needs them: run by anybody else, the factory has no privileges to drop. */
@@ -52,19 +57,32 @@ export const accountsStep = {
   },
   async perform() {
     for (const name of await missingAccounts()) {
-      await must('useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', name]);
+      await must('useradd', [
+        '--system',
+        '--user-group',
+        '--no-create-home',
+        '--home-dir',
+        '/nonexistent',
+        '--shell',
+        '/usr/sbin/nologin',
+        name,
+      ]);
     }
     for (const file of files) if (!existsSync(file)) writeFileSync(file, '', { mode: 0o644 });
     for (const { account, files: without } of accountsWithoutRange()) {
       // Free in both files, so that a uid and its gid map alike.
       const first = freeRange(files.flatMap((file) => parseRanges(read(file))));
       const range = `${first}-${first + rangeLength - 1}`;
-      for (const file of without) await must('usermod', [file === '/etc/subuid' ? '--add-subuids' : '--add-subgids', range, account]);
+      for (const file of without)
+        await must('usermod', [file === '/etc/subuid' ? '--add-subuids' : '--add-subgids', range, account]);
     }
   },
 };
 
 async function must(program, args) {
   const { code, output } = await run(program, args);
-  if (code !== 0) throw new SetupProblem(`The system accounts could not be made: run "${program} ${args.join(' ')}" as root and mend what it complains about (${lastLines(output)}).`);
+  if (code !== 0)
+    throw new SetupProblem(
+      `The system accounts could not be made: run "${program} ${args.join(' ')}" as root and mend what it complains about (${lastLines(output)}).`,
+    );
 }

@@ -24,7 +24,9 @@ export function hashSources(root, names = sources) {
     hash.update(`${name}\0${content.length}\0`).update(content);
   };
   const walk = (name) => {
-    for (const entry of readdirSync(path.join(root, name), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(path.join(root, name), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const child = `${name}/${entry.name}`;
       if (entry.isDirectory()) walk(child);
       else if (!entry.name.endsWith('.spec.ts')) add(child);
@@ -51,8 +53,15 @@ export const buildStep = {
     const hash = hashSources(root);
     rmSync(stampFile(root), { force: true });
     for (const command of commands) {
-      const { code, output } = await run(pinnedNode(root), command, { cwd: root, env: pinnedNodeEnvironment(root), tied: true });
-      if (code !== 0) throw new SetupProblem(`The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`);
+      const { code, output } = await run(pinnedNode(root), command, {
+        cwd: root,
+        env: pinnedNodeEnvironment(root),
+        tied: true,
+      });
+      if (code !== 0)
+        throw new SetupProblem(
+          `The build failed: run "npm run build" and mend what it complains about (${lastLines(output)}).`,
+        );
     }
     writeFileSync(stampFile(root), hash);
   },

@@ -26,7 +26,10 @@ const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 export function isInstalled(root) {
   const lock = read(lockFile(root));
   if (lock === undefined || !existsSync(pinnedNode(root))) return false;
-  return read(stampFile(root)) === sha256(lock) || agreesWithLock(lock, read(path.join(root, 'node_modules/.package-lock.json')));
+  return (
+    read(stampFile(root)) === sha256(lock) ||
+    agreesWithLock(lock, read(path.join(root, 'node_modules/.package-lock.json')))
+  );
 }
 
 export function agreesWithLock(lock, installed) {
@@ -49,24 +52,40 @@ export const dependenciesStep = {
   },
   async perform({ root }) {
     const environment = systemNodeEnvironment();
-    if (!find('npm', environment.PATH)) throw new SetupProblem('npm is not installed: install Node.js with npm (https://nodejs.org), then start again.');
+    if (!find('npm', environment.PATH))
+      throw new SetupProblem('npm is not installed: install Node.js with npm (https://nodejs.org), then start again.');
     requireSpace(root);
     rmSync(stampFile(root), { force: true });
     // Included by name, because NODE_ENV=production or an .npmrc would leave out the build tools, or Node 24 and PostgreSQL.
-    const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'], { cwd: root, env: environment, tied: true });
+    const { code, output } = await run(
+      'npm',
+      ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'],
+      { cwd: root, env: environment, tied: true },
+    );
     if (code !== 0) throw new SetupProblem(npmProblem(output));
-    if (!existsSync(pinnedNode(root))) throw new SetupProblem('npm did not install the pinned Node.js for this machine: remove "omit=optional" from the npm configuration and start again.');
+    if (!existsSync(pinnedNode(root)))
+      throw new SetupProblem(
+        'npm did not install the pinned Node.js for this machine: remove "omit=optional" from the npm configuration and start again.',
+      );
     writeFileSync(stampFile(root), sha256(readFileSync(lockFile(root), 'utf8')));
   },
 };
 
 export function requireSpace(dir, { bavail, bsize } = statfsSync(dir)) {
   const free = bavail * bsize;
-  if (free < neededBytes) throw new SetupProblem(`The disk of ${dir} has ${(free / 1e9).toFixed(1)} GB free, the npm packages need ${neededBytes / 1e9} GB: free some space and start again.`);
+  if (free < neededBytes)
+    throw new SetupProblem(
+      `The disk of ${dir} has ${(free / 1e9).toFixed(1)} GB free, the npm packages need ${neededBytes / 1e9} GB: free some space and start again.`,
+    );
 }
 
 export function npmProblem(output) {
-  const words = lastLines(output.split('\n').filter((line) => !/A complete log|^npm (warn|notice)/.test(line)).join('\n'));
+  const words = lastLines(
+    output
+      .split('\n')
+      .filter((line) => !/A complete log|^npm (warn|notice)/.test(line))
+      .join('\n'),
+  );
   if (/ENOSPC/.test(output)) return `The disk is full: free some space and start again (${words}).`;
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/.test(output))
     return `npm cannot reach its registry: check the network, the proxy and "npm config get registry", then start again (${words}).`;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function withLock(root, report, work) {
   const file = path.join(root, '.setup/lock');
   mkdirSync(path.dirname(file), { recursive: true });
-  for (let told = false; !take(file); ) {
+  for (let told = false; !take(file);) {
     if (!isAlive(file)) {
       rmSync(file, { force: true });
       continue;

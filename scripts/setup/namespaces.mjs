@@ -5,8 +5,20 @@ import { run } from './programs.mjs';
  * the product gain no privileges (no_new_privs), and newuidmap, which the mapping needs, is a setuid program.
  */
 export function tryNamespaces(account) {
-  const namespaces = ['unshare', '--user', '--map-auto', '--map-root-user', '--mount', '--pid', '--fork', '--net', 'true'];
-  const [program, ...args] = account ? ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--', ...namespaces] : namespaces;
+  const namespaces = [
+    'unshare',
+    '--user',
+    '--map-auto',
+    '--map-root-user',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--net',
+    'true',
+  ];
+  const [program, ...args] = account
+    ? ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--', ...namespaces]
+    : namespaces;
   // Where it is refused, the child that unshare has made for the mapping waits for ever for a word of it.
   return run('timeout', ['10', program, ...args], { cwd: '/', whole: true });
 }

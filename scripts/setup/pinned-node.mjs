@@ -8,11 +8,16 @@ export const pinnedNode = (root) => path.join(root, 'node_modules', `node-linux-
 
 /** The environment in which `node` is the pinned one. */
 export function pinnedNodeEnvironment(root) {
-  return { ...process.env, PATH: [path.dirname(pinnedNode(root)), process.env.PATH].filter(Boolean).join(path.delimiter) };
+  return {
+    ...process.env,
+    PATH: [path.dirname(pinnedNode(root)), process.env.PATH].filter(Boolean).join(path.delimiter),
+  };
 }
 
 /** npm must not run on the Node below node_modules: it may be about to replace it, and Debian's finds its own libraries on Debian's Node only. */
 export function systemNodeEnvironment() {
-  const dirs = (process.env.PATH ?? '').split(path.delimiter).filter((dir) => !dir.split(path.sep).includes('node_modules'));
+  const dirs = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((dir) => !dir.split(path.sep).includes('node_modules'));
   return { ...process.env, PATH: dirs.join(path.delimiter) };
 }

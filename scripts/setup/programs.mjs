@@ -13,10 +13,16 @@ export const unlessOrphaned = ['sh', '-c', '[ "$PPID" = "$0" ] || exit 1; exec "
  * `whole` ends with it what it has started: a child that stays behind would hold its output, and so this call, for ever.
  * `signal` interrupts it as Ctrl-C does, and ends it where that is not enough.
  */
-export function run(program, args, { cwd, env = process.env, inherit = false, input = false, tied = false, whole = false, signal } = {}) {
+export function run(
+  program,
+  args,
+  { cwd, env = process.env, inherit = false, input = false, tied = false, whole = false, signal } = {},
+) {
   return new Promise((resolve) => {
     const stdio = inherit ? 'inherit' : [input ? 'inherit' : 'ignore', 'pipe', 'pipe'];
-    const [first, ...rest] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', ...unlessOrphaned, program, ...args] : [program, ...args];
+    const [first, ...rest] = tied
+      ? ['setpriv', '--pdeathsig', 'KILL', '--', ...unlessOrphaned, program, ...args]
+      : [program, ...args];
     const child = spawn(first, rest, { cwd, env, stdio, shell: false, detached: whole });
     let output = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => (output += chunk));
@@ -61,5 +67,11 @@ export function find(program, searchPath = process.env.PATH ?? '') {
 }
 
 export function lastLines(output, count = 3) {
-  return output.trim().split('\n').map((line) => line.trim()).filter(Boolean).slice(-count).join(' | ');
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(-count)
+    .join(' | ');
 }

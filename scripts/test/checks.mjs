@@ -12,10 +12,22 @@ export async function runStaticChecks(names, { root, signal }) {
   for (const name of names) {
     if (signal.aborted) break;
     const began = performance.now();
-    const { code, output } = await run('npm', ['run', '--silent', ...staticChecks[name]], { cwd: root, env: systemNodeEnvironment(), tied: true, whole: true, signal });
+    const { code, output } = await run('npm', ['run', '--silent', ...staticChecks[name]], {
+      cwd: root,
+      env: systemNodeEnvironment(),
+      tied: true,
+      whole: true,
+      signal,
+    });
     const words = output.trim();
     console.log(`\n== ${name}: ${code === 0 ? 'passed' : 'failed'}${words ? `\n${words}` : ''}\n`);
-    rows.push({ name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], seconds: (performance.now() - began) / 1000 });
+    rows.push({
+      name,
+      passed: code === 0 ? 1 : 0,
+      failed: code === 0 ? 0 : 1,
+      skipped: [],
+      seconds: (performance.now() - began) / 1000,
+    });
   }
   return rows;
 }
@@ -25,8 +37,23 @@ export async function runJest(args, { root, signal }) {
   const dir = mkdtempSync(path.join(tmpdir(), 'openfactory-jest-'));
   const reportFile = path.join(dir, 'report.json');
   try {
-    const options = ['--experimental-vm-modules', '--no-warnings', path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--ci', '--json', `--outputFile=${reportFile}`];
-    const { code } = await run(pinnedNode(root), [...options, ...args], { cwd: root, env: pinnedNodeEnvironment(root), inherit: true, tied: true, whole: true, signal });
+    const options = [
+      '--experimental-vm-modules',
+      '--no-warnings',
+      path.join(root, 'node_modules/jest/bin/jest.js'),
+      '--maxWorkers=2',
+      '--ci',
+      '--json',
+      `--outputFile=${reportFile}`,
+    ];
+    const { code } = await run(pinnedNode(root), [...options, ...args], {
+      cwd: root,
+      env: pinnedNodeEnvironment(root),
+      inherit: true,
+      tied: true,
+      whole: true,
+      signal,
+    });
     return jestRows(readReport(reportFile), code, root);
   } finally {
     rmSync(dir, { recursive: true, force: true });

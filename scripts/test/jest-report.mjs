@@ -35,5 +35,7 @@ export function jestRows(report, exitCode, root) {
   const rows = report ? countTests(report, root) : [];
   const explained = rows.some(({ failed }) => failed > 0);
   const ran = rows.some(({ passed }) => passed > 0);
-  return explained || (ran && exitCode === 0) ? rows : [...rows, { name: 'jest itself', passed: 0, failed: 1, skipped: [], seconds: 0 }];
+  return explained || (ran && exitCode === 0)
+    ? rows
+    : [...rows, { name: 'jest itself', passed: 0, failed: 1, skipped: [], seconds: 0 }];
 }

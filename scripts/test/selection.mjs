@@ -19,5 +19,8 @@ export function select(args) {
   const rest = args.slice(leading.length);
   if (leading.length === 0) return { checks: Object.keys(staticChecks), jest: rest };
   const chosenTiers = leading.filter((name) => tiers.includes(name));
-  return { checks: leading.filter((name) => name in staticChecks), jest: chosenTiers.length ? [...rest, '--selectProjects', ...chosenTiers] : undefined };
+  return {
+    checks: leading.filter((name) => name in staticChecks),
+    jest: chosenTiers.length ? [...rest, '--selectProjects', ...chosenTiers] : undefined,
+  };
 }

@@ -3,8 +3,10 @@ import path from 'node:path';
 import { expect, it } from '@jest/globals';
 import { clientSettingDefinitions, productRoot, settingDefinitions, type SettingDefinition } from '#libs/platform';
 
-const row = ({ name, shownDefault, meaning, secret }: SettingDefinition<unknown>) => `| \`${name}\` | ${shownDefault} | ${meaning}${secret ? ' *Secret: never logged.*' : ''} |`;
-const table = (definitions: Record<string, SettingDefinition<unknown>>) => ['| variable | default | meaning |', '|---|---|---|', ...Object.values(definitions).map(row)].join('\n');
+const row = ({ name, shownDefault, meaning, secret }: SettingDefinition<unknown>) =>
+  `| \`${name}\` | ${shownDefault} | ${meaning}${secret ? ' *Secret: never logged.*' : ''} |`;
+const table = (definitions: Record<string, SettingDefinition<unknown>>) =>
+  ['| variable | default | meaning |', '|---|---|---|', ...Object.values(definitions).map(row)].join('\n');
 
 const page = `# Configuration
 

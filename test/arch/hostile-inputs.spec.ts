@@ -5,9 +5,12 @@ import '../../apps/api/src/app.module.js';
 import { countWork } from '../support/count-work.js';
 
 const isRule = ({ type }: { type: string }) => type !== 'whitelistValidation';
-const ruled = (getMetadataStorage() as unknown as { validationMetadatas: Map<DtoClass, { type: string }[]> }).validationMetadatas;
+const ruled = (getMetadataStorage() as unknown as { validationMetadatas: Map<DtoClass, { type: string }[]> })
+  .validationMetadatas;
 /** Every class that something is read with, whichever edge does: REST, tools, services of recipes. Classes of answers have no rules. */
-const classes = [...ruled].filter(([dto, rules]) => typeof dto === 'function' && rules.some(isRule)).map(([dto]) => dto);
+const classes = [...ruled]
+  .filter(([dto, rules]) => typeof dto === 'function' && rules.some(isRule))
+  .map(([dto]) => dto);
 /** The largest of them. */
 const RecipeDto = classes.find(({ name }) => name === 'RecipeDto')!;
 const named = classes.map((dto) => [dto.name, dto] as const);
@@ -30,11 +33,20 @@ interface Attack {
 }
 
 /** Bodies that put what is too much in every place that the schema names, one place at a time. */
-function* attacks(schema: JsonSchema, wrap: (value: unknown) => unknown = (value) => value, at = ''): Generator<Attack> {
-  const attack = (what: string, value: unknown, objects = 1): Attack => ({ what: `${at} ${what}`, body: wrap(value), objects });
+function* attacks(
+  schema: JsonSchema,
+  wrap: (value: unknown) => unknown = (value) => value,
+  at = '',
+): Generator<Attack> {
+  const attack = (what: string, value: unknown, objects = 1): Attack => ({
+    what: `${at} ${what}`,
+    body: wrap(value),
+    objects,
+  });
   if (schema.type === 'object' || schema.properties) {
     yield attack('unknown keys', keys(many));
-    for (const [key, child] of Object.entries(schema.properties ?? {})) yield* attacks(child, (value) => wrap({ [key]: value }), `${at}/${key}`);
+    for (const [key, child] of Object.entries(schema.properties ?? {}))
+      yield* attacks(child, (value) => wrap({ [key]: value }), `${at}/${key}`);
   } else if (schema.type === 'array') {
     const objects = Math.min(many, Number(schema.maxItems ?? many) + 1);
     yield attack('numbers', lists.numbers());
@@ -49,8 +61,14 @@ function* attacks(schema: JsonSchema, wrap: (value: unknown) => unknown = (value
 
 /** Places of lists that have no bound of their own. What is open (a recipe inside a tool's input) is read by rules of its own. */
 function unbounded(schema: JsonSchema, at = ''): string[] {
-  if (schema.type === 'array') return [...(typeof schema.maxItems === 'number' ? [] : [at]), ...(schema.items ? unbounded(schema.items, `${at}/0`) : [])];
-  return schema.additionalProperties === false ? Object.entries(schema.properties ?? {}).flatMap(([key, child]) => unbounded(child, `${at}/${key}`)) : [];
+  if (schema.type === 'array')
+    return [
+      ...(typeof schema.maxItems === 'number' ? [] : [at]),
+      ...(schema.items ? unbounded(schema.items, `${at}/0`) : []),
+    ];
+  return schema.additionalProperties === false
+    ? Object.entries(schema.properties ?? {}).flatMap(([key, child]) => unbounded(child, `${at}/${key}`))
+    : [];
 }
 
 describe('the cost of an input', () => {
@@ -79,7 +97,9 @@ describe('the cost of an input', () => {
 
   it('has a bound for the objects of all lists together', async () => {
     const tests = Array.from({ length: 60 }, () => ({ assertions: Array.from({ length: 60 }, () => ({})) }));
-    const work = await countWork(() => expect(checkInput(RecipeDto, { tests }).violations).toEqual([expect.objectContaining({ code: 'tooLarge' })]));
+    const work = await countWork(() =>
+      expect(checkInput(RecipeDto, { tests }).violations).toEqual([expect.objectContaining({ code: 'tooLarge' })]),
+    );
     expect(work).toBeLessThan(4_000 * workPerValue);
   });
 

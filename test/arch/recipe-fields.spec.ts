@@ -18,20 +18,44 @@ const one: Json = {
   packages: ['curl'],
   package_overrides: [{ name: 'nano', action: 'add' }],
   services: [{ name: 'ssh', config: { port: 22 } }],
-  users: [{ username: 'ada', password: 'one', ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`], groups: ['video'], shell: '/bin/bash', home: '/home/ada', sudo: false, uid: 2000 }],
+  users: [
+    {
+      username: 'ada',
+      password: 'one',
+      ssh_authorized_keys: [`ssh-ed25519 AAAA${'B'.repeat(64)}`],
+      groups: ['video'],
+      shell: '/bin/bash',
+      home: '/home/ada',
+      sudo: false,
+      uid: 2000,
+    },
+  ],
   groups: [{ name: 'makers', gid: 3000 }],
   files: [{ path: '/srv/one', content: 'one', mode: '0644', owner: 'root', group: 'root' }],
   networking: {
     hostname: 'one',
     domain: 'example.org',
-    interfaces: [{ name: 'eth0', dhcp4: false, dhcp6: false, addresses: ['192.0.2.5/24', '2001:db8::5/64'], gateway4: '192.0.2.1', gateway6: '2001:db8::1', mtu: 1400 }],
+    interfaces: [
+      {
+        name: 'eth0',
+        dhcp4: false,
+        dhcp6: false,
+        addresses: ['192.0.2.5/24', '2001:db8::5/64'],
+        gateway4: '192.0.2.1',
+        gateway6: '2001:db8::1',
+        mtu: 1400,
+      },
+    ],
     dns: { nameservers: ['192.0.2.53'], search: ['example.org'] },
     hosts: [{ ip: '192.0.2.9', names: ['db'] }],
     firewall: { default: 'deny', rules: [{ action: 'allow', protocol: 'tcp', port: 80, source: '192.0.2.0/24' }] },
   },
   security: { hardening_level: 'standard', audit_logging: false, automatic_updates: false, disable_root: true },
   system: { timezone: 'UTC', locale: 'C.UTF-8', keyboard: 'us', kernel: 'generic', kernel_args: ['quiet'] },
-  startup_scripts: [{ name: 'one', script: '#!/bin/sh\necho one\n', order: 10, run_once: true, timeout_seconds: 60 }, { name: 'two', script: '#!/bin/sh\necho two\n', order: 20 }],
+  startup_scripts: [
+    { name: 'one', script: '#!/bin/sh\necho one\n', order: 10, run_once: true, timeout_seconds: 60 },
+    { name: 'two', script: '#!/bin/sh\necho two\n', order: 20 },
+  ],
   output: { formats: ['iso'], compression: 'fast' },
 };
 const other: Record<string, unknown> = {
@@ -97,7 +121,9 @@ const other: Record<string, unknown> = {
 /** Fields that take the place of another. */
 const instead: Record<string, Json> = {
   'users.0.password': { users: [{ username: 'ada', password_hash: `$6$${'b'.repeat(60)}` }] },
-  'package_overrides.0.replacement': { package_overrides: [{ name: 'nano', action: 'replace', replacement: 'neovim' }] },
+  'package_overrides.0.replacement': {
+    package_overrides: [{ name: 'nano', action: 'replace', replacement: 'neovim' }],
+  },
   'files.0.type': { files: [{ path: '/srv/one', type: 'directory' }] },
   'files.0.content_base64': { files: [{ path: '/srv/one', content_base64: 'dHdv' }] },
   'networking.interfaces.0.match': { networking: { interfaces: [{ match: 'en*', dhcp4: true }] } },
@@ -106,7 +132,13 @@ const instead: Record<string, Json> = {
 const askedOf = /^tests\./;
 
 const leaves = (schema: JsonSchema, at: string[] = []): string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => (field.properties ? leaves(field, [...at, name]) : field.items?.properties ? leaves(field.items, [...at, name, '0']) : [[...at, name].join('.')]));
+  Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
+    field.properties
+      ? leaves(field, [...at, name])
+      : field.items?.properties
+        ? leaves(field.items, [...at, name, '0'])
+        : [[...at, name].join('.')],
+  );
 const withValue = (path: string, value: unknown): Json => {
   const copy = structuredClone(one);
   const parts = path.split('.');
@@ -122,7 +154,18 @@ async function made(recipe: Json): Promise<unknown> {
   expect(validation.errors).toEqual([]);
   const { base, features, packages, removedPackages, units } = resolution!;
   const image = new ImageStage().inputs({ recipe: whole!, squashfs: [] } as never);
-  return JSON.stringify([planImage(whole!, resolution!, []).steps, base.id, features.map(({ id }) => id), packages, removedPackages, units, requestedNames(whole!, resolution!), whole!.system.kernel, levels[whole!.output.compression], image]);
+  return JSON.stringify([
+    planImage(whole!, resolution!, []).steps,
+    base.id,
+    features.map(({ id }) => id),
+    packages,
+    removedPackages,
+    units,
+    requestedNames(whole!, resolution!),
+    whole!.system.kernel,
+    levels[whole!.output.compression],
+    image,
+  ]);
 }
 
 describe('every field of a recipe', () => {
@@ -136,8 +179,19 @@ describe('every field of a recipe', () => {
     }
     if (path in other) return expect(await made(withValue(path, other[path]))).not.toBe(await made(one));
     const [top = ''] = path.split('.');
-    const whole: Json = { desktop: { desktop: {} }, extra_repos: { extra_repos: [{ uri: 'https://repo.example.org/debian', suite: 'stable', components: ['main'], signed_by: 'x' }] }, custom_packages: { custom_packages: [{ name: 'ab', git_url: 'https://example.org/x.git' }] } };
-    const given: Json = { 'security.secure_boot': { security: { secure_boot: true } }, 'output.formats': { output: { formats: ['iso', 'raw'] } } };
+    const whole: Json = {
+      desktop: { desktop: {} },
+      extra_repos: {
+        extra_repos: [
+          { uri: 'https://repo.example.org/debian', suite: 'stable', components: ['main'], signed_by: 'x' },
+        ],
+      },
+      custom_packages: { custom_packages: [{ name: 'ab', git_url: 'https://example.org/x.git' }] },
+    };
+    const given: Json = {
+      'security.secure_boot': { security: { secure_boot: true } },
+      'output.formats': { output: { formats: ['iso', 'raw'] } },
+    };
     const said = whole[top] ?? given[path];
     // A new field is named here, with a value that has an effect.
     expect({ path, isKnownHere: said !== undefined }).toEqual({ path, isKnownHere: true });

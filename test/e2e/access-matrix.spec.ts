@@ -14,7 +14,9 @@ const malformed = 'no-such-thing';
 let world: AccessWorld;
 const seen = { routes: new Map<string, string[]>(), tools: new Map<string, string[]>() };
 /** Whoever owns the thing comes last: it may be gone afterwards. */
-const order = [...callerKinds].sort((a, b) => Number(['anonymous', 'user'].includes(a)) - Number(['anonymous', 'user'].includes(b)));
+const order = [...callerKinds].sort(
+  (a, b) => Number(['anonymous', 'user'].includes(a)) - Number(['anonymous', 'user'].includes(b)),
+);
 
 /** Bodies that get past validation, so that the answer is about the right and not about the input. */
 const bodies: Record<string, unknown> = {
@@ -25,10 +27,14 @@ const bodies: Record<string, unknown> = {
 /** Every route that the application has, read from its router, so that none is forgotten. */
 function routes(): string[] {
   const { stack } = (world.app.app.getHttpAdapter().getInstance() as Json).router;
-  const found = (stack as Json[]).flatMap(({ route }) => (route ? Object.keys(route.methods as object).map((method) => `${method.toUpperCase()} ${route.path}`) : []));
+  const found = (stack as Json[]).flatMap(({ route }) =>
+    route ? Object.keys(route.methods as object).map((method) => `${method.toUpperCase()} ${route.path}`) : [],
+  );
   // Deepest first and deletions last, so that every route finds what it is about.
   const rank = (route: string) => (/sign-out/.test(route) ? 2 : route.startsWith('DELETE') ? 1 : 0);
-  return [...new Set(found)].filter((route) => /^\w+ \/(?!api\/docs\/)/.test(route) && !/^(HEAD|OPTIONS) /.test(route)).sort((a, b) => rank(a) - rank(b) || b.split('/').length - a.split('/').length || (a < b ? -1 : 1));
+  return [...new Set(found)]
+    .filter((route) => /^\w+ \/(?!api\/docs\/)/.test(route) && !/^(HEAD|OPTIONS) /.test(route))
+    .sort((a, b) => rank(a) - rank(b) || b.split('/').length - a.split('/').length || (a < b ? -1 : 1));
 }
 
 const ownerFor = (kind: CallerKind) => (kind === 'anonymous' || kind === 'other anonymous' ? 'anonymous' : 'user');
@@ -75,7 +81,11 @@ async function allTools(): Promise<Tool[]> {
   const client = await connect('user');
   const { tools } = await client.listTools();
   await client.close();
-  return tools.map(({ name, inputSchema }) => ({ name, fields: Object.keys(inputSchema.properties ?? {}) })).sort((a, b) => Number(a.name.startsWith('delete')) - Number(b.name.startsWith('delete')) || (a.name < b.name ? -1 : 1));
+  return tools
+    .map(({ name, inputSchema }) => ({ name, fields: Object.keys(inputSchema.properties ?? {}) }))
+    .sort(
+      (a, b) => Number(a.name.startsWith('delete')) - Number(b.name.startsWith('delete')) || (a.name < b.name ? -1 : 1),
+    );
 }
 
 async function toolVerdicts(kind: CallerKind, tools: Tool[]): Promise<string[]> {
@@ -84,13 +94,29 @@ async function toolVerdicts(kind: CallerKind, tools: Tool[]): Promise<string[]> 
   });
   if (!client) return tools.map(() => '401');
   const { build, vm, recipe } = whose(kind);
-  const own: Record<string, unknown> = { build_id: build, vm_name: vm, recipe_id: recipe, actions: [{ type: 'move', x: 1, y: 1 }] };
+  const own: Record<string, unknown> = {
+    build_id: build,
+    vm_name: vm,
+    recipe_id: recipe,
+    actions: [{ type: 'move', x: 1, y: 1 }],
+  };
   const listed = new Set((await client.listTools()).tools.map(({ name }) => name));
   const verdicts: string[] = [];
   for (const { name, fields } of tools) {
-    const result: Json = await client.callTool({ name, arguments: Object.fromEntries(Object.entries(own).filter(([field]) => fields.includes(field))) }).catch((error: Json) => ({ code: error.code }));
+    const result: Json = await client
+      .callTool({
+        name,
+        arguments: Object.fromEntries(Object.entries(own).filter(([field]) => fields.includes(field))),
+      })
+      .catch((error: Json) => ({ code: error.code }));
     expect({ name, isUnknown: result.code === 1001 }).toEqual({ name, isUnknown: !listed.has(name) });
-    verdicts.push(result.code === 1001 ? 'hidden' : String(result._meta?.error?.reason).endsWith('_not_found') ? 'not found' : 'yes');
+    verdicts.push(
+      result.code === 1001
+        ? 'hidden'
+        : String(result._meta?.error?.reason).endsWith('_not_found')
+          ? 'not found'
+          : 'yes',
+    );
   }
   await client.close();
   return verdicts;
@@ -111,8 +137,17 @@ describe('who may do what', () => {
       for (const kind of order) {
         // Two of the kinds may delete it.
         if (route === 'DELETE /api/recipes/:id') await world.renewRecipe(ownerFor(kind));
-        const { status, body } = await world.ask(kind, method, pathFor(where, kind), method === 'GET' ? undefined : (bodies[route] ?? {}));
-        expect({ route, kind, isNoAnswer: status === 429 || (status >= 500 && status !== 503) }).toEqual({ route, kind, isNoAnswer: false });
+        const { status, body } = await world.ask(
+          kind,
+          method,
+          pathFor(where, kind),
+          method === 'GET' ? undefined : (bodies[route] ?? {}),
+        );
+        expect({ route, kind, isNoAnswer: status === 429 || (status >= 500 && status !== 503) }).toEqual({
+          route,
+          kind,
+          isNoAnswer: false,
+        });
         cells[callerKinds.indexOf(kind)] = verdict(status, body);
       }
       seen.routes.set(route, cells);
@@ -127,7 +162,13 @@ describe('who may do what', () => {
       ['/api/vms/', vm, 'nobodys'],
       ['/api/recipes/', recipe, `${recipe.slice(0, -4)}0000`],
     ] as const) {
-      const [anothers, none] = await Promise.all([id, nobodys].map(async (asked) => JSON.stringify(await world.ask('other user', 'GET', `${where}${asked}`)).replaceAll(asked, 'ID').replace(/"request_id":"[^"]*"/, '')));
+      const [anothers, none] = await Promise.all(
+        [id, nobodys].map(async (asked) =>
+          JSON.stringify(await world.ask('other user', 'GET', `${where}${asked}`))
+            .replaceAll(asked, 'ID')
+            .replace(/"request_id":"[^"]*"/, ''),
+        ),
+      );
       expect(anothers).toContain('"status":404');
       expect(anothers).toBe(none);
     }
@@ -146,7 +187,13 @@ describe('who may do what', () => {
 
 const bare = (name: string) => name.replace(/^\w+ /, '') + name;
 const table = (what: string, rows: Map<string, string[]>): string =>
-  [`| ${what} | ${callerKinds.join(' | ')} |`, `|---|${callerKinds.map(() => '---|').join('')}`, ...[...rows].sort(([a], [b]) => (bare(a) < bare(b) ? -1 : 1)).map(([name, cells]) => `| \`${name}\` | ${cells.join(' | ')} |`)].join('\n');
+  [
+    `| ${what} | ${callerKinds.join(' | ')} |`,
+    `|---|${callerKinds.map(() => '---|').join('')}`,
+    ...[...rows]
+      .sort(([a], [b]) => (bare(a) < bare(b) ? -1 : 1))
+      .map(([name, cells]) => `| \`${name}\` | ${cells.join(' | ')} |`),
+  ].join('\n');
 
 /** Below its heading, until the next one or the end of the page, stands the table. `UPDATE_DOCS=1` writes it there. */
 async function compare(heading: string, found: string): Promise<void> {

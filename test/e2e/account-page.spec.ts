@@ -24,12 +24,17 @@ afterAll(async () => {
 async function opened(url: string): Promise<Page> {
   const page = await (browser as Browser).newPage();
   page.setDefaultTimeout(25_000);
-  page.on('console', (message) => message.type() === 'error' && !message.text().includes('400 (Bad Request)') && complaints.push(message.text()));
+  page.on(
+    'console',
+    (message) =>
+      message.type() === 'error' && !message.text().includes('400 (Bad Request)') && complaints.push(message.text()),
+  );
   page.on('pageerror', (error) => complaints.push(String(error)));
   await page.goto(url);
   return page;
 }
-const token = async (email: string) => (await postJson(`${app.url}/api/auth/token`, { email, password })).json() as { token: string };
+const token = async (email: string) =>
+  (await postJson(`${app.url}/api/auth/token`, { email, password })).json() as { token: string };
 const fillPasswords = async (page: Page) => {
   await page.getByLabel('New password').fill(password);
   await page.getByLabel('The same password again').fill(password);
@@ -53,7 +58,13 @@ describe('the page that links of accounts lead to', () => {
 
   itInBrowser('makes an account by an invitation, for its address alone', async () => {
     const { token: admin } = await token('root@example.org');
-    const { url } = (await postJson(`${app.url}/api/admin/invitations`, { email: 'ada@example.org' }, { headers: { authorization: `Bearer ${admin}` } })).json() as { url: string };
+    const { url } = (
+      await postJson(
+        `${app.url}/api/admin/invitations`,
+        { email: 'ada@example.org' },
+        { headers: { authorization: `Bearer ${admin}` } },
+      )
+    ).json() as { url: string };
     const page = await opened(url);
     await page.getByRole('heading', { name: 'Make your account' }).waitFor();
     expect(await page.getByLabel('E-mail').inputValue()).toBe('ada@example.org');

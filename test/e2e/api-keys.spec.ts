@@ -5,7 +5,13 @@ import { openConsole, received, tokenOfUrl } from '../support/console-client.js'
 import { consoleFixture, FixtureVms } from '../support/console-fixture.module.js';
 import { ProbeToolsModule } from '../support/probe-tools.module.js';
 import { postJson, RawSseClient, send } from '../support/raw-client.js';
-import { addPerson, createKey, SessionFixtureModule, type TestKey, type TestPerson } from '../support/session-fixture.module.js';
+import {
+  addPerson,
+  createKey,
+  SessionFixtureModule,
+  type TestKey,
+  type TestPerson,
+} from '../support/session-fixture.module.js';
 
 let app: TestApp;
 let ada: TestPerson;
@@ -28,7 +34,10 @@ const connect = async ({ headers }: { headers: Record<string, string> }, more: R
   return {
     call: async (method: string, params?: unknown) => {
       const id = Math.random();
-      const { status, body } = await client.post({ jsonrpc: '2.0', id: String(id), method, ...(params !== undefined && { params }) }, { headers });
+      const { status, body } = await client.post(
+        { jsonrpc: '2.0', id: String(id), method, ...(params !== undefined && { params }) },
+        { headers },
+      );
       if (status !== 202) throw new Error(`POST answered ${status}: ${body}`);
       await client.until(() => client.messages.some((message) => message.id === String(id)));
       return client.messages.find((message) => message.id === String(id));
@@ -36,7 +45,8 @@ const connect = async ({ headers }: { headers: Record<string, string> }, more: R
   };
 };
 type Connected = Awaited<ReturnType<typeof connect>>;
-const toolsOf = async ({ call }: Connected): Promise<string[]> => (await call('tools/list')).result.tools.map(({ name }: { name: string }) => name);
+const toolsOf = async ({ call }: Connected): Promise<string[]> =>
+  (await call('tools/list')).result.tools.map(({ name }: { name: string }) => name);
 const echo = { name: 'probe_echo', arguments: { text: 'x' } };
 
 describe('over MCP, a key', () => {
@@ -67,12 +77,18 @@ describe('over MCP, a key', () => {
 
   it('is narrowed by what the client asks for, never widened', async () => {
     const key = await keyFor({ toolsets: ['recipes', 'tests'], read_only: true });
-    expect(await toolsOf(await connect(key, { 'x-mcp-toolsets': 'tests,builds' }))).toEqual(['probe_echo', 'probe_flood']);
+    expect(await toolsOf(await connect(key, { 'x-mcp-toolsets': 'tests,builds' }))).toEqual([
+      'probe_echo',
+      'probe_flood',
+    ]);
     expect(await toolsOf(await connect(key, { 'x-mcp-toolsets': 'builds,vms' }))).toEqual([]);
     const all = await toolsOf(await connect(key, { 'x-mcp-toolsets': 'all', 'x-mcp-readonly': '0' }));
     expect(all).toContain('list_recipes');
     expect(all.filter((name) => /build|vm|create_|probe_wait/.test(name))).toEqual([]);
-    expect(await toolsOf(await connect(await keyFor({ toolsets: ['tests'] }), { 'x-mcp-readonly': '1' }))).toEqual(['probe_echo', 'probe_flood']);
+    expect(await toolsOf(await connect(await keyFor({ toolsets: ['tests'] }), { 'x-mcp-readonly': '1' }))).toEqual([
+      'probe_echo',
+      'probe_flood',
+    ]);
   });
 
   it('of the same account has no part in another’s session', async () => {
@@ -89,23 +105,46 @@ describe('over MCP, a key', () => {
 
 describe('over REST, a key', () => {
   const ask = async ({ headers }: TestKey, path: string, method = 'GET', body?: object) => {
-    const response = await send(app.url + path, { method, headers: { ...headers, ...(body && { 'content-type': 'application/json' }) }, body: body && JSON.stringify(body) });
+    const response = await send(app.url + path, {
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+    });
     return { status: response.status, answer: response.body ? response.json() : undefined };
   };
 
   it('with toolsets uses the routes of those only', async () => {
     const key = await keyFor({ toolsets: ['recipes'] });
     expect(await ask(key, '/api/recipes')).toMatchObject({ status: 200 });
-    for (const path of ['/api/builds', '/api/builds/x/events', '/api/vms']) expect(await ask(key, path)).toMatchObject({ status: 403, answer: { reason: 'toolset_not_allowed', hint: 'It may use: recipes.' } });
-    expect(await ask(key, '/api/vms/screen/console-url', 'POST', {})).toMatchObject({ status: 403, answer: { reason: 'toolset_not_allowed' } });
+    for (const path of ['/api/builds', '/api/builds/x/events', '/api/vms'])
+      expect(await ask(key, path)).toMatchObject({
+        status: 403,
+        answer: { reason: 'toolset_not_allowed', hint: 'It may use: recipes.' },
+      });
+    expect(await ask(key, '/api/vms/screen/console-url', 'POST', {})).toMatchObject({
+      status: 403,
+      answer: { reason: 'toolset_not_allowed' },
+    });
   });
 
   it('that may look reads and checks, and changes nothing', async () => {
     const key = await keyFor({ read_only: true });
-    for (const path of ['/api/recipes', '/api/builds', '/api/vms']) expect(await ask(key, path)).toMatchObject({ status: 200 });
-    expect(await ask(key, '/api/recipes/validate', 'POST', { recipe: {} })).toMatchObject({ status: 200, answer: { valid: false } });
-    const changes: [string, string, object?][] = [['/api/recipes/from-template', 'POST', { template_id: 'debian-server', name: 'x' }], ['/api/recipes/x', 'DELETE'], ['/api/builds', 'POST', {}], ['/api/builds/x', 'DELETE'], ['/api/vms', 'POST', {}], ['/api/vms/screen', 'DELETE']];
-    for (const change of changes) expect(await ask(key, ...change)).toMatchObject({ status: 403, answer: { reason: 'read_only' } });
+    for (const path of ['/api/recipes', '/api/builds', '/api/vms'])
+      expect(await ask(key, path)).toMatchObject({ status: 200 });
+    expect(await ask(key, '/api/recipes/validate', 'POST', { recipe: {} })).toMatchObject({
+      status: 200,
+      answer: { valid: false },
+    });
+    const changes: [string, string, object?][] = [
+      ['/api/recipes/from-template', 'POST', { template_id: 'debian-server', name: 'x' }],
+      ['/api/recipes/x', 'DELETE'],
+      ['/api/builds', 'POST', {}],
+      ['/api/builds/x', 'DELETE'],
+      ['/api/vms', 'POST', {}],
+      ['/api/vms/screen', 'DELETE'],
+    ];
+    for (const change of changes)
+      expect(await ask(key, ...change)).toMatchObject({ status: 403, answer: { reason: 'read_only' } });
   });
 
   it('that may look gets a console that can only be looked at, whatever it asks for', async () => {
@@ -117,7 +156,14 @@ describe('over REST, a key', () => {
     const update = Buffer.from([3, 1, 0, 0, 0, 0, 0, 9, 0, 9]);
     const heard = received(socket, 14 + update.length);
     // A key press among what a viewer may say: it does not arrive.
-    socket.send(Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.from([1, 0]), Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]), update]));
+    socket.send(
+      Buffer.concat([
+        Buffer.from('RFB 003.008\n'),
+        Buffer.from([1, 0]),
+        Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]),
+        update,
+      ]),
+    );
     expect(await heard).toEqual(Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.from([1, 1]), update]));
     socket.terminate();
   });
@@ -127,20 +173,41 @@ describe('over REST, a key', () => {
     const made = await ask(one, '/api/recipes/from-template', 'POST', { template_id: 'debian-server', name: 'shared' });
     expect(made.status).toBe(201);
     expect(await ask(other, `/api/recipes/${made.answer.recipe_id}`)).toMatchObject({ status: 200 });
-    expect(await send(`${app.url}/api/recipes/${made.answer.recipe_id}`, { headers: ada.headers })).toMatchObject({ status: 200 });
+    expect(await send(`${app.url}/api/recipes/${made.answer.recipe_id}`, { headers: ada.headers })).toMatchObject({
+      status: 200,
+    });
     expect(await send(`${app.url}/api/recipes/${made.answer.recipe_id}`)).toMatchObject({ status: 404 });
     const bob = await addPerson(app.database);
-    expect(await send(`${app.url}/api/recipes/${made.answer.recipe_id}`, { headers: bob.headers })).toMatchObject({ status: 404 });
+    expect(await send(`${app.url}/api/recipes/${made.answer.recipe_id}`, { headers: bob.headers })).toMatchObject({
+      status: 404,
+    });
   });
 });
 
 describe('a key that is not valid', () => {
   it('is refused on every way in, in the same words, and is nowhere anonymous', async () => {
     const key = await keyFor({});
-    expect(await send(`${app.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject({ status: 204 });
-    const ways = [send(`${app.url}/api/mcp/sse`, { headers: key.headers }), postJson(`${app.url}/api/mcp`, { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }, { headers: key.headers }), send(`${app.url}/api/recipes`, { headers: key.headers }), send(`${app.url}/api/mcp-keys`, { headers: key.headers })];
+    expect(await send(`${app.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject({
+      status: 204,
+    });
+    const ways = [
+      send(`${app.url}/api/mcp/sse`, { headers: key.headers }),
+      postJson(
+        `${app.url}/api/mcp`,
+        { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} },
+        { headers: key.headers },
+      ),
+      send(`${app.url}/api/recipes`, { headers: key.headers }),
+      send(`${app.url}/api/mcp-keys`, { headers: key.headers }),
+    ];
     for (const response of await Promise.all(ways)) {
-      expect(response).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="Invalid API key"', 'content-type': expect.stringContaining('json') } });
+      expect(response).toMatchObject({
+        status: 401,
+        headers: {
+          'www-authenticate': 'Bearer error="invalid_token", error_description="Invalid API key"',
+          'content-type': expect.stringContaining('json'),
+        },
+      });
       expect(response.body).toContain('Invalid API key');
     }
   });

@@ -12,10 +12,38 @@ import { startTestApp, type TestApp } from '../support/app.js';
 const specified = {
   builds: ['list_builds', 'get_build', 'get_build_status', 'create_build', 'get_iso_download_url', 'retry_build'],
   recipes: ['list_recipes', 'list_recipe_categories', 'get_recipe', 'validate_recipe', 'create_recipe_from_template'],
-  vms: ['list_vms', 'create_vm', 'start_vm', 'stop_vm', 'delete_vm', 'screenshot_vm', 'interact_vm', 'get_vm_console_url'],
-  desktop: ['desktop_screenshot', 'desktop_click', 'desktop_type', 'desktop_key', 'desktop_open_url', 'desktop_interact'],
+  vms: [
+    'list_vms',
+    'create_vm',
+    'start_vm',
+    'stop_vm',
+    'delete_vm',
+    'screenshot_vm',
+    'interact_vm',
+    'get_vm_console_url',
+  ],
+  desktop: [
+    'desktop_screenshot',
+    'desktop_click',
+    'desktop_type',
+    'desktop_key',
+    'desktop_open_url',
+    'desktop_interact',
+  ],
   tests: ['run_tests', 'get_test_results', 'list_test_runs', 'stop_test_run'],
-  hostfactory: ['check_provider_health', 'list_providers', 'get_provider_config', 'get_provider_metrics', 'list_templates', 'get_template', 'validate_template', 'request_machines', 'get_request_status', 'list_return_requests', 'return_machines'],
+  hostfactory: [
+    'check_provider_health',
+    'list_providers',
+    'get_provider_config',
+    'get_provider_metrics',
+    'list_templates',
+    'get_template',
+    'validate_template',
+    'request_machines',
+    'get_request_status',
+    'list_return_requests',
+    'return_machines',
+  ],
 };
 
 let app: TestApp;
@@ -28,7 +56,12 @@ const tools = () => app.app.get(ToolCatalogue).all.map(({ definition }) => defin
 describe('every tool', () => {
   it('is one of the specified, in its toolset; the recipe tools are all there', () => {
     for (const { name, toolset } of tools()) expect(specified[toolset as keyof typeof specified]).toContain(name);
-    expect(tools().filter(({ toolset }) => toolset === 'recipes').map(({ name }) => name).sort()).toEqual([...specified.recipes].sort());
+    expect(
+      tools()
+        .filter(({ toolset }) => toolset === 'recipes')
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual([...specified.recipes].sort());
     expect(Object.values(specified).flat()).toHaveLength(40);
   });
 
@@ -41,7 +74,9 @@ describe('every tool', () => {
 
   it('sends a model only to tools that are there', () => {
     const there = tools().map(({ name }) => name);
-    const missing = Object.values(specified).flat().filter((name) => !there.includes(name));
+    const missing = Object.values(specified)
+      .flat()
+      .filter((name) => !there.includes(name));
     const texts = [gatewayOptions.instructions, ...tools().map((tool) => JSON.stringify(toolListing(tool)))];
     expect(missing.filter((name) => texts.some((text) => new RegExp(`\\b${name}\\b`).test(text)))).toEqual([]);
   });
@@ -56,13 +91,17 @@ describe('every tool', () => {
       const schema = schemaOf(input);
       expect(schema.type).toBe('object');
       for (const key of ['anyOf', 'oneOf', 'allOf', 'not', '$ref']) expect(schema).not.toHaveProperty(key);
-      for (const [parameter, property] of Object.entries(schema.properties ?? {})) expect([name, parameter, typeof property.description === 'string' && property.description.length > 10]).toEqual([name, parameter, true]);
+      for (const [parameter, property] of Object.entries(schema.properties ?? {}))
+        expect([name, parameter, typeof property.description === 'string' && property.description.length > 10]).toEqual(
+          [name, parameter, true],
+        );
     }
   });
 
   it('publishes valid JSON Schemas', () => {
     const ajv = addFormats.default(new Ajv2020({ strict: false }));
-    for (const { input, output } of tools()) for (const dto of [input, output]) if (dto) expect(ajv.validateSchema(schemaOf(dto))).toBe(true);
+    for (const { input, output } of tools())
+      for (const dto of [input, output]) if (dto) expect(ajv.validateSchema(schemaOf(dto))).toBe(true);
   });
 
   it.each(Object.entries(clientSchemaRules))('passes what %s asks of it', (_client, broken) => {
@@ -89,11 +128,17 @@ describe('every route', () => {
         const prototype = Object.getPrototypeOf(instance) as Record<string, () => unknown>;
         return scanner
           .getAllMethodNames(prototype)
-          .filter((method) => Reflect.hasMetadata('path', prototype[method]!) && reflector.getAllAndOverride(PUBLIC_ROUTE, [prototype[method]!, metatype as never]))
+          .filter(
+            (method) =>
+              Reflect.hasMetadata('path', prototype[method]!) &&
+              reflector.getAllAndOverride(PUBLIC_ROUTE, [prototype[method]!, metatype as never]),
+          )
           .map((method) => `${metatype?.name}.${method}`);
       });
     expect(open.sort()).toEqual([
-      ...['confirm', 'describe', 'requestReset', 'reset', 'setUp', 'signUp'].map((method) => `AccountLinksController.${method}`),
+      ...['confirm', 'describe', 'requestReset', 'reset', 'setUp', 'signUp'].map(
+        (method) => `AccountLinksController.${method}`,
+      ),
       'DownloadsController.download',
       'MetricsController.read',
       'OperationsController.live',

@@ -71,8 +71,18 @@ async function catalogueOf(app: TestApp): Promise<string[]> {
   const client = new Client({ name: 'test', version: '1' });
   await client.connect(new StreamableHTTPClientTransport(new URL(`${app.url}/api/mcp`)));
   try {
-    const [{ tools }, { resources }, { resourceTemplates }, { prompts }] = await Promise.all([client.listTools(), client.listResources(), client.listResourceTemplates(), client.listPrompts()]);
-    return [...tools.map(({ name }) => name), ...resources.map(({ uri }) => uri), ...resourceTemplates.map(({ uriTemplate }) => uriTemplate), ...prompts.map(({ name }) => name)];
+    const [{ tools }, { resources }, { resourceTemplates }, { prompts }] = await Promise.all([
+      client.listTools(),
+      client.listResources(),
+      client.listResourceTemplates(),
+      client.listPrompts(),
+    ]);
+    return [
+      ...tools.map(({ name }) => name),
+      ...resources.map(({ uri }) => uri),
+      ...resourceTemplates.map(({ uriTemplate }) => uriTemplate),
+      ...prompts.map(({ name }) => name),
+    ];
   } finally {
     await client.close();
   }
@@ -104,7 +114,8 @@ describe('MCP conformance suite', () => {
   it('has no scenario that this file does not name', async () => {
     const known = Object.keys(allScenarios).sort();
     expect(await listScenarios()).toEqual(known);
-    for (const outcomes of [overHttp, overSse, productOverHttp, productOverSse]) expect([...outcomes.keys()].sort()).toEqual(known);
+    for (const outcomes of [overHttp, overSse, productOverHttp, productOverSse])
+      expect([...outcomes.keys()].sort()).toEqual(known);
   });
 
   describe('the product over Streamable HTTP', () => scenariosPass(genericScenarios, () => productOverHttp));
@@ -121,13 +132,24 @@ describe('MCP conformance suite', () => {
       expect(overSse.get(pollingScenario)).toMatchObject({
         passed: 0,
         failed: 0,
-        complaints: [expect.stringContaining('WARNING server-sse-priming-event'), expect.stringContaining('WARNING server-sse-retry-field')],
+        complaints: [
+          expect.stringContaining('WARNING server-sse-priming-event'),
+          expect.stringContaining('WARNING server-sse-retry-field'),
+        ],
       });
       const client = await RawSseClient.open(fixtures.url);
-      const posted = await client.post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'test_reconnection' } });
+      const posted = await client.post({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'test_reconnection' },
+      });
       expect(posted).toMatchObject({ status: 202, headers: { 'content-type': 'text/plain' }, body: 'Accepted' });
       await client.until(() => client.messages.length > 0);
-      expect(client).toMatchObject({ closed: false, messages: [{ id: 1, result: { content: [{ type: 'text', text: 'The answer after the reconnection.' }] } }] });
+      expect(client).toMatchObject({
+        closed: false,
+        messages: [{ id: 1, result: { content: [{ type: 'text', text: 'The answer after the reconnection.' }] } }],
+      });
       const comeBack = await RawSseClient.open(fixtures.url, { headers: { 'last-event-id': '0' } });
       expect(comeBack.endpoint).not.toBe(client.endpoint);
       client.close();

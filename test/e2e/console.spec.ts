@@ -23,7 +23,11 @@ afterAll(() => app.stop());
 const path = '/api/vms/console';
 
 async function tokenFor(name: string, body: object = {}): Promise<string> {
-  const response = await send(`${app.url}/api/vms/${name}/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const response = await send(`${app.url}/api/vms/${name}/console-url`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
   expect(response.status).toBe(200);
   return tokenOfUrl(response.json().url as string);
 }
@@ -46,7 +50,11 @@ function tokenOf({ vmId, expiresAt }: { vmId: string; expiresAt: Date }): string
 
 describe('the console URL', () => {
   it('names the VM, and has its token where no log sees it', async () => {
-    const response = await send(`${app.url}/api/vms/url/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"view_only":true}' });
+    const response = await send(`${app.url}/api/vms/url/console-url`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"view_only":true}',
+    });
     const answer = response.json();
     expect({ status: response.status, ...answer }).toMatchObject({ status: 200, vm_name: 'url', view_only: true });
     const url = new URL(answer.url);
@@ -56,7 +64,12 @@ describe('the console URL', () => {
   });
 
   it('is refused for what is no VM of the caller’s, and for a wrong body', async () => {
-    const post = (name: string, body: string) => send(`${app.url}/api/vms/${name}/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const post = (name: string, body: string) =>
+      send(`${app.url}/api/vms/${name}/console-url`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
     expect(await post('nobody', '{}')).toMatchObject({ status: 404 });
     expect(await post('url', '{"view_only":"perhaps"}')).toMatchObject({ status: 400 });
     expect(await post('url', '[]')).toMatchObject({ status: 400 });
@@ -64,12 +77,27 @@ describe('the console URL', () => {
 
   it('leads to a page with a strict policy, and to nothing beside the page’s own files', async () => {
     const page = await send(`${app.url}/console/any-name`);
-    expect(page).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('text/html'), 'content-security-policy': expect.stringContaining("script-src 'self'"), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } });
+    expect(page).toMatchObject({
+      status: 200,
+      headers: {
+        'content-type': expect.stringContaining('text/html'),
+        'content-security-policy': expect.stringContaining("script-src 'self'"),
+        'cache-control': 'no-store',
+        'referrer-policy': 'no-referrer',
+      },
+    });
     const [, script] = /src="\.\/(assets\/[^"]+)"/.exec(page.body) ?? [];
     expect(page.body).toContain('<base href="../" />');
     expect(page.body.match(/<script(?![^>]*\bsrc=)/)).toBeNull();
-    expect(await send(`${app.url}/${script}`)).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('javascript'), 'cache-control': expect.stringContaining('immutable') } });
-    for (const stray of ['assets/..%2f..%2fapps', 'assets/%2e%2e%2findex.html', 'assets/none.js', 'assets/.env']) expect((await send(`${app.url}/${stray}`)).status).toBeGreaterThanOrEqual(400);
+    expect(await send(`${app.url}/${script}`)).toMatchObject({
+      status: 200,
+      headers: {
+        'content-type': expect.stringContaining('javascript'),
+        'cache-control': expect.stringContaining('immutable'),
+      },
+    });
+    for (const stray of ['assets/..%2f..%2fapps', 'assets/%2e%2e%2findex.html', 'assets/none.js', 'assets/.env'])
+      expect((await send(`${app.url}/${stray}`)).status).toBeGreaterThanOrEqual(400);
   });
 });
 
@@ -101,10 +129,22 @@ describe('the console’s connection', () => {
   });
 
   it.each<[string, () => Promise<string> | string, { code: number; reason: string }]>([
-    ['forged', async () => `A${(await tokenFor('url')).slice(1)}`.replace(/^AA/, 'AB'), { code: 4403, reason: 'console_link_invalid' }],
+    [
+      'forged',
+      async () => `A${(await tokenFor('url')).slice(1)}`.replace(/^AA/, 'AB'),
+      { code: 4403, reason: 'console_link_invalid' },
+    ],
     ['nonsense', () => 'x', { code: 4403, reason: 'console_link_invalid' }],
-    ['expired', () => tokenOf({ vmId: randomUUID(), expiresAt: new Date(Date.now() - 1000) }), { code: 4403, reason: 'console_link_expired' }],
-    ['of a VM that is gone', () => tokenOf({ vmId: randomUUID(), expiresAt: new Date(Date.now() + 60_000) }), { code: 4404, reason: 'vm_not_found' }],
+    [
+      'expired',
+      () => tokenOf({ vmId: randomUUID(), expiresAt: new Date(Date.now() - 1000) }),
+      { code: 4403, reason: 'console_link_expired' },
+    ],
+    [
+      'of a VM that is gone',
+      () => tokenOf({ vmId: randomUUID(), expiresAt: new Date(Date.now() + 60_000) }),
+      { code: 4404, reason: 'vm_not_found' },
+    ],
   ])('is closed at once, with the reason, for a token that is %s', async (_what, make, expected) => {
     expect(await consoleEnding(open(await make()))).toEqual(expected);
   });
@@ -112,8 +152,16 @@ describe('the console’s connection', () => {
   it.each<[string, number, () => Promise<WebSocket>]>([
     ['of another origin', 403, async () => open(await tokenFor('url'), { origin: 'https://evil.example' })],
     ['for another host', 403, async () => open(await tokenFor('url'), { headers: { host: 'evil.example' } })],
-    ['without a token', 400, () => Promise.resolve(new WebSocket(`${app.url.replace('http', 'ws')}${path}`, ['openfactory-console.v1']))],
-    ['with its token in the URL', 400, async () => new WebSocket(`${app.url.replace('http', 'ws')}${path}?token=${await tokenFor('url')}`)],
+    [
+      'without a token',
+      400,
+      () => Promise.resolve(new WebSocket(`${app.url.replace('http', 'ws')}${path}`, ['openfactory-console.v1'])),
+    ],
+    [
+      'with its token in the URL',
+      400,
+      async () => new WebSocket(`${app.url.replace('http', 'ws')}${path}?token=${await tokenFor('url')}`),
+    ],
   ])('is not accepted %s', async (_what, status, make) => {
     const socket = await make();
     const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
@@ -121,7 +169,9 @@ describe('the console’s connection', () => {
   });
 
   it('leaves requests alone that offer another upgrade, and other paths', async () => {
-    const asked = request(`${app.url}/api/health/live`, { headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' } }).end();
+    const asked = request(`${app.url}/api/health/live`, {
+      headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' },
+    }).end();
     const [response] = (await once(asked, 'response')) as [{ statusCode: number; resume(): void }];
     response.resume();
     expect(response.statusCode).toBe(200);
@@ -136,7 +186,15 @@ describe('the console’s connection', () => {
     await once(socket, 'open');
     const update = Buffer.from([3, 1, 0, 0, 0, 0, 0, 9, 0, 9]);
     const heard = received(socket, 14 + update.length);
-    socket.send(Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.from([1, 0]), Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]), Buffer.from([5, 1, 0, 1, 0, 1]), update]));
+    socket.send(
+      Buffer.concat([
+        Buffer.from('RFB 003.008\n'),
+        Buffer.from([1, 0]),
+        Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]),
+        Buffer.from([5, 1, 0, 1, 0, 1]),
+        update,
+      ]),
+    );
     expect(await heard).toEqual(Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.from([1, 1]), update]));
     const closed = consoleEnding(socket);
     socket.send(Buffer.from([99]));
@@ -164,9 +222,11 @@ describe('the console’s connection', () => {
     vms.add('crowd');
     const token = await tokenFor('crowd');
     const sockets = Array.from({ length: 10 }, () => open(token));
-    await Promise.all(sockets.map(async (socket) => {
-      await shakeHands(socket);
-    }));
+    await Promise.all(
+      sockets.map(async (socket) => {
+        await shakeHands(socket);
+      }),
+    );
     expect(await consoleEnding(open(token))).toEqual({ code: 4429, reason: 'console_quota' });
     for (const socket of sockets) socket.terminate();
   });
@@ -216,7 +276,11 @@ describe('the console’s connection', () => {
 it('closes consoles when the factory stops', async () => {
   const other = await startTestApp({ consoleModule: consoleFixture(impatientTimeouts) });
   other.app.get(FixtureVms).add('last');
-  const response = await send(`${other.url}/api/vms/last/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  const response = await send(`${other.url}/api/vms/last/console-url`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
   const socket = openConsole(other.url, tokenOfUrl(response.json().url as string));
   await shakeHands(socket);
   const closed = consoleEnding(socket);

@@ -25,7 +25,8 @@ afterAll(async () => {
 
 const readiness = async () => (await send(`${app.url}/api/health/ready`)).status;
 const until = async (condition: () => Promise<boolean> | boolean, withinMs = 20_000) => {
-  for (const deadline = Date.now() + withinMs; !(await condition()); await sleep(50)) if (Date.now() > deadline) throw new Error('It did not come.');
+  for (const deadline = Date.now() + withinMs; !(await condition()); await sleep(50))
+    if (Date.now() > deadline) throw new Error('It did not come.');
 };
 
 it('survives PostgreSQL being killed and coming back while clients are connected', async () => {
@@ -38,7 +39,9 @@ it('survives PostgreSQL being killed and coming back while clients are connected
   await until(async () => (await readiness()) === 503);
   expect(await send(`${app.url}/api/health/live`)).toMatchObject({ status: 200 });
   // What needs no database goes on; what needs it says so and promises nothing.
-  expect((await client.call('tools/call', { name: 'probe_echo', arguments: { text: 'a' } })).result.structuredContent.text).toBe('a');
+  expect(
+    (await client.call('tools/call', { name: 'probe_echo', arguments: { text: 'a' } })).result.structuredContent.text,
+  ).toBe('a');
   const { error } = await client.call('tools/call', { name: 'list_recipes' });
   expect(error).toMatchObject({ code: 1002, data: { request_id: expect.any(String) } });
   expect(JSON.stringify(error)).not.toMatch(/ECONN|socket|postgres:/);

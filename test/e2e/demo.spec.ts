@@ -20,7 +20,14 @@ const pipeline = new FakeBuildPipeline();
 beforeAll(async () => {
   scratch = await mkdtemp(path.join(os.tmpdir(), 'openfactory-demo-'));
   // Nothing is fetched in these tests; packages are not checked while the index is not loaded.
-  app = await startTestApp({ pipelineModule: pipeline.module, environment: { OPENFACTORY_ROLES: 'api,worker', OPENFACTORY_DATA_DIR: path.join(scratch, 'data'), OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian' } });
+  app = await startTestApp({
+    pipelineModule: pipeline.module,
+    environment: {
+      OPENFACTORY_ROLES: 'api,worker',
+      OPENFACTORY_DATA_DIR: path.join(scratch, 'data'),
+      OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian',
+    },
+  });
 });
 afterAll(async () => {
   await app?.stop();
@@ -35,7 +42,15 @@ beforeEach(async () => {
 function demo(more: Partial<DemoOptions> = {}, { isTTY = false, signal = new AbortController().signal } = {}) {
   let text = '';
   const screen = new Screen({ write: (more: string) => (text += more), isTTY, columns: 100 });
-  const options = { url: new URL(app.url), apiKey: undefined, template: 'debian-server', name: undefined, outputDir, pollEveryMs: 20, ...more };
+  const options = {
+    url: new URL(app.url),
+    apiKey: undefined,
+    template: 'debian-server',
+    name: undefined,
+    outputDir,
+    pollEveryMs: 20,
+    ...more,
+  };
   return { printed: () => text, outcome: runDemo(options, screen, signal) };
 }
 const untilRunning = async (recipe: string) => {
@@ -51,7 +66,9 @@ describe('the demo', () => {
     expect(await outcome).toBe('done');
     const [file, ...others] = await readdir(outputDir);
     expect([file, others]).toEqual([expect.stringMatching(/^demo-debian-server-[0-9a-f]{6}\.iso$/), []]);
-    const sha256 = createHash('sha256').update(await readFile(path.join(outputDir, file!))).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(await readFile(path.join(outputDir, file!)))
+      .digest('hex');
     const text = printed();
     expect(text).toContain(sha256);
     expect(text).toContain(`-cdrom ${path.join(outputDir, file!)}`);
@@ -61,8 +78,12 @@ describe('the demo', () => {
     expect(text).toMatch(/^base +0\.0 s {2}from the cache$/m);
     expect(text.match(/^\w+ +\d+\.\d s/gm)).toHaveLength(10);
     expect(text).not.toMatch(/[\r\x1b]/);
-    const [build] = (await app.database.query('SELECT recipe FROM build ORDER BY created_at DESC LIMIT 1')) as { recipe: { users: object[] } }[];
-    expect(build!.recipe.users).toContainEqual(expect.objectContaining({ username: 'demo', sudo: true, password_hash: expect.stringMatching(/^\$y\$/) }));
+    const [build] = (await app.database.query('SELECT recipe FROM build ORDER BY created_at DESC LIMIT 1')) as {
+      recipe: { users: object[] };
+    }[];
+    expect(build!.recipe.users).toContainEqual(
+      expect.objectContaining({ username: 'demo', sudo: true, password_hash: expect.stringMatching(/^\$y\$/) }),
+    );
   });
 
   it('draws one line on a terminal', async () => {
@@ -98,7 +119,12 @@ describe('the demo', () => {
     pipeline.script('bad', { at: 'packages', fail: 'caller' });
     const { printed, outcome } = demo({ name: 'bad' });
     expect(await outcome).toBe('failed');
-    for (const words of ['in the stage packages (unmet_dependencies): The package x needs y.', 'Remove x from the recipe.', 'E: line two']) expect(printed()).toContain(words);
+    for (const words of [
+      'in the stage packages (unmet_dependencies): The package x needs y.',
+      'Remove x from the recipe.',
+      'E: line two',
+    ])
+      expect(printed()).toContain(words);
     expect(await readdir(outputDir)).toEqual([]);
   });
 
@@ -110,14 +136,21 @@ describe('the demo', () => {
     stop.abort('SIGINT');
     expect(await outcome).toBe('cancelled');
     expect(printed()).toMatch(/The build [0-9a-f-]{36} is cancelled\./);
-    for (let tries = 0; !pipeline.runs.find((run) => run.recipe === 'stopped')?.aborted && tries < 500; tries++) await sleep(20);
+    for (let tries = 0; !pipeline.runs.find((run) => run.recipe === 'stopped')?.aborted && tries < 500; tries++)
+      await sleep(20);
     expect(pipeline.runs.find((run) => run.recipe === 'stopped')?.aborted).toBeTruthy();
   });
 
   it('says in a sentence what stands in its way', async () => {
-    await expect(demo({ template: 'nonsense' }).outcome).rejects.toMatchObject({ message: 'There is no template "nonsense".', hint: expect.stringContaining('debian-server') });
+    await expect(demo({ template: 'nonsense' }).outcome).rejects.toMatchObject({
+      message: 'There is no template "nonsense".',
+      hint: expect.stringContaining('debian-server'),
+    });
     await expect(demo({ name: 'Not A Name' }).outcome).rejects.toThrow('name');
-    await expect(demo({ url: new URL('http://127.0.0.1:2/') }).outcome).rejects.toMatchObject({ message: expect.stringMatching(/^The factory at http:\/\/127\.0\.0\.1:2 cannot be used: ECONNREFUSED\.$/), hint: expect.stringContaining('OPENFACTORY_URL') });
+    await expect(demo({ url: new URL('http://127.0.0.1:2/') }).outcome).rejects.toMatchObject({
+      message: expect.stringMatching(/^The factory at http:\/\/127\.0\.0\.1:2 cannot be used: ECONNREFUSED\.$/),
+      hint: expect.stringContaining('OPENFACTORY_URL'),
+    });
   });
 });
 
@@ -128,8 +161,15 @@ it.each([
 ])('a download that brings %s leaves nothing behind', async (_what, body, words) => {
   const server = createServer((_request, response) => response.end(body)).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const download = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, file_name: 'x.iso', size_bytes: 10, sha256: '0'.repeat(64) };
-  await expect(downloadImage(download, outputDir, { onBytes: () => undefined, signal: new AbortController().signal })).rejects.toThrow(words);
+  const download = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    file_name: 'x.iso',
+    size_bytes: 10,
+    sha256: '0'.repeat(64),
+  };
+  await expect(
+    downloadImage(download, outputDir, { onBytes: () => undefined, signal: new AbortController().signal }),
+  ).rejects.toThrow(words);
   expect(await readdir(outputDir)).toEqual([]);
   server.close();
 });

@@ -10,8 +10,22 @@ let app: TestApp;
 let token: string;
 
 beforeAll(async () => {
-  app = await startTestApp({ environment: { OPENFACTORY_ADMIN_EMAIL: 'root@example.org', OPENFACTORY_ADMIN_PASSWORD: password } });
-  ({ token } = JSON.parse((await curl('-X', 'POST', '-H', 'Content-Type: application/json', '-d', JSON.stringify({ email: 'root@example.org', password }), `${app.url}/api/auth/token`)).body) as { token: string });
+  app = await startTestApp({
+    environment: { OPENFACTORY_ADMIN_EMAIL: 'root@example.org', OPENFACTORY_ADMIN_PASSWORD: password },
+  });
+  ({ token } = JSON.parse(
+    (
+      await curl(
+        '-X',
+        'POST',
+        '-H',
+        'Content-Type: application/json',
+        '-d',
+        JSON.stringify({ email: 'root@example.org', password }),
+        `${app.url}/api/auth/token`,
+      )
+    ).body,
+  ) as { token: string });
 });
 afterAll(() => app.stop());
 
@@ -22,7 +36,16 @@ async function curl(...args: string[]): Promise<{ status: number; body: string }
 }
 const asPerson = (): string[] => ['-H', `Authorization: Bearer ${token}`];
 const createKey = async () => {
-  const { status, body } = await curl('-X', 'POST', ...asPerson(), '-H', 'Content-Type: application/json', '-d', '{"name": "Claude Desktop"}', `${app.url}/api/mcp-keys`);
+  const { status, body } = await curl(
+    '-X',
+    'POST',
+    ...asPerson(),
+    '-H',
+    'Content-Type: application/json',
+    '-d',
+    '{"name": "Claude Desktop"}',
+    `${app.url}/api/mcp-keys`,
+  );
   expect(status).toBe(201);
   return JSON.parse(body) as { id: string; key: string; prefix: string };
 };
@@ -49,14 +72,24 @@ describe('the documented requests, as written', () => {
     const listed = await curl(...asPerson(), `${app.url}/api/mcp-keys`);
     expect(listed).toMatchObject({ status: 200, body: expect.stringContaining(prefix) });
     expect(listed.body).not.toContain(key);
-    expect(await curl('-X', 'DELETE', ...asPerson(), `${app.url}/api/mcp-keys/${id}`)).toEqual({ status: 204, body: '' });
-    expect(await curl('-H', `Authorization: Bearer ${key}`, `${app.url}/api/recipes`)).toMatchObject({ status: 401, body: expect.stringContaining('Invalid API key') });
+    expect(await curl('-X', 'DELETE', ...asPerson(), `${app.url}/api/mcp-keys/${id}`)).toEqual({
+      status: 204,
+      body: '',
+    });
+    expect(await curl('-H', `Authorization: Bearer ${key}`, `${app.url}/api/recipes`)).toMatchObject({
+      status: 401,
+      body: expect.stringContaining('Invalid API key'),
+    });
   });
 
   it('curl -H "Accept: text/event-stream" …/api/mcp/sse, without a key and with one', async () => {
     const { key } = await createKey();
     const sse = ['-H', 'Accept: text/event-stream', `${app.url}/api/mcp/sse`];
-    for (const authorization of [[], ['-H', `Authorization: Bearer ${key}`]]) expect(await firstEvent(...authorization, ...sse)).toMatch(/^event: endpoint$/m);
-    expect(await curl('-H', 'Authorization: Bearer of_mcp_your_key_here', ...sse)).toMatchObject({ status: 401, body: expect.stringContaining('Invalid API key') });
+    for (const authorization of [[], ['-H', `Authorization: Bearer ${key}`]])
+      expect(await firstEvent(...authorization, ...sse)).toMatch(/^event: endpoint$/m);
+    expect(await curl('-H', 'Authorization: Bearer of_mcp_your_key_here', ...sse)).toMatchObject({
+      status: 401,
+      body: expect.stringContaining('Invalid API key'),
+    });
   });
 });

@@ -5,7 +5,12 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { CallToolResultSchema, LoggingMessageNotificationSchema, ResultSchema, type Progress } from '@modelcontextprotocol/sdk/types.js';
+import {
+  CallToolResultSchema,
+  LoggingMessageNotificationSchema,
+  ResultSchema,
+  type Progress,
+} from '@modelcontextprotocol/sdk/types.js';
 import { productRoot } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { ProbeTools, ProbeToolsModule } from '../support/probe-tools.module.js';
@@ -43,8 +48,17 @@ describe.each(Object.keys(transports))('over %s', (name) => {
   afterAll(() => client.close());
 
   it('introduces itself', () => {
-    expect(client.getServerVersion()).toMatchObject({ name: 'openfactory', title: 'OpenFactory', description: expect.any(String) });
-    expect(client.getServerCapabilities()).toMatchObject({ tools: { listChanged: true }, resources: { subscribe: true, listChanged: true }, prompts: { listChanged: true }, logging: {} });
+    expect(client.getServerVersion()).toMatchObject({
+      name: 'openfactory',
+      title: 'OpenFactory',
+      description: expect.any(String),
+    });
+    expect(client.getServerCapabilities()).toMatchObject({
+      tools: { listChanged: true },
+      resources: { subscribe: true, listChanged: true },
+      prompts: { listChanged: true },
+      logging: {},
+    });
     expect(client.getInstructions()).toContain('validate_recipe');
   });
 
@@ -57,19 +71,31 @@ describe.each(Object.keys(transports))('over %s', (name) => {
       description: 'Echoes.',
       inputSchema: expect.objectContaining({ type: 'object', required: ['text'], additionalProperties: false }),
       outputSchema: expect.objectContaining({ type: 'object', required: ['text', 'owner', 'words'] }),
-      annotations: { title: 'Echo', readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+      annotations: {
+        title: 'Echo',
+        readOnlyHint: true,
+        destructiveHint: false,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
     });
   });
 
   it('answers a call as text and as the same structure', async () => {
-    const { content, structuredContent, isError } = await client.callTool({ name: 'probe_echo', arguments: { text: 'ha', times: 3 } });
+    const { content, structuredContent, isError } = await client.callTool({
+      name: 'probe_echo',
+      arguments: { text: 'ha', times: 3 },
+    });
     expect(isError).toBeFalsy();
     expect(structuredContent).toEqual({ text: 'hahaha', owner: 'address:127.0.0.1', words: [] });
     expect(JSON.parse((content as { text: string }[])[0]!.text)).toEqual(structuredContent);
   });
 
   it('reads arrays and objects that come as JSON strings', async () => {
-    const { structuredContent } = await client.callTool({ name: 'probe_echo', arguments: { text: 'x', words: '["a","b"]', more: '{"c":1}' } });
+    const { structuredContent } = await client.callTool({
+      name: 'probe_echo',
+      arguments: { text: 'x', words: '["a","b"]', more: '{"c":1}' },
+    });
     expect(structuredContent).toMatchObject({ words: ['a', 'b'] });
   });
 
@@ -81,32 +107,71 @@ describe.each(Object.keys(transports))('over %s', (name) => {
     expect(words!.text).toContain('did you mean "text"');
     const { error } = JSON.parse(machine!.text);
     expect(error).toMatchObject({ code: 1002, reason: 'invalid_arguments', retryable: false });
-    expect(error.violations.map(({ path }: { path: string }) => path).sort()).toEqual(['/text', '/text', '/times', '/txet', '/words']);
+    expect(error.violations.map(({ path }: { path: string }) => path).sort()).toEqual([
+      '/text',
+      '/text',
+      '/times',
+      '/txet',
+      '/words',
+    ]);
     expect(result._meta).toEqual({ error });
   });
 
   it('passes on a refusal of a tool', async () => {
     const result = await client.callTool({ name: 'probe_refuse' });
-    expect(result).toMatchObject({ isError: true, _meta: { error: { code: 1002, reason: 'wrong_moon', message: 'The moon is wrong.', hint: 'Wait for a better one.', retryable: false } } });
+    expect(result).toMatchObject({
+      isError: true,
+      _meta: {
+        error: {
+          code: 1002,
+          reason: 'wrong_moon',
+          message: 'The moon is wrong.',
+          hint: 'Wait for a better one.',
+          retryable: false,
+        },
+      },
+    });
   });
 
   it('tells an unknown tool, method and cursor apart', async () => {
-    expect(await refusal(client.callTool({ name: 'nope' }))).toMatchObject({ code: 1001, message: expect.stringContaining('Unknown tool: nope') });
+    expect(await refusal(client.callTool({ name: 'nope' }))).toMatchObject({
+      code: 1001,
+      message: expect.stringContaining('Unknown tool: nope'),
+    });
     expect(await refusal(client.request({ method: 'no/such' }, ResultSchema))).toMatchObject({ code: -32601 });
     expect(await refusal(client.listTools({ cursor: 'zzz' }))).toMatchObject({ code: -32602 });
   });
 
   it('keeps the details of its own faults to itself', async () => {
     const error = await refusal(client.callTool({ name: 'probe_break' }));
-    expect(error).toMatchObject({ code: 1002, data: { reason: 'internal_error', request_id: expect.stringMatching(/^[\w-]{36}$/) } });
+    expect(error).toMatchObject({
+      code: 1002,
+      data: { reason: 'internal_error', request_id: expect.stringMatching(/^[\w-]{36}$/) },
+    });
     expect(JSON.stringify([error.message, error.data])).not.toContain('secret detail');
-    expect(await refusal(client.callTool({ name: 'probe_outage' }))).toMatchObject({ code: 1002, message: expect.stringContaining('The mirror does not answer.'), data: { reason: 'mirror_down', retryable: true } });
+    expect(await refusal(client.callTool({ name: 'probe_outage' }))).toMatchObject({
+      code: 1002,
+      message: expect.stringContaining('The mirror does not answer.'),
+      data: { reason: 'mirror_down', retryable: true },
+    });
   });
 
   it('tells missing and wrong params', async () => {
-    expect(await refusal(client.request({ method: 'tools/call' }, CallToolResultSchema))).toMatchObject({ code: -32602, message: expect.stringContaining('tools/call needs "name"') });
-    expect(await refusal(client.request({ method: 'tools/call', params: { name: 'probe_echo', arguments: ['x'] } }, CallToolResultSchema))).toMatchObject({ code: -32602, message: expect.stringContaining('"arguments" must be an object') });
-    expect(await refusal(client.request({ method: 'logging/setLevel', params: { level: 'loud' } }, ResultSchema))).toMatchObject({ code: -32602 });
+    expect(await refusal(client.request({ method: 'tools/call' }, CallToolResultSchema))).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('tools/call needs "name"'),
+    });
+    expect(
+      await refusal(
+        client.request(
+          { method: 'tools/call', params: { name: 'probe_echo', arguments: ['x'] } },
+          CallToolResultSchema,
+        ),
+      ),
+    ).toMatchObject({ code: -32602, message: expect.stringContaining('"arguments" must be an object') });
+    expect(
+      await refusal(client.request({ method: 'logging/setLevel', params: { level: 'loud' } }, ResultSchema)),
+    ).toMatchObject({ code: -32602 });
   });
 
   it('has empty lists, and its own codes, for what does not exist yet', async () => {
@@ -120,7 +185,9 @@ describe.each(Object.keys(transports))('over %s', (name) => {
 
   it('reports progress to who asked for it', async () => {
     const seen: Progress[] = [];
-    await client.callTool({ name: 'probe_wait', arguments: { ms: 20 } }, undefined, { onprogress: (progress) => seen.push(progress) });
+    await client.callTool({ name: 'probe_wait', arguments: { ms: 20 } }, undefined, {
+      onprogress: (progress) => seen.push(progress),
+    });
     // The SDK's client drops a notification that arrives in one piece with the answer; gateway-raw.spec.ts sees them all.
     expect(seen[0]).toEqual({ progress: 0, total: 20, message: 'begun' });
   });
@@ -139,15 +206,25 @@ describe.each(Object.keys(transports))('over %s', (name) => {
   it('stops work that the client cancels, and goes on serving it', async () => {
     const before = ProbeTools.aborted;
     const controller = new AbortController();
-    const call = client.callTool({ name: 'probe_wait', arguments: { ms: 60_000 } }, undefined, { signal: controller.signal, onprogress: () => controller.abort('enough') });
+    const call = client.callTool({ name: 'probe_wait', arguments: { ms: 60_000 } }, undefined, {
+      signal: controller.signal,
+      onprogress: () => controller.abort('enough'),
+    });
     await expect(call).rejects.toThrow('enough');
-    for (let tries = 0; ProbeTools.aborted === before && tries < 2_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let tries = 0; ProbeTools.aborted === before && tries < 2_000; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     expect(ProbeTools.aborted).toBe(before + 1);
     expect(await client.ping()).toEqual({});
   });
 
   it('serves many calls at once', async () => {
-    const results = await Promise.all(Array.from({ length: 25 }, (_, index) => client.callTool({ name: 'probe_echo', arguments: { text: `t${index}` } })));
-    expect(results.map(({ structuredContent }) => (structuredContent as { text: string }).text)).toEqual(Array.from({ length: 25 }, (_, index) => `t${index}`));
+    const results = await Promise.all(
+      Array.from({ length: 25 }, (_, index) =>
+        client.callTool({ name: 'probe_echo', arguments: { text: `t${index}` } }),
+      ),
+    );
+    expect(results.map(({ structuredContent }) => (structuredContent as { text: string }).text)).toEqual(
+      Array.from({ length: 25 }, (_, index) => `t${index}`),
+    );
   });
 });

@@ -16,7 +16,11 @@ afterAll(() => app.stop());
 
 async function consoleOf(name: string, viewOnly: boolean): Promise<WebSocket> {
   vms.add(name);
-  const response = await send(`${app.url}/api/vms/${name}/console-url`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ view_only: viewOnly }) });
+  const response = await send(`${app.url}/api/vms/${name}/console-url`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ view_only: viewOnly }),
+  });
   return openConsole(app.url, tokenOfUrl(response.json().url as string));
 }
 
@@ -26,8 +30,22 @@ const updates = Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from(
 
 describe('frames and messages of a console', () => {
   it.each<[string, boolean, (socket: WebSocket) => void]>([
-    ['one-byte frames', false, (socket) => Array.from({ length: 50_000 }, (_, at) => socket.send(setEncodings.subarray(at % setEncodings.length, (at % setEncodings.length) + 1)))],
-    ['one-byte frames of a viewer', true, (socket) => Array.from({ length: 50_000 }, (_, at) => socket.send(setEncodings.subarray(at % setEncodings.length, (at % setEncodings.length) + 1)))],
+    [
+      'one-byte frames',
+      false,
+      (socket) =>
+        Array.from({ length: 50_000 }, (_, at) =>
+          socket.send(setEncodings.subarray(at % setEncodings.length, (at % setEncodings.length) + 1)),
+        ),
+    ],
+    [
+      'one-byte frames of a viewer',
+      true,
+      (socket) =>
+        Array.from({ length: 50_000 }, (_, at) =>
+          socket.send(setEncodings.subarray(at % setEncodings.length, (at % setEncodings.length) + 1)),
+        ),
+    ],
     ['messages in one frame', true, (socket) => socket.send(updates)],
     ['bytes', true, (socket) => Array.from({ length: 6 }, () => socket.send(Buffer.alloc(1_000_000, 0)))],
   ])('end it: too many %s', async (what, viewOnly, flood) => {

@@ -25,10 +25,16 @@ let deaf: TestApp;
 const opened: Opened[] = [];
 
 const until = async (condition: () => boolean | Promise<boolean>, withinMs = 20_000) => {
-  for (const deadline = Date.now() + withinMs; !(await condition()); await sleep(20)) if (Date.now() > deadline) throw new Error('It did not come.');
+  for (const deadline = Date.now() + withinMs; !(await condition()); await sleep(20))
+    if (Date.now() > deadline) throw new Error('It did not come.');
 };
 
-const listeners = async () => (await database.query("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'openfactory-events'")).map(({ pid }) => Number(pid));
+const listeners = async () =>
+  (
+    await database.query(
+      "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'openfactory-events'",
+    )
+  ).map(({ pid }) => Number(pid));
 
 /**
  * Takes the LISTEN connection of an application away for good: PostgreSQL ends the real one, and the bus does not open another, as where
@@ -50,7 +56,12 @@ beforeAll(async () => {
     OPENFACTORY_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian',
   };
   const start = async () => {
-    const app = await startTestApp({ database, environment, extraModules: [ProbeToolsModule, SessionFixtureModule], consoleModule: consoleFixture() });
+    const app = await startTestApp({
+      database,
+      environment,
+      extraModules: [ProbeToolsModule, SessionFixtureModule],
+      consoleModule: consoleFixture(),
+    });
     app.app.get(FixtureVms).add('screen');
     return app;
   };
@@ -69,7 +80,12 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const waiting = (id: number) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'probe_wait', arguments: { ms: 60_000 } } });
+const waiting = (id: number) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name: 'probe_wait', arguments: { ms: 60_000 } },
+});
 const both = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
 /** Every kind of connection, opened with the same credentials, each with something going on. */
@@ -102,17 +118,36 @@ class Opened {
 
   private async openStreamable(url: string): Promise<void> {
     const { headers } = this;
-    const answer = await postJson(url, { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18' } }, { headers: { ...both, ...headers } });
+    const answer = await postJson(
+      url,
+      { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18' } },
+      { headers: { ...both, ...headers } },
+    );
     this.sessionId = String(answer.headers['mcp-session-id']);
     const session = { ...headers, 'mcp-session-id': this.sessionId };
     this.listening = await RawStream.open(url, { headers: { ...session, accept: 'text/event-stream' } });
-    this.call = await RawStream.open(url, { method: 'POST', headers: { ...session, ...both }, body: JSON.stringify(waiting(2)) });
+    this.call = await RawStream.open(url, {
+      method: 'POST',
+      headers: { ...session, ...both },
+      body: JSON.stringify(waiting(2)),
+    });
   }
 
   /** The events of a build that waits for a worker, which there is none of. */
   private async follow(url: string): Promise<void> {
     const { headers } = this;
-    const created = await postJson(url, { recipe: { name: `b-${randomBytes(4).toString('hex')}`, base_image: 'debian-bookworm', features: ['ssh'], users: [{ username: 'ada', password: 'correct horse' }] } }, { headers });
+    const created = await postJson(
+      url,
+      {
+        recipe: {
+          name: `b-${randomBytes(4).toString('hex')}`,
+          base_image: 'debian-bookworm',
+          features: ['ssh'],
+          users: [{ username: 'ada', password: 'correct horse' }],
+        },
+      },
+      { headers },
+    );
     this.events = await RawStream.open(`${url}/${created.json().build_id}/events`, { headers });
     await until(() => this.events.text.includes('event: status'));
   }
@@ -135,12 +170,21 @@ class Opened {
   }
 
   get over(): Record<string, boolean> {
-    return { sse: this.sse.closed, listening: this.listening.closed, call: this.call.closed, events: this.events.closed, console: this.ending !== undefined };
+    return {
+      sse: this.sse.closed,
+      listening: this.listening.closed,
+      call: this.call.closed,
+      events: this.events.closed,
+      console: this.ending !== undefined,
+    };
   }
 
   /** Whether the calls that ran were answered. */
   get answered(): boolean {
-    return this.sse.messages.some(({ id, result, error }) => id === 1 && (result || error)) || /"(result|error)":/.test(this.call.text);
+    return (
+      this.sse.messages.some(({ id, result, error }) => id === 1 && (result || error)) ||
+      /"(result|error)":/.test(this.call.text)
+    );
   }
 
   async works(): Promise<boolean> {
@@ -164,7 +208,11 @@ async function attempts({ app, headers, sse, sessionId }: Opened): Promise<RawRe
   return await Promise.all([
     send(`${app.url}/api/mcp/sse`, { headers }),
     sse.post({ jsonrpc: '2.0', id: 9, method: 'ping' }, { headers }),
-    postJson(`${app.url}/api/mcp`, { jsonrpc: '2.0', id: 9, method: 'ping' }, { headers: { ...both, ...headers, 'mcp-session-id': sessionId } }),
+    postJson(
+      `${app.url}/api/mcp`,
+      { jsonrpc: '2.0', id: 9, method: 'ping' },
+      { headers: { ...both, ...headers, 'mcp-session-id': sessionId } },
+    ),
     send(`${app.url}/api/recipes`, { headers }),
   ]);
 }
@@ -176,10 +224,16 @@ async function expectGone(gone: Opened, abortedBefore: number, refusal = 'Invali
   await until(() => ProbeTools.aborted >= abortedBefore + 2);
   expect(gone.ending).toEqual({ code: 4403, reason: 'console_link_revoked' });
   for (const response of await attempts(gone)) {
-    expect(response).toMatchObject({ status: 401, headers: { 'www-authenticate': expect.stringContaining('invalid_token') } });
+    expect(response).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': expect.stringContaining('invalid_token') },
+    });
     expect(response.body).toContain(refusal);
   }
-  expect(await consoleEnding(openConsole(gone.app.url, gone.consoleToken))).toEqual({ code: 4403, reason: 'console_link_revoked' });
+  expect(await consoleEnding(openConsole(gone.app.url, gone.consoleToken))).toEqual({
+    code: 4403,
+    reason: 'console_link_revoked',
+  });
   expect(gone.answered).toBe(false);
 }
 
@@ -201,7 +255,9 @@ describe.each([
     expect([mine.over, others.over]).toEqual([nothing, nothing]);
     const aborted = ProbeTools.aborted;
 
-    expect(await send(`${first.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject({ status: 204 });
+    expect(await send(`${first.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject(
+      { status: 204 },
+    );
     await expectGone(mine, aborted);
     expect(ProbeTools.aborted).toBe(aborted + 2);
     expect(others.over).toEqual(nothing);
@@ -213,7 +269,11 @@ describe.each([
   it('a disabled account loses everything that was opened by its keys and by itself, others nothing', async () => {
     const [ada, bob] = [await addPerson(database), await addPerson(database)];
     const [key, bobs] = [await createKey(first.url, ada), await createKey(first.url, bob)];
-    const [mine, person, others] = [await Opened.open(app(), key.headers), await Opened.open(app(), ada.headers), await Opened.open(app(), bobs.headers)];
+    const [mine, person, others] = [
+      await Opened.open(app(), key.headers),
+      await Opened.open(app(), ada.headers),
+      await Opened.open(app(), bobs.headers),
+    ];
     const aborted = ProbeTools.aborted;
 
     await disable(ada);
@@ -227,13 +287,20 @@ describe.each([
     const ada = await addPerson(database);
     const email = `${ada.id}@example.org`;
     await database.query('UPDATE account SET password_hash = $2 WHERE id = $1', [ada.id, await hash(password)]);
-    const signIn = async () => ({ authorization: `Bearer ${(await postJson(`${first.url}/api/auth/token`, { email, password })).json().token}` });
+    const signIn = async () => ({
+      authorization: `Bearer ${(await postJson(`${first.url}/api/auth/token`, { email, password })).json().token}`,
+    });
     const [there, here] = [await signIn(), await signIn()];
-    const [mine, byKey] = [await Opened.open(app(), there), await Opened.open(app(), (await createKey(first.url, { ...ada, headers: here })).headers)];
+    const [mine, byKey] = [
+      await Opened.open(app(), there),
+      await Opened.open(app(), (await createKey(first.url, { ...ada, headers: here })).headers),
+    ];
     expect([mine.over, byKey.over]).toEqual([nothing, nothing]);
     const aborted = ProbeTools.aborted;
 
-    expect(await send(`${first.url}/api/auth/sign-out-everywhere`, { method: 'POST', headers: here })).toMatchObject({ status: 204 });
+    expect(await send(`${first.url}/api/auth/sign-out-everywhere`, { method: 'POST', headers: here })).toMatchObject({
+      status: 204,
+    });
     await expectGone(mine, aborted, 'The access token is not valid');
     expect(byKey.over).toEqual(nothing);
     expect(await byKey.works()).toBe(true);
@@ -242,13 +309,29 @@ describe.each([
 
 describe('a message that was being sent while its key was revoked', () => {
   /** Sends all but the last byte of a message, and gives a function that sends that one and tells the answer. */
-  async function sendSlowly(url: string, headers: Record<string, string>, message: object): Promise<() => Promise<string>> {
+  async function sendSlowly(
+    url: string,
+    headers: Record<string, string>,
+    message: object,
+  ): Promise<() => Promise<string>> {
     const { host, hostname, port, pathname, search } = new URL(url);
     const body = JSON.stringify(message);
     const socket = net.connect(Number(port), hostname);
     let answer = '';
-    const closed = new Promise<void>((resolve) => socket.on('data', (chunk) => (answer += String(chunk))).on('error', () => undefined).on('close', () => resolve()));
-    const lines = Object.entries({ host, connection: 'close', 'content-type': 'application/json', accept: both.accept, 'content-length': String(Buffer.byteLength(body)), ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const closed = new Promise<void>((resolve) =>
+      socket
+        .on('data', (chunk) => (answer += String(chunk)))
+        .on('error', () => undefined)
+        .on('close', () => resolve()),
+    );
+    const lines = Object.entries({
+      host,
+      connection: 'close',
+      'content-type': 'application/json',
+      accept: both.accept,
+      'content-length': String(Buffer.byteLength(body)),
+      ...headers,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`POST ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n${body.slice(0, -1)}`);
     // Until the head was read, and the key with it.
     await sleep(300);
@@ -258,7 +341,12 @@ describe('a message that was being sent while its key was revoked', () => {
       return answer;
     };
   }
-  const echo = { jsonrpc: '2.0', id: 5, method: 'tools/call', params: { name: 'probe_echo', arguments: { text: 'late' } } };
+  const echo = {
+    jsonrpc: '2.0',
+    id: 5,
+    method: 'tools/call',
+    params: { name: 'probe_echo', arguments: { text: 'late' } },
+  };
 
   it('is not run, and opens nothing', async () => {
     const ada = await addPerson(database);
@@ -267,13 +355,24 @@ describe('a message that was being sent while its key was revoked', () => {
     const finishing = [
       await sendSlowly(mine.sse.endpoint, key.headers, echo),
       await sendSlowly(`${second.url}/api/mcp`, { ...key.headers, 'mcp-session-id': mine.sessionId }, echo),
-      await sendSlowly(`${second.url}/api/mcp`, key.headers, { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18' } }),
+      await sendSlowly(`${second.url}/api/mcp`, key.headers, {
+        jsonrpc: '2.0',
+        id: 0,
+        method: 'initialize',
+        params: { protocolVersion: '2025-06-18' },
+      }),
     ];
     const echoes = ProbeTools.echoes;
-    expect(await send(`${first.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject({ status: 204 });
+    expect(await send(`${first.url}/api/mcp-keys/${key.id}`, { method: 'DELETE', headers: ada.headers })).toMatchObject(
+      { status: 204 },
+    );
     await until(() => Object.values(mine.over).every(Boolean));
     const answers = await Promise.all(finishing.map((finish) => finish()));
-    expect(answers.map((answer) => answer.split('\r\n', 1)[0])).toEqual(['HTTP/1.1 404 Not Found', 'HTTP/1.1 404 Not Found', 'HTTP/1.1 401 Unauthorized']);
+    expect(answers.map((answer) => answer.split('\r\n', 1)[0])).toEqual([
+      'HTTP/1.1 404 Not Found',
+      'HTTP/1.1 404 Not Found',
+      'HTTP/1.1 401 Unauthorized',
+    ]);
     expect(ProbeTools.echoes).toBe(echoes);
   }, 60_000);
 });

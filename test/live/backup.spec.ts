@@ -1,9 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres, keepSecret, runProgram, unprivilegedAccount, type Account, embeddedPostgresVersion } from '#libs/platform';
+import {
+  EmbeddedPostgres,
+  keepSecret,
+  runProgram,
+  unprivilegedAccount,
+  type Account,
+  embeddedPostgresVersion,
+} from '#libs/platform';
 import { checkManifest, newManifest } from '../../apps/cli/src/backup/manifest.js';
 import { ArchiveWriter } from '../../apps/cli/src/backup/archive-writer.js';
 import { restoreBackup } from '../../apps/cli/src/backup/restore-backup.js';
@@ -51,7 +70,10 @@ async function writeEntries(target: EmbeddedPostgres, writer: number, stop: Abor
     // A checkpoint in the middle: from then on only the backup label knows where the replay has to begin.
     if (writer === 0 && n % 25 === 0) await client.query('CHECKPOINT');
     // Files that come and go while the directory is read.
-    if (n % 50 === 0) await client.query(`DROP TABLE IF EXISTS scratch_${writer}; CREATE TABLE scratch_${writer} AS SELECT generate_series(1, 5000)`);
+    if (n % 50 === 0)
+      await client.query(
+        `DROP TABLE IF EXISTS scratch_${writer}; CREATE TABLE scratch_${writer} AS SELECT generate_series(1, 5000)`,
+      );
   }
   await client.end();
 }
@@ -68,14 +90,18 @@ beforeAll(async () => {
   await writeFile(path.join(dataDir, 'artifacts/other.iso.partial'), 'half an image');
   await mkdir(path.join(dataDir, 'vms/machines/one/guest-a'), { recursive: true });
   await mkdir(path.join(dataDir, 'vms/snapshots/key'), { recursive: true });
-  for (const name of ['machines/one/disk.qcow2', 'machines/one/guest-a/memory', 'snapshots/key/memory']) await writeFile(path.join(dataDir, 'vms', name), 'of a VM');
+  for (const name of ['machines/one/disk.qcow2', 'machines/one/guest-a/memory', 'snapshots/key/memory'])
+    await writeFile(path.join(dataDir, 'vms', name), 'of a VM');
   await mkdir(path.join(dataDir, 'package-index'));
   await writeFile(path.join(dataDir, 'package-index/Packages'), 'remade from the mirror');
   server = await startOn(dataDir);
   await query(server, 'CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL)');
   await query(server, 'CREATE TABLE entry (writer int, n int, running bigint, PRIMARY KEY (writer, n))');
   await query(server, `INSERT INTO account SELECT id, 1000 FROM generate_series(0, ${accounts - 1}) id`);
-  await query(server, "CREATE TABLE ballast AS SELECT i, md5(i::text) || repeat('x', 100) AS text FROM generate_series(1, 150000) i");
+  await query(
+    server,
+    "CREATE TABLE ballast AS SELECT i, md5(i::text) || repeat('x', 100) AS text FROM generate_series(1, 150000) i",
+  );
 });
 
 afterAll(async () => {
@@ -100,7 +126,8 @@ describe('a backup of a running factory', () => {
   it('was taken while rows were written', async () => {
     const after = await query(server, 'SELECT writer, max(n) AS last FROM entry GROUP BY writer ORDER BY writer');
     expect(before).toHaveLength(writers);
-    for (const [writer, { last }] of before.entries()) expect(Number(after[writer]?.last)).toBeGreaterThan(Number(last));
+    for (const [writer, { last }] of before.entries())
+      expect(Number(after[writer]?.last)).toBeGreaterThan(Number(last));
   });
 
   it('is private, complete under its name, and leaves no uidIndex behind', async () => {
@@ -113,25 +140,42 @@ describe('a backup of a running factory', () => {
     const { stdout } = await runProgram('tar', ['--zstd', '-tf', archive()], { deadlineMs: 60_000 });
     const names = stdout.split('\n');
     expect(names[0]).toBe('backup-manifest.json');
-    expect(names).toEqual(expect.arrayContaining(['database/backup_label', 'database/global/pg_control', 'secret', 'artifacts/image.iso', 'vms/machines/one/disk.qcow2']));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'database/backup_label',
+        'database/global/pg_control',
+        'secret',
+        'artifacts/image.iso',
+        'vms/machines/one/disk.qcow2',
+      ]),
+    );
     expect(names.filter((name) => name.endsWith('memory'))).toEqual([]);
-    expect(names.filter((name) => /postmaster|package-index|\.partial|^postgresql|^run\/|PGSQL/.test(name))).toEqual([]);
+    expect(names.filter((name) => /postmaster|package-index|\.partial|^postgresql|^run\/|PGSQL/.test(name))).toEqual(
+      [],
+    );
   });
 
   it('restores every row committed before it began, consistently', async () => {
     const target = place('restored');
     await restoreBackup({ dataDir: target, file: archive(), force: false, signal: never });
-    expect(await readFile(path.join(target, 'secret'), 'utf8')).toBe(await readFile(path.join(dataDir, 'secret'), 'utf8'));
+    expect(await readFile(path.join(target, 'secret'), 'utf8')).toBe(
+      await readFile(path.join(dataDir, 'secret'), 'utf8'),
+    );
     expect((await stat(path.join(target, 'secret'))).mode & 0o777).toBe(0o600);
     expect((await stat(path.join(target, 'database'))).mode & 0o777).toBe(0o700);
 
     const restored = await startOn(target);
-    const found = await query(restored, 'SELECT writer, max(n) AS last, count(*)::int AS rows, bool_and(running = n::bigint * (n + 1) / 2) AS sums FROM entry GROUP BY writer ORDER BY writer');
+    const found = await query(
+      restored,
+      'SELECT writer, max(n) AS last, count(*)::int AS rows, bool_and(running = n::bigint * (n + 1) / 2) AS sums FROM entry GROUP BY writer ORDER BY writer',
+    );
     for (const [writer, { last }] of before.entries()) {
       expect(Number(found[writer]?.last)).toBeGreaterThanOrEqual(Number(last));
       expect(found[writer]).toMatchObject({ rows: found[writer]?.last, sums: true });
     }
-    expect(await query(restored, 'SELECT sum(balance)::int AS total FROM account')).toEqual([{ total: accounts * 1000 }]);
+    expect(await query(restored, 'SELECT sum(balance)::int AS total FROM account')).toEqual([
+      { total: accounts * 1000 },
+    ]);
     expect(await query(restored, 'SELECT count(*)::int AS rows FROM ballast')).toEqual([{ rows: 150_000 }]);
     await query(restored, 'INSERT INTO entry (writer, n, running) VALUES (99, 1, 1)');
   });
@@ -146,19 +190,25 @@ describe('a backup of a running factory', () => {
       await handle.read(byte, 0, 1, position);
       await handle.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, position);
       await handle.close();
-      await expect(restoreBackup({ dataDir: place('never'), file: damaged, force: false, signal: never })).rejects.toThrow('is damaged, incomplete');
+      await expect(
+        restoreBackup({ dataDir: place('never'), file: damaged, force: false, signal: never }),
+      ).rejects.toThrow('is damaged, incomplete');
     }
     await copyFile(archive(), damaged);
     const handle = await open(damaged, 'r+');
     await handle.truncate(size - 4096);
     await handle.close();
-    await expect(restoreBackup({ dataDir: place('never'), file: damaged, force: false, signal: never })).rejects.toThrow('is damaged, incomplete');
+    await expect(
+      restoreBackup({ dataDir: place('never'), file: damaged, force: false, signal: never }),
+    ).rejects.toThrow('is damaged, incomplete');
     expect((await readdir(base)).filter((name) => name.startsWith('never'))).toEqual([]);
   });
 
   it('is refused where a factory runs, with and without force', async () => {
     for (const force of [false, true]) {
-      await expect(restoreBackup({ dataDir, file: archive(), force, signal: never })).rejects.toThrow(`A factory is running on ${dataDir}.`);
+      await expect(restoreBackup({ dataDir, file: archive(), force, signal: never })).rejects.toThrow(
+        `A factory is running on ${dataDir}.`,
+      );
     }
   });
 
@@ -166,7 +216,9 @@ describe('a backup of a running factory', () => {
     const target = place('occupied');
     await mkdir(target);
     await writeFile(path.join(target, 'mine'), 'precious');
-    await expect(restoreBackup({ dataDir: target, file: archive(), force: false, signal: never })).rejects.toThrow('is not empty');
+    await expect(restoreBackup({ dataDir: target, file: archive(), force: false, signal: never })).rejects.toThrow(
+      'is not empty',
+    );
     const { movedTo } = await restoreBackup({ dataDir: target, file: archive(), force: true, signal: never });
     expect(await readFile(path.join(movedTo ?? '', 'mine'), 'utf8')).toBe('precious');
     expect(await readdir(target)).toContain('database');
@@ -174,13 +226,18 @@ describe('a backup of a running factory', () => {
 
   it('is not written over a file or into the data directory', async () => {
     await expect(takeBackup(dataDir, archive(), never)).rejects.toThrow('exists');
-    await expect(takeBackup(dataDir, path.join(dataDir, 'own.tar.zst'), never)).rejects.toThrow('must not lie in the data directory');
+    await expect(takeBackup(dataDir, path.join(dataDir, 'own.tar.zst'), never)).rejects.toThrow(
+      'must not lie in the data directory',
+    );
   });
 
   it('leaves nothing behind when it is interrupted', async () => {
     const interrupted = new AbortController();
     const taking = takeBackup(dataDir, place('interrupted.tar.zst'), interrupted.signal);
-    const watch = setInterval(() => existsSync(place('interrupted.tar.zst.partial')) && interrupted.abort(new Error('Ctrl-C')), 1);
+    const watch = setInterval(
+      () => existsSync(place('interrupted.tar.zst.partial')) && interrupted.abort(new Error('Ctrl-C')),
+      1,
+    );
     await expect(taking.finally(() => clearInterval(watch))).rejects.toThrow();
     expect((await readdir(base)).filter((name) => name.startsWith('interrupted'))).toEqual([]);
     expect(await query(server, 'SELECT * FROM pg_replication_slots')).toEqual([]);
@@ -196,12 +253,19 @@ describe('a backup of a stopped factory', () => {
     await first.stop();
     await takeBackup(dir, place('stopped.tar.zst'), never);
     expect(await first.isRunning()).toBe(false);
-    await restoreBackup({ dataDir: place('stopped-restored'), file: place('stopped.tar.zst'), force: false, signal: never });
+    await restoreBackup({
+      dataDir: place('stopped-restored'),
+      file: place('stopped.tar.zst'),
+      force: false,
+      signal: never,
+    });
     expect(await query(await startOn(place('stopped-restored')), 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
   it('says so where there is no factory', async () => {
-    await expect(takeBackup(place('nowhere'), place('nothing.tar.zst'), never)).rejects.toThrow('There is no factory in');
+    await expect(takeBackup(place('nowhere'), place('nothing.tar.zst'), never)).rejects.toThrow(
+      'There is no factory in',
+    );
   });
 });
 
@@ -223,8 +287,19 @@ describe('an archive whose compressor is missing', () => {
 });
 
 describe('an archive that does not fit', () => {
-  const facts = { openfactory_version: '0.1.0', postgresql_version: '18.4', architecture: process.arch, created_at: '2026-11-20T00:00:00Z', data_bytes: 1, privileged: false };
-  const archiveOf = async (name: string, manifest: object, addMore: (archive: ArchiveWriter) => Promise<void> = () => Promise.resolve()) => {
+  const facts = {
+    openfactory_version: '0.1.0',
+    postgresql_version: '18.4',
+    architecture: process.arch,
+    created_at: '2026-11-20T00:00:00Z',
+    data_bytes: 1,
+    privileged: false,
+  };
+  const archiveOf = async (
+    name: string,
+    manifest: object,
+    addMore: (archive: ArchiveWriter) => Promise<void> = () => Promise.resolve(),
+  ) => {
     const archive = await ArchiveWriter.create(place(name), never);
     await archive.addMember('backup-manifest.json', Buffer.from(JSON.stringify(manifest)));
     await addMore(archive);
@@ -234,15 +309,21 @@ describe('an archive that does not fit', () => {
   const restore = (file: string) => restoreBackup({ dataDir: place('unfit'), file, force: false, signal: never });
 
   it('is refused for another PostgreSQL, processor or format', async () => {
-    await expect(restore(await archiveOf('old.tar.zst', newManifest({ ...facts, postgresql_version: '17.2' })))).rejects.toThrow('holds a PostgreSQL 17 database, but this OpenFactory brings PostgreSQL 18');
-    const host = { postgresVersion: (await embeddedPostgresVersion()), architecture: 'pdp11' };
+    await expect(
+      restore(await archiveOf('old.tar.zst', newManifest({ ...facts, postgresql_version: '17.2' }))),
+    ).rejects.toThrow('holds a PostgreSQL 17 database, but this OpenFactory brings PostgreSQL 18');
+    const host = { postgresVersion: await embeddedPostgresVersion(), architecture: 'pdp11' };
     expect(() => checkManifest(newManifest(facts), host)).toThrow(`taken on ${process.arch}`);
-    await expect(restore(await archiveOf('format.tar.zst', { ...newManifest(facts), format: 9 }))).rejects.toThrow('format 9');
+    await expect(restore(await archiveOf('format.tar.zst', { ...newManifest(facts), format: 9 }))).rejects.toThrow(
+      'format 9',
+    );
     await expect(restore(await archiveOf('empty.tar.zst', {}))).rejects.toThrow('no readable manifest');
   });
 
   it('is refused where the disk is too small', async () => {
-    await expect(restore(await archiveOf('huge.tar.zst', newManifest({ ...facts, data_bytes: 1e18 })))).rejects.toThrow('MB free');
+    await expect(restore(await archiveOf('huge.tar.zst', newManifest({ ...facts, data_bytes: 1e18 })))).rejects.toThrow(
+      'MB free',
+    );
   });
 
   it('is refused with names or links that lead out', async () => {
@@ -253,7 +334,9 @@ describe('an archive that does not fit', () => {
       ['link', (archive) => archive.addFiles([`--directory=${base}`, 'link'])],
     ];
     for (const [name, add] of hostile) {
-      await expect(restore(await archiveOf(`${name}.tar.zst`, newManifest(facts), add))).rejects.toThrow('lead out of it');
+      await expect(restore(await archiveOf(`${name}.tar.zst`, newManifest(facts), add))).rejects.toThrow(
+        'lead out of it',
+      );
     }
     expect((await readdir(base)).filter((name) => /^unfit|escaped/.test(name))).toEqual([]);
   });

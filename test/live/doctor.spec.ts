@@ -14,7 +14,8 @@ import { probePort } from '../../apps/cli/src/doctor/port.probe.js';
 jest.setTimeout(120_000); // Real servers and real disks, on a machine that may be busy.
 
 let base: string;
-const settingsWith = (environment: Record<string, string>) => loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), ...environment }).settings;
+const settingsWith = (environment: Record<string, string>) =>
+  loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), ...environment }).settings;
 const only = (checks: Check[]) => {
   expect(checks).toHaveLength(1);
   return checks[0];
@@ -28,8 +29,26 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 describe('the doctor', () => {
   it('has a finding for everything, and a remedy for whatever is not ok', async () => {
-    const checks = await examine(() => loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), OPENFACTORY_PORT: '0' }));
-    const expected = ['configuration', 'distribution', 'Node.js', 'Debian packages', 'system accounts', 'user namespaces', 'room of builds', 'KVM', 'guest network', 'memory', 'control groups', 'data directory', 'disk space', 'port', 'PostgreSQL'];
+    const checks = await examine(() =>
+      loadSettings({ OPENFACTORY_DATA_DIR: path.join(base, 'data'), OPENFACTORY_PORT: '0' }),
+    );
+    const expected = [
+      'configuration',
+      'distribution',
+      'Node.js',
+      'Debian packages',
+      'system accounts',
+      'user namespaces',
+      'room of builds',
+      'KVM',
+      'guest network',
+      'memory',
+      'control groups',
+      'data directory',
+      'disk space',
+      'port',
+      'PostgreSQL',
+    ];
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(expected));
     for (const { found, verdict, remedy } of checks) {
       expect(found).not.toBe('');
@@ -45,7 +64,9 @@ describe('the doctor', () => {
   });
 
   it('prints the remedy below its check', () => {
-    expect(formatChecks([warn('KVM', 'not there', 'Switch it on.')])).toBe('warn  KVM  not there\n           -> Switch it on.');
+    expect(formatChecks([warn('KVM', 'not there', 'Switch it on.')])).toBe(
+      'warn  KVM  not there\n           -> Switch it on.',
+    );
   });
 });
 
@@ -59,8 +80,16 @@ describe('the KVM probe', () => {
   });
 
   it('warns of emulation, and of a host where nothing runs, with what to do', async () => {
-    expect(await verdict(() => Promise.resolve({ kind: 'tcg', why: 'there is no /dev/kvm' }))).toMatchObject({ verdict: 'warn', found: 'there is no /dev/kvm', remedy: expect.stringContaining('emulation') });
-    expect(await verdict(() => Promise.reject(new Error('bwrap: no permissions')))).toMatchObject({ verdict: 'warn', found: 'bwrap: no permissions', remedy: expect.stringContaining('npm run setup') });
+    expect(await verdict(() => Promise.resolve({ kind: 'tcg', why: 'there is no /dev/kvm' }))).toMatchObject({
+      verdict: 'warn',
+      found: 'there is no /dev/kvm',
+      remedy: expect.stringContaining('emulation'),
+    });
+    expect(await verdict(() => Promise.reject(new Error('bwrap: no permissions')))).toMatchObject({
+      verdict: 'warn',
+      found: 'bwrap: no permissions',
+      remedy: expect.stringContaining('npm run setup'),
+    });
     expect(await verdict(() => Promise.resolve({ kind: 'kvm', why: 'it ran' }))).toMatchObject({ verdict: 'ok' });
   });
 });
@@ -76,10 +105,16 @@ describe('the port probe', () => {
 
   it('knows a factory from another program', async () => {
     const factory = await listen({ status: 'ok', details: { queue: {}, events: {} } });
-    expect(only(await probePort(settingsWith({ OPENFACTORY_PORT: factory })))).toMatchObject({ verdict: 'ok', found: expect.stringContaining('a running OpenFactory') });
+    expect(only(await probePort(settingsWith({ OPENFACTORY_PORT: factory })))).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringContaining('a running OpenFactory'),
+    });
     server?.close();
     const other = await listen({ hello: 'world' });
-    expect(only(await probePort(settingsWith({ OPENFACTORY_PORT: other })))).toMatchObject({ verdict: 'fail', found: expect.stringContaining('another program') });
+    expect(only(await probePort(settingsWith({ OPENFACTORY_PORT: other })))).toMatchObject({
+      verdict: 'fail',
+      found: expect.stringContaining('another program'),
+    });
   });
 
   it('tells an address that is not this machine’s', async () => {
@@ -95,11 +130,16 @@ describe('the data directory probe', () => {
   it('refuses a file, and a secret that others can read', async () => {
     const file = path.join(base, 'file');
     await writeFile(file, '');
-    expect(only(await probeDataDirectory(settingsWith({ OPENFACTORY_DATA_DIR: file })))).toMatchObject({ verdict: 'fail' });
+    expect(only(await probeDataDirectory(settingsWith({ OPENFACTORY_DATA_DIR: file })))).toMatchObject({
+      verdict: 'fail',
+    });
     const open = path.join(base, 'open');
     await mkdir(open);
     await writeFile(path.join(open, 'secret'), 'x', { mode: 0o644 });
-    expect(only(await probeDataDirectory(settingsWith({ OPENFACTORY_DATA_DIR: open })))).toMatchObject({ verdict: 'fail', remedy: expect.stringContaining('chmod 600') });
+    expect(only(await probeDataDirectory(settingsWith({ OPENFACTORY_DATA_DIR: open })))).toMatchObject({
+      verdict: 'fail',
+      remedy: expect.stringContaining('chmod 600'),
+    });
   });
 
   it('names the directory that the database’s account cannot enter', async () => {
@@ -107,7 +147,8 @@ describe('the data directory probe', () => {
     await mkdir(path.join(closed, 'data'), { recursive: true });
     await chmod(closed, 0o700);
     const check = only(await probeDataDirectory(settingsWith({ OPENFACTORY_DATA_DIR: path.join(closed, 'data') })));
-    if (process.getuid?.() === 0) expect(check).toMatchObject({ verdict: 'fail', remedy: expect.stringContaining(`chmod o+x ${closed}`) });
+    if (process.getuid?.() === 0)
+      expect(check).toMatchObject({ verdict: 'fail', remedy: expect.stringContaining(`chmod o+x ${closed}`) });
     else expect(check).toMatchObject({ verdict: 'ok' });
   });
 });
@@ -117,11 +158,17 @@ describe('the PostgreSQL probe', () => {
     const dataDir = path.join(base, 'cluster');
     await mkdir(dataDir);
     const settings = settingsWith({ OPENFACTORY_DATA_DIR: dataDir });
-    expect(only(await probeDatabase(settings))).toMatchObject({ verdict: 'ok', found: expect.stringContaining('first start') });
+    expect(only(await probeDatabase(settings))).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringContaining('first start'),
+    });
     const server = new EmbeddedPostgres({ dataDir, account: await unprivilegedAccount() });
     await server.start();
     try {
-      expect(only(await probeDatabase(settings))).toMatchObject({ verdict: 'ok', found: expect.stringMatching(/running, version 18/) });
+      expect(only(await probeDatabase(settings))).toMatchObject({
+        verdict: 'ok',
+        found: expect.stringMatching(/running, version 18/),
+      });
     } finally {
       await server.stop();
     }
@@ -130,7 +177,11 @@ describe('the PostgreSQL probe', () => {
   });
 
   it('tells a server that does not answer, without its password', async () => {
-    const check = only(await probeDatabase(settingsWith({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/of', OPENFACTORY_SECRET: 'x'.repeat(32) })));
+    const check = only(
+      await probeDatabase(
+        settingsWith({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/of', OPENFACTORY_SECRET: 'x'.repeat(32) }),
+      ),
+    );
     expect(check).toMatchObject({ verdict: 'fail', found: expect.stringContaining('ECONNREFUSED') });
     expect(JSON.stringify(check)).not.toContain('hunter2');
   });

@@ -27,7 +27,8 @@ const makeDir = async () => {
   await chmod(dir, 0o755);
   return dir;
 };
-const spec = async () => ({ isoPath: bootIso, memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: await makeDir() }) as const;
+const spec = async () =>
+  ({ isoPath: bootIso, memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: await makeDir() }) as const;
 
 beforeAll(async () => {
   base = await mkdtemp('/tmp/openfactory-hypervisor-');
@@ -63,7 +64,14 @@ const fillsDisk = (text: string) => {
   ];
   const packet = [0x10, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x10, ...Array<number>(8).fill(0)]; // 64 sectors from 1000h:0
   const packetAt = origin + prologue.length + loop(0).length + printAndHalt(0).length;
-  return Buffer.from([...prologue, ...loop(packetAt), ...printAndHalt(packetAt + packet.length), ...packet, ...Buffer.from(text), 0]);
+  return Buffer.from([
+    ...prologue,
+    ...loop(packetAt),
+    ...printAndHalt(packetAt + packet.length),
+    ...packet,
+    ...Buffer.from(text),
+    0,
+  ]);
 };
 
 /** A CD whose whole system is one sector. */
@@ -73,7 +81,11 @@ async function makeBootIso(dir: string, code: Buffer): Promise<string> {
   await mkdir(dir);
   await writeFile(path.join(dir, 'boot.bin'), sector);
   const iso = `${dir}.iso`;
-  await runProgram('xorriso', ['-as', 'mkisofs', '-quiet', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', dir], { deadlineMs: 30_000 });
+  await runProgram(
+    'xorriso',
+    ['-as', 'mkisofs', '-quiet', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', dir],
+    { deadlineMs: 30_000 },
+  );
   await chmod(iso, 0o644);
   return iso;
 }
@@ -94,7 +106,9 @@ async function until<T>(look: () => Promise<T | undefined> | T | undefined, with
   }
 }
 
-hypervisorContract('QemuHypervisor', () => Promise.resolve({ hypervisor, disks: new QemuDisks(), spec, serialWords: words }));
+hypervisorContract('QemuHypervisor', () =>
+  Promise.resolve({ hypervisor, disks: new QemuDisks(), spec, serialWords: words }),
+);
 
 describe('the probe of the acceleration', () => {
   it('says KVM only where a guest has run on it just now', async () => {
@@ -110,8 +124,13 @@ describe('the probe of the acceleration', () => {
   });
 
   it('tells a host on which no guest runs at all', async () => {
-    await expect(probeAcceleration(() => Promise.resolve('bwrap: no permissions'))).rejects.toMatchObject({ reason: 'hypervisor_unavailable', message: expect.stringContaining('bwrap: no permissions') });
-    expect((await probeAcceleration((kind) => Promise.resolve(kind === 'kvm' ? 'it hangs' : undefined))).kind).toBe('tcg');
+    await expect(probeAcceleration(() => Promise.resolve('bwrap: no permissions'))).rejects.toMatchObject({
+      reason: 'hypervisor_unavailable',
+      message: expect.stringContaining('bwrap: no permissions'),
+    });
+    expect((await probeAcceleration((kind) => Promise.resolve(kind === 'kvm' ? 'it hangs' : undefined))).kind).toBe(
+      'tcg',
+    );
   });
 });
 
@@ -134,18 +153,36 @@ describe('a running guest', () => {
     const status = await ofQemu('status');
     const uid = (await buildAccount())?.uid ?? process.getuid?.();
     expect(status).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'));
-    for (const line of ['NoNewPrivs:\t1', 'Seccomp:\t2', 'CapEff:\t0000000000000000', 'CapPrm:\t0000000000000000', 'CapBnd:\t0000000000000000']) expect(status).toContain(`${line}\n`);
+    for (const line of [
+      'NoNewPrivs:\t1',
+      'Seccomp:\t2',
+      'CapEff:\t0000000000000000',
+      'CapPrm:\t0000000000000000',
+      'CapBnd:\t0000000000000000',
+    ])
+      expect(status).toContain(`${line}\n`);
   });
 
   it('has namespaces of its own of every kind, and no network in them', async () => {
-    for (const kind of ['user', 'mnt', 'pid', 'net', 'ipc', 'uts']) expect(await readlink(`/proc/${pid}/ns/${kind}`)).not.toBe(await readlink(`/proc/self/ns/${kind}`));
+    for (const kind of ['user', 'mnt', 'pid', 'net', 'ipc', 'uts'])
+      expect(await readlink(`/proc/${pid}/ns/${kind}`)).not.toBe(await readlink(`/proc/self/ns/${kind}`));
     const devices = (await ofQemu('net/dev')).split('\n').slice(2).filter(Boolean);
     expect(devices.map((line) => line.trim().split(':')[0])).toEqual(['lo']);
     expect((await ofQemu('net/route')).trim().split('\n')).toHaveLength(1);
   });
 
   it('sees of the host nothing but the programs and its own directory, and its image by descriptor only', async () => {
-    expect((await readdir(`/proc/${pid}/root`)).sort()).toEqual(['bin', 'dev', 'guest', 'lib', 'lib64', 'proc', 'sockets', 'tmp', 'usr']);
+    expect((await readdir(`/proc/${pid}/root`)).sort()).toEqual([
+      'bin',
+      'dev',
+      'guest',
+      'lib',
+      'lib64',
+      'proc',
+      'sockets',
+      'tmp',
+      'usr',
+    ]);
     const mounts = (await ofQemu('mounts')).split('\n').map((line) => line.split(' '));
     const options = (place: string) => mounts.find(([, where]) => where === place)?.[3]?.split(',');
     expect(options('/usr')).toContain('ro');
@@ -194,7 +231,11 @@ describe('a factory that is killed', () => {
   const killFactoryOf = async (given: GuestSpec) => {
     const script = path.join(given.workDir, 'factory.mjs');
     await writeFile(script, factoryScript(given));
-    const factory = spawn(process.execPath, ['--conditions=of-source', '--no-warnings', script], { cwd: productRoot, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const factory = spawn(process.execPath, ['--conditions=of-source', '--no-warnings', script], {
+      cwd: productRoot,
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     for (const stream of [factory.stdout, factory.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
     try {
@@ -229,7 +270,8 @@ describe('a factory that is killed', () => {
     (await guest.openScreen()).destroy();
     const next = await spec();
     const beside = await hypervisor.start(next, never);
-    if (processorsOf('self').length > 1) expect(processorsOf((await qemusOf(next.workDir))[0]!)).not.toEqual(processorsOf(pid!));
+    if (processorsOf('self').length > 1)
+      expect(processorsOf((await qemusOf(next.workDir))[0]!)).not.toEqual(processorsOf(pid!));
     await beside.quit();
     await guest.quit();
     expect(await guest.ended).toMatchObject({ why: 'quit' });
@@ -249,10 +291,13 @@ describe('a factory that is killed', () => {
 
   it.each([
     ['without a record', (workDir: string) => rm(path.join(workDir, 'guest.json'))],
-    ['whose record names another start of its process', async (workDir: string) => {
-      const file = path.join(workDir, 'guest.json');
-      await writeFile(file, (await readFile(file, 'utf8')).replaceAll('"startedAt":', '"startedAt":1'));
-    }],
+    [
+      'whose record names another start of its process',
+      async (workDir: string) => {
+        const file = path.join(workDir, 'guest.json');
+        await writeFile(file, (await readFile(file, 'utf8')).replaceAll('"startedAt":', '"startedAt":1'));
+      },
+    ],
   ])('leaves nothing of a guest %s', async (_what, change) => {
     const given = { ...(await spec()), survives: true } as const;
     await killFactoryOf(given);
@@ -278,24 +323,37 @@ describe('a factory that is killed', () => {
 
 const isRoot = process.getuid?.() === 0;
 describe('guests with accounts of their own', () => {
-  itWhere(isRoot, 'only root has accounts to give')('have accounts of their own, and cannot read each other’s files', async () => {
-    const [one, other] = [await spec(), await spec()];
-    const guests = await Promise.all([hypervisor.start({ ...one, uidIndex: 11, savable: true }, never), hypervisor.start({ ...other, uidIndex: 12 }, never)]);
-    try {
-      const [dir] = (await readdir(one.workDir)).filter((name) => name.startsWith('guest-'));
-      const uidOf = async (workDir: string) => Number(/^Uid:\t(\d+)/m.exec(await readFile(`/proc/${(await qemusOf(workDir))[0]}/status`, 'utf8'))![1]);
-      const [uid, otherUid] = [await uidOf(one.workDir), await uidOf(other.workDir)];
-      expect(otherUid).toBe(uid + 1);
-      const memory = path.join(one.workDir, dir!, 'own/memory');
-      const readAs = (account: number) => runProgram('head', ['-c', '1', memory], { deadlineMs: 10_000, account: { uid: account, gid: account } });
-      await readAs(uid);
-      await expect(readAs(otherUid)).rejects.toThrow('Permission denied');
-      // Not even its own: what the factory connects to is out of its reach.
-      await expect(runProgram('rm', ['-f', path.join(one.workDir, dir!, 'sockets/screen.sock')], { deadlineMs: 10_000, account: { uid, gid: uid } })).rejects.toThrow('Permission denied');
-    } finally {
-      await Promise.all(guests.map((guest) => guest.quit()));
-    }
-  });
+  itWhere(isRoot, 'only root has accounts to give')(
+    'have accounts of their own, and cannot read each other’s files',
+    async () => {
+      const [one, other] = [await spec(), await spec()];
+      const guests = await Promise.all([
+        hypervisor.start({ ...one, uidIndex: 11, savable: true }, never),
+        hypervisor.start({ ...other, uidIndex: 12 }, never),
+      ]);
+      try {
+        const [dir] = (await readdir(one.workDir)).filter((name) => name.startsWith('guest-'));
+        const uidOf = async (workDir: string) =>
+          Number(/^Uid:\t(\d+)/m.exec(await readFile(`/proc/${(await qemusOf(workDir))[0]}/status`, 'utf8'))![1]);
+        const [uid, otherUid] = [await uidOf(one.workDir), await uidOf(other.workDir)];
+        expect(otherUid).toBe(uid + 1);
+        const memory = path.join(one.workDir, dir!, 'own/memory');
+        const readAs = (account: number) =>
+          runProgram('head', ['-c', '1', memory], { deadlineMs: 10_000, account: { uid: account, gid: account } });
+        await readAs(uid);
+        await expect(readAs(otherUid)).rejects.toThrow('Permission denied');
+        // Not even its own: what the factory connects to is out of its reach.
+        await expect(
+          runProgram('rm', ['-f', path.join(one.workDir, dir!, 'sockets/screen.sock')], {
+            deadlineMs: 10_000,
+            account: { uid, gid: uid },
+          }),
+        ).rejects.toThrow('Permission denied');
+      } finally {
+        await Promise.all(guests.map((guest) => guest.quit()));
+      }
+    },
+  );
 
   it('are held to memory and processes of their size', async () => {
     const { workDir, ...more } = await spec();
@@ -321,7 +379,9 @@ describe('guests with accounts of their own', () => {
     const second = await hypervisor.start({ ...other, vcpus: 1 }, never);
     try {
       const own = processorsOf('self');
-      const [ofFirst, ofSecond] = (await Promise.all([tasksOf(one.workDir), tasksOf(other.workDir)])).map((tasks) => tasks.map(processorsOf));
+      const [ofFirst, ofSecond] = (await Promise.all([tasksOf(one.workDir), tasksOf(other.workDir)])).map((tasks) =>
+        tasks.map(processorsOf),
+      );
       expect(ofFirst!.length).toBeGreaterThan(2);
       for (const tasks of [ofFirst!, ofSecond!]) expect(tasks).toEqual(tasks.map(() => [expect.any(Number)]));
       if (own.length > 1) expect(ofFirst![0]).not.toEqual(ofSecond![0]);
@@ -335,7 +395,9 @@ describe('a guest whose host has no room left', () => {
   itWhere(isRoot, 'only root may mount a small file system')('is told so by its disk, and runs on', async () => {
     const isoPath = await makeBootIso(path.join(base, 'filler'), fillsDisk('no room'));
     const given = await spec();
-    await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'tmpfs', given.workDir], { deadlineMs: 10_000 });
+    await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'tmpfs', given.workDir], {
+      deadlineMs: 10_000,
+    });
     try {
       const diskPath = path.join(given.workDir, 'disk.qcow2');
       await new QemuDisks().createPersistent(diskPath, { label: 'small', sizeBytes: 64 << 20 });

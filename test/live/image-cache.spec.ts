@@ -27,18 +27,33 @@ afterEach(async () => {
 
 const names = async () => (await readdir(dir)).sort();
 const file = (content: string) => async (place: string) => await writeFile(path.join(place, 'content'), content);
-const put = async (cache: ImageCache, key: string, content = key) => await (await cache.obtain(key, file(content))).release();
+const put = async (cache: ImageCache, key: string, content = key) =>
+  await (await cache.obtain(key, file(content))).release();
 const content = async (key: string) => await readFile(path.join(dir, key, 'content'), 'utf8');
 /** Last used so long ago. */
-const age = async (name: string, ms: number) => await utimes(path.join(dir, name), new Date(Date.now() - ms), new Date(Date.now() - ms));
+const age = async (name: string, ms: number) =>
+  await utimes(path.join(dir, name), new Date(Date.now() - ms), new Date(Date.now() - ms));
 
 /** Another process that wants the entry `key`: makes it in `takesMs`, says so, and ends. */
-async function another(takesMs: number): Promise<{ child: ChildProcess; said: () => Promise<string>; ended: Promise<unknown> }> {
+async function another(
+  takesMs: number,
+): Promise<{ child: ChildProcess; said: () => Promise<string>; ended: Promise<unknown> }> {
   const code = path.join(root, 'code');
   await mkdir(code, { recursive: true });
   await writeFile(path.join(code, 'package.json'), '{"type":"module"}');
-  for (const name of ['cache', 'kernel-lock']) await writeFile(path.join(code, `${name}.js`), (await transformFile(path.join(productRoot, `test/support/images/${name}.ts`), { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2024' } })).code);
-  await writeFile(path.join(code, 'maker.js'), `
+  for (const name of ['cache', 'kernel-lock'])
+    await writeFile(
+      path.join(code, `${name}.js`),
+      (
+        await transformFile(path.join(productRoot, `test/support/images/${name}.ts`), {
+          swcrc: false,
+          jsc: { parser: { syntax: 'typescript' }, target: 'es2024' },
+        })
+      ).code,
+    );
+  await writeFile(
+    path.join(code, 'maker.js'),
+    `
     import { writeFile } from 'node:fs/promises';
     import { ImageCache } from './image-cache.js';
     const [, , dir, takesMs] = process.argv;
@@ -49,8 +64,11 @@ async function another(takesMs: number): Promise<{ child: ChildProcess; said: ()
       await writeFile(place + '/content', 'whole');
     });
     console.log('has it');
-    await held.release();`);
-  const child = spawn(process.execPath, [path.join(code, 'maker.js'), dir, String(takesMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await held.release();`,
+  );
+  const child = spawn(process.execPath, [path.join(code, 'maker.js'), dir, String(takesMs)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.push(child);
   let said = '';
   child.stdout.on('data', (chunk) => (said += String(chunk)));
@@ -88,10 +106,12 @@ describe('a cache', () => {
 
   it('keeps nothing of a maker that failed, and lets the next one try', async () => {
     const cache = new ImageCache(dir, unbounded);
-    await expect(cache.obtain('key', async (place) => {
-      await file('half')(place);
-      throw new Error('no luck');
-    })).rejects.toThrow('no luck');
+    await expect(
+      cache.obtain('key', async (place) => {
+        await file('half')(place);
+        throw new Error('no luck');
+      }),
+    ).rejects.toThrow('no luck');
     expect(await names()).toEqual([]);
     await put(cache, 'key');
     expect(await content('key')).toBe('key');
@@ -153,7 +173,11 @@ describe('where the cache of all runs cannot be used', () => {
     const own = path.join(root, 'own');
     await writeFile(path.join(root, 'file'), '');
     const cache = await shelfFor('key', (line) => words.push(line), { shared: path.join(root, 'file/cache'), own });
-    expect(words).toEqual([expect.stringMatching(/file\/cache cannot be used: .*: what tests share is made for this run alone, in .*\/own\.$/)]);
+    expect(words).toEqual([
+      expect.stringMatching(
+        /file\/cache cannot be used: .*: what tests share is made for this run alone, in .*\/own\.$/,
+      ),
+    ]);
     const held = await cache.obtain('key', file('whole'));
     expect(await readFile(path.join(own, 'key/content'), 'utf8')).toBe('whole');
     await held.release();
@@ -162,7 +186,15 @@ describe('where the cache of all runs cannot be used', () => {
   it('which goes with the run, or with the next one where it was killed', async () => {
     const support = (name: string) => path.join(productRoot, 'test/support', name);
     const began = async (...how: string[]) => {
-      const child = spawn(process.execPath, ['-e', `import('${support('run-directory-setup.mjs')}').then(async (it) => { await it.default(); console.log(process.env.TEST_RUN_DIR); (await import('node:fs')).mkdirSync(process.env.TEST_RUN_DIR); process.argv[1] === 'ends' && (await (await import('${support('run-directory-teardown.mjs')}')).default()); })`, ...how], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: root } });
+      const child = spawn(
+        process.execPath,
+        [
+          '-e',
+          `import('${support('run-directory-setup.mjs')}').then(async (it) => { await it.default(); console.log(process.env.TEST_RUN_DIR); (await import('node:fs')).mkdirSync(process.env.TEST_RUN_DIR); process.argv[1] === 'ends' && (await (await import('${support('run-directory-teardown.mjs')}')).default()); })`,
+          ...how,
+        ],
+        { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: root } },
+      );
       const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
       await once(child, 'close');
       return path.basename(String(chunk).trim());

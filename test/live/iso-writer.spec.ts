@@ -29,7 +29,12 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 describe('an image of ours', () => {
   /** No Linux is in it: GRUB, having found its medium and read its menu from there, says that it cannot start the kernel. */
-  const contents = { kernel: randomBytes(300_000), initrd: randomBytes(100_000), base: randomBytes(700_000), added: randomBytes(50_000) };
+  const contents = {
+    kernel: randomBytes(300_000),
+    initrd: randomBytes(100_000),
+    base: randomBytes(700_000),
+    added: randomBytes(50_000),
+  };
 
   async function write(more: { timeZone: string; umask: number; age: number }) {
     const workDir = await makeDir();
@@ -46,8 +51,18 @@ describe('an image of ours', () => {
       const fractions: number[] = [];
       const written = await writeIso({
         ...{ kernelPath: place('kernel'), initrdPath: place('initrd'), kernelArgs: ['quiet'], menuTitle: 'A test' },
-        squashfsPaths: [{ name: 'base.squashfs', path: place('base') }, { name: 'added.squashfs', path: place('added') }],
-        ...{ imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, workDir, outPath: place('image.iso'), signal: never, onProgress: (fraction) => fractions.push(fraction) },
+        squashfsPaths: [
+          { name: 'base.squashfs', path: place('base') },
+          { name: 'added.squashfs', path: place('added') },
+        ],
+        ...{
+          imageId: 'a1b2c3d4e5f60718',
+          epochSeconds: 1_760_000_000,
+          workDir,
+          outPath: place('image.iso'),
+          signal: never,
+          onProgress: (fraction) => fractions.push(fraction),
+        },
       });
       return { ...written, workDir, isoPath: place('image.iso'), fractions };
     } finally {
@@ -68,20 +83,51 @@ describe('an image of ours', () => {
     expect(first.fractions.at(-1)).toBe(1);
   });
 
-  it.each([['bios'], ['uefi']] as const)('starts its own GRUB under %s, and a kernel that is none is found out early', async (firmware) => {
-    const { isoPath, workDir } = await write({ timeZone: 'UTC', umask: 0o077, age: 2 });
-    const report = await checkBoot(hypervisor, { isoPath, firmware, memoryMb: 256, vcpus: 1, guestChannels: { agent: true, helper: true }, services: [], workDir }, never);
-    expect(report).toMatchObject({ passed: false, problems: [expect.stringMatching(/The system did not start: error: .*(magic|kernel|signature)/i)] });
-    expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
-    expect(await qemusOf(workDir)).toEqual([]);
-  });
+  it.each([['bios'], ['uefi']] as const)(
+    'starts its own GRUB under %s, and a kernel that is none is found out early',
+    async (firmware) => {
+      const { isoPath, workDir } = await write({ timeZone: 'UTC', umask: 0o077, age: 2 });
+      const report = await checkBoot(
+        hypervisor,
+        {
+          isoPath,
+          firmware,
+          memoryMb: 256,
+          vcpus: 1,
+          guestChannels: { agent: true, helper: true },
+          services: [],
+          workDir,
+        },
+        never,
+      );
+      expect(report).toMatchObject({
+        passed: false,
+        problems: [expect.stringMatching(/The system did not start: error: .*(magic|kernel|signature)/i)],
+      });
+      expect(report.screenshot?.subarray(1, 4).toString()).toBe('PNG');
+      expect(await qemusOf(workDir)).toEqual([]);
+    },
+  );
 
   it('is not left in half when it is cancelled', async () => {
     const workDir = await makeDir();
-    for (const name of ['kernel', 'initrd']) await writeFile(path.join(workDir, name), contents.kernel, { mode: 0o644 });
-    const input = { kernelPath: path.join(workDir, 'kernel'), initrdPath: path.join(workDir, 'initrd'), squashfsPaths: [], kernelArgs: [], menuTitle: '', imageId: 'a1b2c3d4e5f60718', epochSeconds: 1_760_000_000, outPath: path.join(workDir, 'image.iso'), workDir };
+    for (const name of ['kernel', 'initrd'])
+      await writeFile(path.join(workDir, name), contents.kernel, { mode: 0o644 });
+    const input = {
+      kernelPath: path.join(workDir, 'kernel'),
+      initrdPath: path.join(workDir, 'initrd'),
+      squashfsPaths: [],
+      kernelArgs: [],
+      menuTitle: '',
+      imageId: 'a1b2c3d4e5f60718',
+      epochSeconds: 1_760_000_000,
+      outPath: path.join(workDir, 'image.iso'),
+      workDir,
+    };
     const controller = new AbortController();
-    await expect(writeIso({ ...input, signal: controller.signal, onProgress: () => controller.abort() })).rejects.toMatchObject({ why: 'aborted' });
+    await expect(
+      writeIso({ ...input, signal: controller.signal, onProgress: () => controller.abort() }),
+    ).rejects.toMatchObject({ why: 'aborted' });
     expect((await readdir(workDir)).sort()).toEqual(['initrd', 'kernel']);
     await expect(writeIso({ ...input, kernelArgs: ['a"b'], signal: never })).rejects.toBeInstanceOf(AppError);
   });

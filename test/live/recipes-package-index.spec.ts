@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataSource } from 'typeorm';
-import { dataSourceOptions, EmbeddedPostgres, EventBus, loadSettings, migrate, unprivilegedAccount } from '#libs/platform';
+import {
+  dataSourceOptions,
+  EmbeddedPostgres,
+  EventBus,
+  loadSettings,
+  migrate,
+  unprivilegedAccount,
+} from '#libs/platform';
 import { featureOn, recipeEntities, type AvailableBase } from '#libs/recipes';
 import { migrations } from '#migrations';
 import { loadCatalogue } from '../../libs/recipes/src/catalogue/catalogue-loader.js';
@@ -16,7 +23,8 @@ import { RecipeValidator } from '../../libs/recipes/src/validation/recipe-valida
 const minutes = 60_000;
 const catalogue = loadCatalogue();
 const bases = catalogue.availableBases;
-const everywhere = <T>(things: readonly T[], nameOf: (thing: T) => string) => bases.flatMap((base) => things.map((thing) => [nameOf(thing), base.id, thing, base] as const));
+const everywhere = <T>(things: readonly T[], nameOf: (thing: T) => string) =>
+  bases.flatMap((base) => things.map((thing) => [nameOf(thing), base.id, thing, base] as const));
 
 /** The real archives, fetched from this machine's own mirrors by apt and verified, in a real PostgreSQL. */
 describe('the package index of the real archives', () => {
@@ -33,10 +41,17 @@ describe('the package index of the real archives', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp('/tmp/openfactory-live-index-');
     await chmod(dataDir, 0o755);
-    server = new EmbeddedPostgres({ dataDir, account: await unprivilegedAccount(), parameters: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' } });
+    server = new EmbeddedPostgres({
+      dataDir,
+      account: await unprivilegedAccount(),
+      parameters: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' },
+    });
     await server.start();
     await migrate(server.url(), migrations);
-    database = await new DataSource({ ...dataSourceOptions(server.url(), recipeEntities, []), poolSize: 4 }).initialize();
+    database = await new DataSource({
+      ...dataSourceOptions(server.url(), recipeEntities, []),
+      poolSize: 4,
+    }).initialize();
     events = new EventBus(server.url());
     await events.onModuleInit();
     source = new AptPackageSource(loadSettings(process.env, { dataDir }).settings);
@@ -76,11 +91,14 @@ describe('the package index of the real archives', () => {
     expect((await stat(path.join(root, 'etc/apt/sources.list'))).mode & 0o007).toBe(0);
   });
 
-  it.each(everywhere(catalogue.features, ({ id }) => id))('has every package of the feature %s on %s', async (_id, base, feature) => {
-    const { packages } = featureOn(feature, base);
-    const { virtual, missing } = await index.lookup(base, packages);
-    expect({ virtual, missing }).toEqual({ virtual: [], missing: [] });
-  });
+  it.each(everywhere(catalogue.features, ({ id }) => id))(
+    'has every package of the feature %s on %s',
+    async (_id, base, feature) => {
+      const { packages } = featureOn(feature, base);
+      const { virtual, missing } = await index.lookup(base, packages);
+      expect({ virtual, missing }).toEqual({ virtual: [], missing: [] });
+    },
+  );
 
   it.each(catalogue.templates.map((template) => [template.id, template] as const))(
     'can validate, resolve and plan the template %s on every base',
@@ -95,13 +113,21 @@ describe('the package index of the real archives', () => {
     const { validation, recipe: checked, resolution } = await validator.check({ ...recipe, base_image: base.id });
     const { valid, errors, warnings, resolved } = validation;
     expect({ valid, errors }).toEqual({ valid: true, errors: [] });
-    expect(warnings.map(({ code }) => code).filter((code) => !['no_login', 'feature_added', 'sudo_without_password'].includes(code))).toEqual([]);
+    expect(
+      warnings
+        .map(({ code }) => code)
+        .filter((code) => !['no_login', 'feature_added', 'sudo_without_password'].includes(code)),
+    ).toEqual([]);
     expect(planImage(checked!, resolution!, []).steps.length).toBeGreaterThan(10);
     expect(resolved?.estimated_size_bytes).toBeGreaterThan(100e6);
     const wanted = [kernelOf(base), ...base.archive.packages, ...(resolved?.packages ?? [])];
     const root = await (roots.get(base.id) ?? source.root(base));
     roots.set(base.id, root);
-    const { stdout } = await root.run('apt-get', ['install', '--print-uris', '--yes', '--no-install-recommends', ...wanted], { deadlineMs: minutes, outputCapBytes: 16 << 20 });
+    const { stdout } = await root.run(
+      'apt-get',
+      ['install', '--print-uris', '--yes', '--no-install-recommends', ...wanted],
+      { deadlineMs: minutes, outputCapBytes: 16 << 20 },
+    );
     // 'URL' name_version_architecture.deb size hash
     const installed = [...stdout.matchAll(/^'[^']+' ([^_ ]+)_/gm)].flatMap(([, name]) => name ?? []);
     const closure = new Set((await index.closure(base.id, wanted)).names);
@@ -109,30 +135,60 @@ describe('the package index of the real archives', () => {
     expect(installed.filter((name) => !closure.has(name)).length).toBeLessThanOrEqual(installed.length * 0.03);
   }
 
-  it.each(bases.map(({ id }) => [id] as const))('has the version of PostgreSQL on %s that its settings are written for', async (id) => {
-    expect((await index.closure(id, ['postgresql'])).names).toContain(`postgresql-${postgresqlVersions[id]}`);
-  });
+  it.each(bases.map(({ id }) => [id] as const))(
+    'has the version of PostgreSQL on %s that its settings are written for',
+    async (id) => {
+      expect((await index.closure(id, ['postgresql'])).names).toContain(`postgresql-${postgresqlVersions[id]}`);
+    },
+  );
 
-  it.each(bases.map(({ id }) => [id] as const))('knows what cannot be together on %s, and finds nothing of the kind in a base', async (id) => {
-    const pairs = [['exim4', 'postfix'], ['sendmail', 'exim4-daemon-heavy'], ['chrony', 'systemd-timesyncd'], ['chrony', 'ntpsec']] as const;
-    for (const [one, other] of pairs) expect([one, other, (await index.conflicts(id, [one, other])).map(({ names }) => [...names].sort())]).toEqual([one, other, [[one, other].sort()]]);
-    expect(await index.conflicts(id, ['nginx', 'apache2', 'bind9', 'dnsmasq', 'postfix', 'mariadb-server', 'postgresql'])).toEqual([]);
-  });
+  it.each(bases.map(({ id }) => [id] as const))(
+    'knows what cannot be together on %s, and finds nothing of the kind in a base',
+    async (id) => {
+      const pairs = [
+        ['exim4', 'postfix'],
+        ['sendmail', 'exim4-daemon-heavy'],
+        ['chrony', 'systemd-timesyncd'],
+        ['chrony', 'ntpsec'],
+      ] as const;
+      for (const [one, other] of pairs)
+        expect([one, other, (await index.conflicts(id, [one, other])).map(({ names }) => [...names].sort())]).toEqual([
+          one,
+          other,
+          [[one, other].sort()],
+        ]);
+      expect(
+        await index.conflicts(id, ['nginx', 'apache2', 'bind9', 'dnsmasq', 'postfix', 'mariadb-server', 'postgresql']),
+      ).toEqual([]);
+    },
+  );
 
   it('knows virtual packages, versions and near names', async () => {
-    expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([{ name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) }]);
+    expect((await index.lookup('debian-bookworm', ['mail-transport-agent'])).virtual).toEqual([
+      { name: 'mail-transport-agent', providers: expect.arrayContaining(['courier-mta']) },
+    ]);
     expect((await index.nearest('debian-bookworm', ['ngnix', 'postgres', 'pyton3'])).get('ngnix')).toContain('nginx');
     const { found } = await index.lookup('debian-bookworm', ['curl']);
     expect(found[0]?.versions).toContain(found[0]?.version);
   });
 
-  it('tells a mirror that is not there from a broken index, and how to mend it', async () => {
-    const [base] = bases as [AvailableBase];
-    const settings = loadSettings({}, { dataDir: path.join(dataDir, 'elsewhere'), debianMirror: 'http://user:hunter2@127.0.0.1:9/debian' }).settings;
-    const failure = await new AptPackageSource(settings).fetch(base).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ reason: 'package_index_unavailable', hint: expect.stringContaining('OPENFACTORY_DEBIAN_MIRROR') });
-    expect((failure as Error).message).not.toContain('hunter2');
-  }, 2 * minutes);
+  it(
+    'tells a mirror that is not there from a broken index, and how to mend it',
+    async () => {
+      const [base] = bases as [AvailableBase];
+      const settings = loadSettings(
+        {},
+        { dataDir: path.join(dataDir, 'elsewhere'), debianMirror: 'http://user:hunter2@127.0.0.1:9/debian' },
+      ).settings;
+      const failure = await new AptPackageSource(settings).fetch(base).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        reason: 'package_index_unavailable',
+        hint: expect.stringContaining('OPENFACTORY_DEBIAN_MIRROR'),
+      });
+      expect((failure as Error).message).not.toContain('hunter2');
+    },
+    2 * minutes,
+  );
 });
 
 function kernelOf({ archive }: AvailableBase): string {

@@ -39,13 +39,22 @@ describe('setup', () => {
   }, 300_000);
 
   it('runs as a script of its own', async () => {
-    const { stdout, stderr } = await runProgram(process.execPath, [path.join(root, 'scripts/setup.mjs')], { deadlineMs: 60_000 });
+    const { stdout, stderr } = await runProgram(process.execPath, [path.join(root, 'scripts/setup.mjs')], {
+      deadlineMs: 60_000,
+    });
     expect(stdout + stderr).toBe('');
   }, 60_000);
 });
 
 describe('the host check', () => {
-  const checkWith = async (osRelease: string, more = {}) => host.checkHost({ osReleaseFile: await write('os-release', osRelease), platform: 'linux', arch: 'x64', nodeVersion: '20.1.0', ...more });
+  const checkWith = async (osRelease: string, more = {}) =>
+    host.checkHost({
+      osReleaseFile: await write('os-release', osRelease),
+      platform: 'linux',
+      arch: 'x64',
+      nodeVersion: '20.1.0',
+      ...more,
+    });
 
   it('accepts Debian 12 and 13 in silence and Ubuntu with a warning', async () => {
     expect(await checkWith('ID=debian\nVERSION_ID="12"\n')).toBeUndefined();
@@ -54,8 +63,18 @@ describe('the host check', () => {
   });
 
   it.each([
-    ['another distribution', 'PRETTY_NAME="Fedora Linux 43"\nID=fedora\nVERSION_ID=43\n', {}, 'does not support Fedora Linux 43: use Debian 12 or 13'],
-    ['an old Debian', 'PRETTY_NAME="Debian GNU/Linux 11"\nID=debian\nVERSION_ID="11"\n', {}, 'does not support Debian GNU/Linux 11: use Debian 12 or 13'],
+    [
+      'another distribution',
+      'PRETTY_NAME="Fedora Linux 43"\nID=fedora\nVERSION_ID=43\n',
+      {},
+      'does not support Fedora Linux 43: use Debian 12 or 13',
+    ],
+    [
+      'an old Debian',
+      'PRETTY_NAME="Debian GNU/Linux 11"\nID=debian\nVERSION_ID="11"\n',
+      {},
+      'does not support Debian GNU/Linux 11: use Debian 12 or 13',
+    ],
     ['no os-release', '', {}, 'does not support an unknown distribution'],
     ['an old Node', 'ID=debian\nVERSION_ID="12"\n', { nodeVersion: '18.20.0' }, 'needs Node.js 20 or newer'],
     ['another processor', 'ID=debian\nVERSION_ID="12"\n', { arch: 'riscv64' }, 'x64 and arm64'],
@@ -82,38 +101,68 @@ describe('the packages', () => {
   });
 
   it('count as missing when removed, half-installed or unknown', async () => {
-    const output = 'zstd\tinstalled\ntar\tconfig-files\nuidmap\thalf-configured\ndpkg-query: no packages found matching nothing\n';
-    expect(await packages.missingPackages(['zstd', 'tar', 'uidmap', 'nothing'], () => Promise.resolve({ output }))).toEqual(['tar', 'uidmap', 'nothing']);
-    expect(await packages.missingPackages(['dpkg', 'openfactory-no-such-package'])).toEqual(['openfactory-no-such-package']);
+    const output =
+      'zstd\tinstalled\ntar\tconfig-files\nuidmap\thalf-configured\ndpkg-query: no packages found matching nothing\n';
+    expect(
+      await packages.missingPackages(['zstd', 'tar', 'uidmap', 'nothing'], () => Promise.resolve({ output })),
+    ).toEqual(['tar', 'uidmap', 'nothing']);
+    expect(await packages.missingPackages(['dpkg', 'openfactory-no-such-package'])).toEqual([
+      'openfactory-no-such-package',
+    ]);
   });
 
   it('are the product’s, and those of the tests only where they are wanted', async () => {
     const packageList = await write('debian-packages.txt', 'openfactory-no-such-package\n');
     const testPackageList = await write('test/debian-packages.txt', 'openfactory-no-such-test\n');
     expect(await packages.packagesStep.pending({ packageList })).toMatch(/: openfactory-no-such-package$/);
-    expect(await packages.packagesStep.pending({ packageList, testPackageList })).toMatch(/: openfactory-no-such-package, openfactory-no-such-test$/);
+    expect(await packages.packagesStep.pending({ packageList, testPackageList })).toMatch(
+      /: openfactory-no-such-package, openfactory-no-such-test$/,
+    );
   });
 
   it('are installed by root, by sudo, or by an administrator who is told the command', async () => {
     const works = () => Promise.resolve({ code: 0 });
     const asksPassword = () => Promise.resolve({ code: 1 });
     expect(await packages.asRoot('apt-get install zstd', { uid: 0 })).toEqual([]);
-    expect(await packages.asRoot('apt-get install zstd', { uid: 1000, sudo: '/usr/bin/sudo', test: works })).toEqual(['sudo', '-n']);
-    expect(await packages.asRoot('apt-get install zstd', { uid: 1000, sudo: '/usr/bin/sudo', test: asksPassword, terminal: true })).toEqual(['sudo']);
-    for (const without of [{ sudo: '/usr/bin/sudo', test: asksPassword, terminal: false }, { sudo: '', terminal: true }]) {
-      await expect(packages.asRoot('apt-get install zstd', { uid: 1000, ...without })).rejects.toThrow('ask an administrator to run "apt-get install zstd"');
+    expect(await packages.asRoot('apt-get install zstd', { uid: 1000, sudo: '/usr/bin/sudo', test: works })).toEqual([
+      'sudo',
+      '-n',
+    ]);
+    expect(
+      await packages.asRoot('apt-get install zstd', {
+        uid: 1000,
+        sudo: '/usr/bin/sudo',
+        test: asksPassword,
+        terminal: true,
+      }),
+    ).toEqual(['sudo']);
+    for (const without of [
+      { sudo: '/usr/bin/sudo', test: asksPassword, terminal: false },
+      { sudo: '', terminal: true },
+    ]) {
+      await expect(packages.asRoot('apt-get install zstd', { uid: 1000, ...without })).rejects.toThrow(
+        'ask an administrator to run "apt-get install zstd"',
+      );
     }
   });
 
   it('tell a dead network from a full disk from anything else', () => {
     expect(packages.aptProblem("E: Could not resolve 'mirror'", 'x')).toContain('cannot reach the package mirror');
     expect(packages.aptProblem('write: No space left on device', 'x')).toContain('disk is full');
-    expect(packages.aptProblem('a\nb\nE: broken\nE: held', 'apt-get install y')).toMatch(/run "apt-get install y".*\(b \| E: broken \| E: held\)/);
+    expect(packages.aptProblem('a\nb\nE: broken\nE: held', 'apt-get install y')).toMatch(
+      /run "apt-get install y".*\(b \| E: broken \| E: held\)/,
+    );
   });
 });
 
 describe('the npm packages', () => {
-  const lock = JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1.0.0', integrity: 'x' }, 'node_modules/other-platform': { version: '1.0.0', optional: true } } });
+  const lock = JSON.stringify({
+    packages: {
+      '': {},
+      'node_modules/a': { version: '1.0.0', integrity: 'x' },
+      'node_modules/other-platform': { version: '1.0.0', optional: true },
+    },
+  });
   const tree = (version: string) => JSON.stringify({ packages: { 'node_modules/a': { version, integrity: 'x' } } });
 
   it('are redone without a stamp or npm’s own record, and for another lock', async () => {
@@ -129,14 +178,20 @@ describe('the npm packages', () => {
   });
 
   it('need room on the disk', () => {
-    expect(() => dependencies.requireSpace('/srv', { bavail: 100, bsize: 4096 })).toThrow('The disk of /srv has 0.0 GB free');
+    expect(() => dependencies.requireSpace('/srv', { bavail: 100, bsize: 4096 })).toThrow(
+      'The disk of /srv has 0.0 GB free',
+    );
     expect(() => dependencies.requireSpace('/srv', { bavail: 1e9, bsize: 4096 })).not.toThrow();
   });
 
   it('say what failed', () => {
-    expect(dependencies.npmProblem('npm error code EAI_AGAIN\nnpm error request failed')).toContain('cannot reach its registry');
+    expect(dependencies.npmProblem('npm error code EAI_AGAIN\nnpm error request failed')).toContain(
+      'cannot reach its registry',
+    );
     expect(dependencies.npmProblem('npm error code ENOSPC')).toContain('disk is full');
-    expect(dependencies.npmProblem('npm warn old\nnpm error nonsense\nnpm error A complete log of this run')).toContain('(npm error nonsense)');
+    expect(dependencies.npmProblem('npm warn old\nnpm error nonsense\nnpm error A complete log of this run')).toContain(
+      '(npm error nonsense)',
+    );
   });
 });
 
@@ -147,7 +202,12 @@ describe('the build', () => {
     const seen = new Set([hash()]);
     await write('libs/a/src/a.spec.ts', 'a test');
     expect(seen.has(hash())).toBe(true);
-    for (const [name, content] of [['libs/a/src/a.ts', 'two'], ['libs/a/src/b.ts', ''], ['libs/a/data/base.json', '{}'], ['.swcrc', '{}']] as const) {
+    for (const [name, content] of [
+      ['libs/a/src/a.ts', 'two'],
+      ['libs/a/src/b.ts', ''],
+      ['libs/a/data/base.json', '{}'],
+      ['.swcrc', '{}'],
+    ] as const) {
       await write(name, content);
       expect(seen.has(hash())).toBe(false);
       seen.add(hash());
@@ -176,7 +236,12 @@ describe('subordinate ids', () => {
     expect(ranges).toHaveLength(2);
     expect(accounts.freeRange(ranges)).toBe(165_536);
     expect(accounts.freeRange([])).toBe(100_000);
-    expect(accounts.freeRange([{ first: 131_072, count: 10 }, { first: 90_000, count: 10_001 }])).toBe(131_082);
+    expect(
+      accounts.freeRange([
+        { first: 131_072, count: 10 },
+        { first: 90_000, count: 10_001 },
+      ]),
+    ).toBe(131_082);
   });
 });
 
@@ -184,20 +249,34 @@ describe('two setups at once', () => {
   it('wait for each other', async () => {
     const events: string[] = [];
     const run = (name: string) =>
-      withLock(dir, (line: string) => events.push(line), async () => {
-        events.push(`${name} begins`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        events.push(`${name} ends`);
-      });
+      withLock(
+        dir,
+        (line: string) => events.push(line),
+        async () => {
+          events.push(`${name} begins`);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          events.push(`${name} ends`);
+        },
+      );
     await Promise.all([run('first'), run('second')]);
-    expect(events).toEqual(['first begins', expect.stringContaining('Waiting for another setup'), 'first ends', 'second begins', 'second ends']);
+    expect(events).toEqual([
+      'first begins',
+      expect.stringContaining('Waiting for another setup'),
+      'first ends',
+      'second begins',
+      'second ends',
+    ]);
   });
 
   it('do not wait for one that was killed', async () => {
     await write('.setup/lock', `${process.pid} 1`); // The id is in use again, by a process that began at another time.
     const order: string[] = [];
     const lines: string[] = [];
-    await withLock(dir, (line: string) => lines.push(line), async () => void (await Promise.resolve(order.push('ran'))));
+    await withLock(
+      dir,
+      (line: string) => lines.push(line),
+      async () => void (await Promise.resolve(order.push('ran'))),
+    );
     expect(order).toEqual(['ran']);
     expect(lines).toEqual([]);
     await expect(readFile(path.join(dir, '.setup/lock'))).rejects.toThrow('ENOENT');
@@ -214,8 +293,22 @@ describe('the totals of npm test', () => {
   });
 
   it('count tests one by one, by tier, and name the skipped ones', () => {
-    const rows = jestRows({ testResults: [file('libs/a/src/a.spec.ts', 'passed', ['passed', 'passed', 'pending', 'todo']), file('test/e2e/b.spec.ts', 'failed', ['passed', 'failed']), file('libs/a/src/a.medium.spec.ts', 'passed', ['passed'])] }, 1, '/of');
-    expect(rows.map(({ name, passed, failed }: Record<string, unknown>) => [name, passed, failed])).toEqual([['unit', 2, 0], ['medium', 1, 0], ['e2e', 1, 1]]);
+    const rows = jestRows(
+      {
+        testResults: [
+          file('libs/a/src/a.spec.ts', 'passed', ['passed', 'passed', 'pending', 'todo']),
+          file('test/e2e/b.spec.ts', 'failed', ['passed', 'failed']),
+          file('libs/a/src/a.medium.spec.ts', 'passed', ['passed']),
+        ],
+      },
+      1,
+      '/of',
+    );
+    expect(rows.map(({ name, passed, failed }: Record<string, unknown>) => [name, passed, failed])).toEqual([
+      ['unit', 2, 0],
+      ['medium', 1, 0],
+      ['e2e', 1, 1],
+    ]);
     const { text } = summarise(rows);
     expect(text).toContain('libs/a/src/a.spec.ts: does 2');
     expect(text.split('\n').at(-1)).toBe('4 passed, 1 failed, 2 skipped');
@@ -231,14 +324,24 @@ describe('the totals of npm test', () => {
   });
 
   it('end with passed and failed alone where nothing was skipped', () => {
-    expect(summarise([{ name: 'lint', passed: 1, failed: 0, skipped: [], seconds: 1 }]).text.split('\n').at(-1)).toBe('1 passed, 0 failed');
+    expect(
+      summarise([{ name: 'lint', passed: 1, failed: 0, skipped: [], seconds: 1 }])
+        .text.split('\n')
+        .at(-1),
+    ).toBe('1 passed, 0 failed');
   });
 
   it('cover what the arguments choose', () => {
     expect(select([])).toEqual({ checks: ['lint', 'types', 'deps'], jest: [] });
-    expect(select(['unit', 'e2e', '-t', 'x'])).toEqual({ checks: [], jest: ['-t', 'x', '--selectProjects', 'unit', 'e2e'] });
+    expect(select(['unit', 'e2e', '-t', 'x'])).toEqual({
+      checks: [],
+      jest: ['-t', 'x', '--selectProjects', 'unit', 'e2e'],
+    });
     expect(select(['lint'])).toEqual({ checks: ['lint'], jest: undefined });
-    expect(select(['--selectProjects', 'unit'])).toEqual({ checks: ['lint', 'types', 'deps'], jest: ['--selectProjects', 'unit'] });
+    expect(select(['--selectProjects', 'unit'])).toEqual({
+      checks: ['lint', 'types', 'deps'],
+      jest: ['--selectProjects', 'unit'],
+    });
   });
 });
 

@@ -25,7 +25,7 @@ function starve(workDir: string): () => Promise<void> {
     }
   };
   const work = (async () => {
-    for (let pids: number[] = []; !isOver; ) {
+    for (let pids: number[] = []; !isOver;) {
       if (pids.length === 0) pids = await qemusOf(workDir);
       signal(pids, 'SIGSTOP');
       await sleep(standsMs);
@@ -42,19 +42,43 @@ function starve(workDir: string): () => Promise<void> {
 describe('the boot check', () => {
   const image = useImage('sink');
 
-  it('blames no sound image for a guest that is ten times slower than its deadlines were made for', async () => {
-    await image.scratch(async (workDir) => {
-      await chmod(workDir, 0o711);
-      const feed = starve(workDir);
-      const { lookMs, standstillMs, cpuMs, longestMs } = usualPatience;
-      const patience = { lookMs, standstillMs: standstillMs * deadlineShare, cpuMs: cpuMs * deadlineShare, longestMs: longestMs * deadlineShare };
-      try {
-        const report = await checkBoot(new QemuHypervisor(), { isoPath: image.isoPath, firmware: 'bios', ...usualGuestSize, guestChannels: { agent: true, helper: true }, services: ['ssh.service'], workDir }, new AbortController().signal, undefined, { watchMs: 500, retryMs: 2_000, graceMs: 30_000 * deadlineShare, patience });
-        // Where it could not tell, it says that it was late.
-        expect({ ...report, screenshot: undefined }).toMatchObject(report.isLate ? { passed: false } : { passed: true, problems: [] });
-      } finally {
-        await feed();
-      }
-    });
-  }, 20 * minutes);
+  it(
+    'blames no sound image for a guest that is ten times slower than its deadlines were made for',
+    async () => {
+      await image.scratch(async (workDir) => {
+        await chmod(workDir, 0o711);
+        const feed = starve(workDir);
+        const { lookMs, standstillMs, cpuMs, longestMs } = usualPatience;
+        const patience = {
+          lookMs,
+          standstillMs: standstillMs * deadlineShare,
+          cpuMs: cpuMs * deadlineShare,
+          longestMs: longestMs * deadlineShare,
+        };
+        try {
+          const report = await checkBoot(
+            new QemuHypervisor(),
+            {
+              isoPath: image.isoPath,
+              firmware: 'bios',
+              ...usualGuestSize,
+              guestChannels: { agent: true, helper: true },
+              services: ['ssh.service'],
+              workDir,
+            },
+            new AbortController().signal,
+            undefined,
+            { watchMs: 500, retryMs: 2_000, graceMs: 30_000 * deadlineShare, patience },
+          );
+          // Where it could not tell, it says that it was late.
+          expect({ ...report, screenshot: undefined }).toMatchObject(
+            report.isLate ? { passed: false } : { passed: true, problems: [] },
+          );
+        } finally {
+          await feed();
+        }
+      });
+    },
+    20 * minutes,
+  );
 });

@@ -10,7 +10,18 @@ import { FakeMachines } from './fake-machines.js';
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of the factory, looked into freely
 
 /** Who may knock. The objects in the path of a request are the anonymous caller's for both anonymous ones, and the user's for everybody else. */
-export const callerKinds = ['none', 'anonymous', 'other anonymous', 'user', 'other user', 'read-only key', 'limited key', 'expired key', 'revoked key', 'admin'] as const;
+export const callerKinds = [
+  'none',
+  'anonymous',
+  'other anonymous',
+  'user',
+  'other user',
+  'read-only key',
+  'limited key',
+  'expired key',
+  'revoked key',
+  'admin',
+] as const;
 export type CallerKind = (typeof callerKinds)[number];
 
 /** What one owner has: by the name that stands for it in the path of a route, and in the arguments of a tool. */
@@ -50,8 +61,17 @@ export class AccessWorld {
       OPENFACTORY_ADMIN_PASSWORD: password,
       OPENFACTORY_SIGN_UP: 'open',
     };
-    const app = await startTestApp({ pipelineModule: pipeline.module, hypervisorModule: machines.module, environment: { ...environment, OPENFACTORY_ROLES: 'api,worker', OPENFACTORY_DATA_DIR: dataDir } });
-    const strict = await startTestApp({ pipelineModule: pipeline.module, hypervisorModule: machines.module, environment: { ...environment, OPENFACTORY_ANONYMOUS: 'off' }, database: app.database });
+    const app = await startTestApp({
+      pipelineModule: pipeline.module,
+      hypervisorModule: machines.module,
+      environment: { ...environment, OPENFACTORY_ROLES: 'api,worker', OPENFACTORY_DATA_DIR: dataDir },
+    });
+    const strict = await startTestApp({
+      pipelineModule: pipeline.module,
+      hypervisorModule: machines.module,
+      environment: { ...environment, OPENFACTORY_ANONYMOUS: 'off' },
+      database: app.database,
+    });
     const world = new AccessWorld(app, strict, pipeline, dataDir);
     await world.#settle();
     return world;
@@ -86,7 +106,16 @@ export class AccessWorld {
   async ask(kind: CallerKind, method: string, route: string, body?: unknown): Promise<{ status: number; body: Json }> {
     const { url, headers } = await this.approach(kind);
     const ending = new AbortController();
-    const answer = await fetch(`${url}${route}`, { method, signal: ending.signal, headers: { 'X-Requested-With': 'openfactory', ...headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) }, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const answer = await fetch(`${url}${route}`, {
+      method,
+      signal: ending.signal,
+      headers: {
+        'X-Requested-With': 'openfactory',
+        ...headers,
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     const isJson = /^application\/(problem\+)?json\b/.test(answer.headers.get('content-type') ?? '');
     const said: Json = isJson ? await answer.json() : undefined;
     // An event stream never ends by itself.
@@ -101,7 +130,14 @@ export class AccessWorld {
 
   async #makeRecipe(owner: 'anonymous' | 'user'): Promise<string> {
     const template = (await this.#must(owner, 'GET', '/api/recipes')).recipes[0].id as string;
-    return String((await this.#must(owner, 'POST', '/api/recipes/from-template', { template_id: template, name: `mine-${randomInt(1e9)}` })).recipe_id);
+    return String(
+      (
+        await this.#must(owner, 'POST', '/api/recipes/from-template', {
+          template_id: template,
+          name: `mine-${randomInt(1e9)}`,
+        })
+      ).recipe_id,
+    );
   }
 
   async #settle(): Promise<void> {
@@ -119,7 +155,9 @@ export class AccessWorld {
     await key('read-only key', { read_only: true });
     await key('limited key', { toolsets: ['recipes'] });
     const expired = await key('expired key', { expires_in_days: 1 });
-    await this.app.database.query("UPDATE mcp_key SET expires_at = now() - interval '1 minute' WHERE id = $1", [expired]);
+    await this.app.database.query("UPDATE mcp_key SET expires_at = now() - interval '1 minute' WHERE id = $1", [
+      expired,
+    ]);
     await this.#must('user', 'DELETE', `/api/mcp-keys/${await key('revoked key')}`);
     for (const owner of ['anonymous', 'user'] as const) this.belongings.set(owner, await this.#furnish(owner));
   }
@@ -139,7 +177,11 @@ export class AccessWorld {
   }
 
   async #tokenOf(kind: CallerKind): Promise<string> {
-    const answer = await fetch(`${this.app.url}/api/auth/token`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...from() }, body: JSON.stringify({ email: this.#accounts.get(kind), password }) });
+    const answer = await fetch(`${this.app.url}/api/auth/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...from() },
+      body: JSON.stringify({ email: this.#accounts.get(kind), password }),
+    });
     const { token } = (await answer.json()) as Json;
     if (!token) throw new Error(`${kind} cannot sign in: ${answer.status}`);
     return token as string;

@@ -29,7 +29,14 @@ export interface TestAppOptions {
 const plenty = '1000000';
 
 /** The whole product on a free port with a database of its own; `stop` leaves nothing behind, and fails where an answer was not as OpenAPI describes it. */
-export async function startTestApp({ environment = {}, extraModules, pipelineModule, hypervisorModule, consoleModule, database: shared }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({
+  environment = {},
+  extraModules,
+  pipelineModule,
+  hypervisorModule,
+  consoleModule,
+  database: shared,
+}: TestAppOptions = {}): Promise<TestApp> {
   const database = shared ?? (await cloneDatabase());
   const dataDir = environment.OPENFACTORY_DATA_DIR ?? (await makeDataDir());
   const { settings } = loadSettings({
@@ -46,7 +53,12 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
     OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE: plenty,
     ...environment,
   });
-  const factory = await startFactory(settings, { extraModules, ...(pipelineModule && { pipelineModule }), ...(hypervisorModule && { hypervisorModule }), ...(consoleModule && { consoleModule }) });
+  const factory = await startFactory(settings, {
+    extraModules,
+    ...(pipelineModule && { pipelineModule }),
+    ...(hypervisorModule && { hypervisorModule }),
+    ...(consoleModule && { consoleModule }),
+  });
   const answers = new DocumentedAnswers(openApiDocument(factory.app, settings.publicUrl) as unknown as OpenApi);
   answers.watch(factory.app.getHttpServer());
   return {
@@ -58,7 +70,8 @@ export async function startTestApp({ environment = {}, extraModules, pipelineMod
       await factory.stop();
       if (!shared) await database.drop();
       if (!environment.OPENFACTORY_DATA_DIR) await rm(dataDir, { recursive: true, force: true });
-      if (answers.faults.length) throw new Error(`Answers that are not as OpenAPI describes them:\n${answers.faults.join('\n')}`);
+      if (answers.faults.length)
+        throw new Error(`Answers that are not as OpenAPI describes them:\n${answers.faults.join('\n')}`);
     },
   };
 }

@@ -25,7 +25,8 @@ export class FixturePeople extends CallerResolver implements OnModuleInit {
 
   resolve({ authorization }: CallerEvidence): Promise<Grant | undefined> {
     this.checks++;
-    if (authorization.startsWith('Bearer test-expired')) return Promise.reject(new AppError({ kind: 'unauthenticated', reason: 'token_expired', message: 'Expired.' }));
+    if (authorization.startsWith('Bearer test-expired'))
+      return Promise.reject(new AppError({ kind: 'unauthenticated', reason: 'token_expired', message: 'Expired.' }));
     const found = people[authorization];
     return Promise.resolve(found && grantOf(found));
   }
@@ -38,14 +39,28 @@ export class FixturePeople extends CallerResolver implements OnModuleInit {
 
 function grantOf({ id, isAdmin, kind }: { id: string; isAdmin: boolean; kind: Grant['kind'] }): Grant {
   const principalId = kind === 'key' ? `key:${id}` : `session:${id}`;
-  return { kind, ownerId: `user:${id}`, principalId, revocationSubjects: [principalId], toolsets: undefined, readOnly: false, isAdmin, expiresAt: undefined };
+  return {
+    kind,
+    ownerId: `user:${id}`,
+    principalId,
+    revocationSubjects: [principalId],
+    toolsets: undefined,
+    readOnly: false,
+    isAdmin,
+    expiresAt: undefined,
+  };
 }
 
 /** The product asks itself what stands behind the session of a console link: for that the user of the fixture has signed in. */
 export async function signInFixtureUser(database: TestDatabase): Promise<void> {
   const id = people['Bearer test-user']!.id;
-  await database.query("INSERT INTO account (id, email, password_hash) VALUES ($1, 'fixture@example.org', 'none')", [id]);
-  await database.query("INSERT INTO sign_in (id, account_id, expires_at, address, user_agent) VALUES ($1, $1, now() + interval '1 day', '127.0.0.1', 'test')", [id]);
+  await database.query("INSERT INTO account (id, email, password_hash) VALUES ($1, 'fixture@example.org', 'none')", [
+    id,
+  ]);
+  await database.query(
+    "INSERT INTO sign_in (id, account_id, expires_at, address, user_agent) VALUES ($1, $1, now() + interval '1 day', '127.0.0.1', 'test')",
+    [id],
+  );
 }
 
 @Module({ providers: [FixturePeople], exports: [FixturePeople] })

@@ -36,11 +36,21 @@ export async function runConformance(url: string): Promise<Map<string, ScenarioO
   const out = await mkdtemp(path.join(tmpdir(), 'openfactory-conformance-'));
   try {
     // Its exit code is 1 if any scenario failed; which ones is in what it prints.
-    const { stdout } = await run(process.execPath, [cli, 'server', '--url', url, '--suite', 'all', '-o', out], { timeout: 100_000, maxBuffer: 2 ** 26 }).catch((error: unknown) => error as { stdout?: string });
-    const summary = [...(stdout ?? '').split('=== SUMMARY ===')[1]?.matchAll(/^[✓✗] (\S+): (\d+) passed, (\d+) failed$/gm) ?? []];
+    const { stdout } = await run(process.execPath, [cli, 'server', '--url', url, '--suite', 'all', '-o', out], {
+      timeout: 100_000,
+      maxBuffer: 2 ** 26,
+    }).catch((error: unknown) => error as { stdout?: string });
+    const summary = [
+      ...((stdout ?? '').split('=== SUMMARY ===')[1]?.matchAll(/^[✓✗] (\S+): (\d+) passed, (\d+) failed$/gm) ?? []),
+    ];
     if (!summary.length) throw new Error(`The conformance CLI printed no summary: ${stdout?.slice(-2000)}`);
     const complaints = await readComplaints(out);
-    return new Map(summary.map(([, name, passed, failed]) => [name!, { passed: Number(passed), failed: Number(failed), complaints: complaints.get(name!) ?? ['wrote no checks'] }]));
+    return new Map(
+      summary.map(([, name, passed, failed]) => [
+        name!,
+        { passed: Number(passed), failed: Number(failed), complaints: complaints.get(name!) ?? ['wrote no checks'] },
+      ]),
+    );
   } finally {
     await rm(out, { recursive: true, force: true });
   }
@@ -51,9 +61,12 @@ async function readComplaints(out: string): Promise<Map<string, string[]>> {
   for (const folder of await readdir(out)) {
     const name = /^server-(.+?)-\d{4}-\d\d-\d\dT/.exec(folder)?.[1] ?? folder;
     const checks = JSON.parse(await readFile(path.join(out, folder, 'checks.json'), 'utf8')) as Check[];
-    const bad = checks.filter(({ status }) => status === 'FAILURE' || status === 'WARNING').map(({ id, status, errorMessage }) => `${status} ${id}: ${errorMessage ?? ''}`);
+    const bad = checks
+      .filter(({ status }) => status === 'FAILURE' || status === 'WARNING')
+      .map(({ id, status, errorMessage }) => `${status} ${id}: ${errorMessage ?? ''}`);
     // Some scenarios take any content for an answer, also that of a refusal.
-    const refused = name !== 'tools-call-error' && checks.some(({ details }) => details?.result?.isError) ? ['the tool refused'] : [];
+    const refused =
+      name !== 'tools-call-error' && checks.some(({ details }) => details?.result?.isError) ? ['the tool refused'] : [];
     complaints.set(name, [...bad, ...refused]);
   }
   return complaints;
@@ -68,9 +81,16 @@ export interface Bridge {
 /** The CLI speaks only Streamable HTTP; the bridge lets it reach an HTTP+SSE endpoint. */
 export async function startBridge(sseUrl: string): Promise<Bridge> {
   const port = await freePort();
-  const child = spawn(process.execPath, [path.join(root, 'test/support/sse-conformance-bridge.mjs'), sseUrl, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [path.join(root, 'test/support/sse-conformance-bridge.mjs'), sseUrl, String(port)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const exited = once(child, 'exit');
-  await Promise.race([once(child.stdout, 'data'), exited.then(([code]) => Promise.reject(new Error(`The bridge ended at once with ${code}.`)))]);
+  await Promise.race([
+    once(child.stdout, 'data'),
+    exited.then(([code]) => Promise.reject(new Error(`The bridge ended at once with ${code}.`))),
+  ]);
   return { url: `http://localhost:${port}/mcp`, stop: () => stopChild(child, exited) };
 }
 

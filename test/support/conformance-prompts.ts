@@ -34,7 +34,10 @@ const fixtures: Fixture[] = [
       arguments: [{ name: 'resourceUri', description: 'URI of the resource to embed', required: true }],
     },
     content: ({ resourceUri = '' }) => [
-      { type: 'resource', resource: { uri: resourceUri, mimeType: 'text/plain', text: 'Embedded resource content for testing.' } },
+      {
+        type: 'resource',
+        resource: { uri: resourceUri, mimeType: 'text/plain', text: 'Embedded resource content for testing.' },
+      },
       { type: 'text', text: 'Please process the embedded resource above.' },
     ],
   },
@@ -56,11 +59,15 @@ class ConformancePrompt extends PromptProvider {
   }
 
   async get(_: Caller, values: Record<string, string>): Promise<GetPromptResult> {
-    return await Promise.resolve({ messages: this.fixture.content(values).map((content) => ({ role: 'user', content })) });
+    return await Promise.resolve({
+      messages: this.fixture.content(values).map((content) => ({ role: 'user', content })),
+    });
   }
 
   async complete(_: Caller, argument: string, typed: string): Promise<string[]> {
-    return await Promise.resolve((this.fixture.completions?.[argument] ?? []).filter((value) => value.startsWith(typed)));
+    return await Promise.resolve(
+      (this.fixture.completions?.[argument] ?? []).filter((value) => value.startsWith(typed)),
+    );
   }
 }
 

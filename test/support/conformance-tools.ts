@@ -29,7 +29,8 @@ export class ConformanceDialectInput {
   @JSONSchema({ $ref: '#/$defs/address' }) @IsOptional() @IsObject() address?: object;
 }
 
-const fixture = (name: string, description: string, input: DtoClass = ConformanceNothing) => Tool({ name, title: name, description, toolset: 'tests', input, readOnly: true });
+const fixture = (name: string, description: string, input: DtoClass = ConformanceNothing) =>
+  Tool({ name, title: name, description, toolset: 'tests', input, readOnly: true });
 const text = (value: string): ContentBlock => ({ type: 'text', text: value });
 const image: ContentBlock = { type: 'image', data: redPixelPng, mimeType: 'image/png' };
 
@@ -53,13 +54,23 @@ export class ConformanceTools {
 
   @fixture('test_embedded_resource', 'Returns an embedded resource.')
   async embeddedResource(): Promise<ToolReply> {
-    return await reply({ type: 'resource', resource: { uri: 'test://embedded-resource', mimeType: 'text/plain', text: 'This is an embedded resource content.' } });
+    return await reply({
+      type: 'resource',
+      resource: {
+        uri: 'test://embedded-resource',
+        mimeType: 'text/plain',
+        text: 'This is an embedded resource content.',
+      },
+    });
   }
 
   @fixture('test_multiple_content_types', 'Returns text, an image and an embedded resource.')
   async multipleContentTypes(): Promise<ToolReply> {
     const json = JSON.stringify({ test: 'data', value: 123 });
-    return await reply(text('Multiple content types test:'), image, { type: 'resource', resource: { uri: 'test://mixed-content-resource', mimeType: 'application/json', text: json } });
+    return await reply(text('Multiple content types test:'), image, {
+      type: 'resource',
+      resource: { uri: 'test://mixed-content-resource', mimeType: 'application/json', text: json },
+    });
   }
 
   @fixture('test_tool_with_logging', 'Sends three log messages while it runs.')
@@ -89,13 +100,19 @@ export class ConformanceTools {
 
   @fixture('test_sampling', "Asks the client's model.", ConformanceSamplingInput)
   async sampling(_: Caller, { prompt }: ConformanceSamplingInput, context: CallContext): Promise<ToolReply> {
-    const answer = await ask(context, 'sampling/createMessage', { messages: [{ role: 'user', content: text(prompt) }], maxTokens: 100 });
+    const answer = await ask(context, 'sampling/createMessage', {
+      messages: [{ role: 'user', content: text(prompt) }],
+      maxTokens: 100,
+    });
     return await reply(text(`LLM response: ${JSON.stringify(answer.content)}`));
   }
 
   @fixture('test_elicitation', 'Asks the user for a name and an address.', ConformanceElicitationInput)
   async elicitation(_: Caller, { message }: ConformanceElicitationInput, context: CallContext): Promise<ToolReply> {
-    const properties = { username: { type: 'string', description: "User's response" }, email: { type: 'string', description: "User's email address" } };
+    const properties = {
+      username: { type: 'string', description: "User's response" },
+      email: { type: 'string', description: "User's email address" },
+    };
     return await elicit(context, 'User response', message, { properties, required: ['username', 'email'] });
   }
 
@@ -118,7 +135,11 @@ export class ConformanceTools {
     const properties = {
       untitledSingle: { type: 'string', enum: options },
       titledSingle: { type: 'string', oneOf: titled },
-      legacyEnum: { type: 'string', enum: ['opt1', 'opt2', 'opt3'], enumNames: ['Option One', 'Option Two', 'Option Three'] },
+      legacyEnum: {
+        type: 'string',
+        enum: ['opt1', 'opt2', 'opt3'],
+        enumNames: ['Option One', 'Option Two', 'Option Three'],
+      },
       untitledMulti: { type: 'array', items: { type: 'string', enum: options } },
       titledMulti: { type: 'array', items: { anyOf: titled } },
     };
@@ -140,12 +161,19 @@ export class ConformanceTools {
 
 const reply = (...content: ContentBlock[]): Promise<ToolReply> => Promise.resolve(new ToolReply(content));
 
-async function ask({ peer }: CallContext, method: string, params: Record<string, unknown>): Promise<Record<string, unknown>> {
+async function ask(
+  { peer }: CallContext,
+  method: string,
+  params: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
   if (!peer) throw invalid('no_peer', 'This transport has no way back to the client.');
   return await peer.request(method, params);
 }
 
 async function elicit(context: CallContext, what: string, message: string, schema: object): Promise<ToolReply> {
-  const { action, content } = await ask(context, 'elicitation/create', { message, requestedSchema: { type: 'object', ...schema } });
+  const { action, content } = await ask(context, 'elicitation/create', {
+    message,
+    requestedSchema: { type: 'object', ...schema },
+  });
   return await reply(text(`${what}: action=${String(action)}, content=${JSON.stringify(content)}`));
 }

@@ -3,7 +3,11 @@ import { WebSocket, type ClientOptions } from 'ws';
 
 /** As the console's page connects: a subprotocol, and the token as another. */
 export function openConsole(factoryUrl: string, token: string, options: ClientOptions = {}): WebSocket {
-  return new WebSocket(`${factoryUrl.replace('http', 'ws')}/api/vms/console`, ['openfactory-console.v1', `token.${token}`], { origin: factoryUrl, ...options });
+  return new WebSocket(
+    `${factoryUrl.replace('http', 'ws')}/api/vms/console`,
+    ['openfactory-console.v1', `token.${token}`],
+    { origin: factoryUrl, ...options },
+  );
 }
 
 /** What a client says first (RFC 6143, 7.1): its version, no authentication, not shared. */
@@ -29,7 +33,7 @@ export function tokenOfUrl(url: string): string {
 /** Everything that comes, until there is so much. */
 export async function received(socket: WebSocket, length: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for (let sum = 0; sum < length; ) {
+  for (let sum = 0; sum < length;) {
     const [data] = (await once(socket, 'message')) as [Buffer];
     sum += chunks[chunks.push(data) - 1]?.length ?? 0;
   }

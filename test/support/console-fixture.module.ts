@@ -11,7 +11,11 @@ export class FixtureVms extends ConsoleAccess {
 
   add(name: string, script: FakeGuestScript = {}): ConsoleVm & { guest: FakeGuest } {
     const guest = new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', script);
-    const made = { vm: { id: randomUUID(), name, ownerId: `address:${name}` }, guest, machine: { inTurn: <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) => work(signal) } };
+    const made = {
+      vm: { id: randomUUID(), name, ownerId: `address:${name}` },
+      guest,
+      machine: { inTurn: <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) => work(signal) },
+    };
     this.#vms.set(made.vm.id, made);
     return made;
   }
@@ -36,5 +40,6 @@ export class FixtureVms extends ConsoleAccess {
 class FixtureVmsModule {}
 
 /** @param timeouts for tests that wait until the factory looks again; a busy browser needs the time that people's have */
-export const consoleFixture = (timeouts: VmConsoleModuleOptions['timeouts'] = {}) => VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, timeouts });
+export const consoleFixture = (timeouts: VmConsoleModuleOptions['timeouts'] = {}) =>
+  VmConsoleModule.forRoot({ vms: FixtureVmsModule, access: FixtureVms, timeouts });
 export const impatientTimeouts = { pingMs: 1_000, recheckMs: 200 };

@@ -1,6 +1,39 @@
 /** Methods that look at every entry of a list (or may), and those that look at every character of a text. */
-const overLists = ['indexOf', 'lastIndexOf', 'includes', 'find', 'findIndex', 'some', 'every', 'filter', 'map', 'flatMap', 'forEach', 'reduce', 'concat', 'slice', 'sort', 'join', 'push', 'shift', 'unshift', 'splice', 'entries', 'keys', 'values'] as const;
-const overTexts = ['replace', 'replaceAll', 'split', 'toLowerCase', 'trim', 'match', 'search', 'localeCompare'] as const;
+const overLists = [
+  'indexOf',
+  'lastIndexOf',
+  'includes',
+  'find',
+  'findIndex',
+  'some',
+  'every',
+  'filter',
+  'map',
+  'flatMap',
+  'forEach',
+  'reduce',
+  'concat',
+  'slice',
+  'sort',
+  'join',
+  'push',
+  'shift',
+  'unshift',
+  'splice',
+  'entries',
+  'keys',
+  'values',
+] as const;
+const overTexts = [
+  'replace',
+  'replaceAll',
+  'split',
+  'toLowerCase',
+  'trim',
+  'match',
+  'search',
+  'localeCompare',
+] as const;
 
 /**
  * Counts what is looked at while `act` runs: entries of lists, keys of objects, characters of texts. How fast a machine is has no part in it, so that

@@ -3,7 +3,8 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions, type EntityClass } from '#libs/platform';
 
-const urlOf = (database: string) => `postgres://openfactory@/${database}?host=${encodeURIComponent(process.env.TEST_POSTGRES_SOCKET_DIR ?? '')}`;
+const urlOf = (database: string) =>
+  `postgres://openfactory@/${database}?host=${encodeURIComponent(process.env.TEST_POSTGRES_SOCKET_DIR ?? '')}`;
 
 export interface TestDatabase {
   url: string;

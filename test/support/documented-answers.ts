@@ -35,7 +35,12 @@ export class DocumentedAnswers {
   constructor(document: OpenApi) {
     this.#ajv.addSchema(document, 'openapi', false, false);
     const all = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { responses }]) => ({ method: method.toUpperCase(), path, pattern: new RegExp(`^${path.replace(/[.]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}/?$`, 'i'), answers: responses })),
+      Object.entries(methods).map(([method, { responses }]) => ({
+        method: method.toUpperCase(),
+        path,
+        pattern: new RegExp(`^${path.replace(/[.]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}/?$`, 'i'),
+        answers: responses,
+      })),
     );
     // As the router has it: what is written out comes before what is filled in.
     this.#operations = all.sort((a, b) => a.path.split('{').length - b.path.split('{').length);
@@ -48,15 +53,24 @@ export class DocumentedAnswers {
   /** @returns what is not as documented; undefined where all is, or nothing is documented */
   check({ method, url, status, headers, body }: RealAnswer): string | undefined {
     const pathname = (url.split(/[?#]/, 1)[0] ?? '').replace(/^https?:\/\/[^/]+/, '');
-    const operation = this.#operations.find((candidate) => candidate.method === (method === 'HEAD' ? 'GET' : method) && candidate.pattern.test(pathname));
+    const operation = this.#operations.find(
+      (candidate) => candidate.method === (method === 'HEAD' ? 'GET' : method) && candidate.pattern.test(pathname),
+    );
     if (!operation) return undefined;
     const told = (what: string) => `${method} ${operation.path} ${status}: ${what}`;
     const answer = operation.answers[String(status)];
     if (!answer) return told(`is not documented: ${body.slice(0, 300)}`);
-    const missing = Object.entries(answer.headers ?? {}).find(([name, { required }]) => required && headers[name.toLowerCase()] === undefined);
+    const missing = Object.entries(answer.headers ?? {}).find(
+      ([name, { required }]) => required && headers[name.toLowerCase()] === undefined,
+    );
     if (missing) return told(`has no ${missing[0]}`);
     if (method === 'HEAD') return undefined;
-    const wrong = this.#wrongContent(operation, status, { type: String(headers['content-type'] ?? '').split(';', 1)[0]!.trim(), body });
+    const wrong = this.#wrongContent(operation, status, {
+      type: String(headers['content-type'] ?? '')
+        .split(';', 1)[0]!
+        .trim(),
+      body,
+    });
     return wrong === undefined ? undefined : told(wrong);
   }
 
@@ -65,21 +79,43 @@ export class DocumentedAnswers {
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       const chunks = collect(response);
       response.once('finish', () => {
-        const fault = this.check({ method: request.method ?? '', url: request.url ?? '', status: response.statusCode, headers: headersOf(response), body: Buffer.concat(chunks).toString('utf8') });
+        const fault = this.check({
+          method: request.method ?? '',
+          url: request.url ?? '',
+          status: response.statusCode,
+          headers: headersOf(response),
+          body: Buffer.concat(chunks).toString('utf8'),
+        });
         if (fault !== undefined) this.#faults.add(fault);
       });
     });
   }
 
-  #wrongContent({ path, method, answers }: Operation, status: number, { type, body }: { type: string; body: string }): string | undefined {
+  #wrongContent(
+    { path, method, answers }: Operation,
+    status: number,
+    { type, body }: { type: string; body: string },
+  ): string | undefined {
     const content = answers[String(status)]?.content;
     if (!content) return body === '' ? undefined : `has a body (${type}), and none is documented`;
     const documented = [type, '*/*'].find((candidate) => candidate in content);
     if (documented === undefined) return `is ${type}, and ${Object.keys(content).join(', ')} is documented`;
     if (!/\bjson$/.test(documented)) return undefined;
-    const validate = this.#validatorOf(['paths', path, method.toLowerCase(), 'responses', String(status), 'content', documented, 'schema']);
+    const validate = this.#validatorOf([
+      'paths',
+      path,
+      method.toLowerCase(),
+      'responses',
+      String(status),
+      'content',
+      documented,
+      'schema',
+    ]);
     if (validate(JSON.parse(body))) return undefined;
-    return `${(validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`).slice(0, 5).join('; ')} in ${body.slice(0, 300)}`;
+    return `${(validate.errors ?? [])
+      .map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`)
+      .slice(0, 5)
+      .join('; ')} in ${body.slice(0, 300)}`;
   }
 
   #validatorOf(place: string[]): ValidateFunction {
@@ -93,7 +129,10 @@ export class DocumentedAnswers {
 /** writeHead with headers of its own leaves none behind for getHeaders: they are read off what was sent. */
 function headersOf(response: ServerResponse): OutgoingHttpHeaders {
   const sent = (response as unknown as { _header?: string })._header ?? '';
-  const lines = sent.split('\r\n').slice(1).map((line) => line.split(/:\s*(.*)/s, 2) as [string, string?]);
+  const lines = sent
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(/:\s*(.*)/s, 2) as [string, string?]);
   return Object.fromEntries(lines.filter(([name]) => name).map(([name, value = '']) => [name.toLowerCase(), value]));
 }
 

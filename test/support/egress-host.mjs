@@ -47,13 +47,23 @@ async function makeHost(internet, uid) {
   await run('ip', 'link', 'set', 'lo', 'up');
   await run('ip', 'link', 'add', 'wan', 'type', 'veth', 'peer', 'name', 'wan', 'netns', String(internet.pid));
   await there('link', 'set', 'lo', 'up');
-  for (const address of ['10.99.0.2/24', '203.0.113.10/32', 'fd00:99::2/64', '2001:db8::10/128']) await there('address', 'add', address, 'dev', 'wan', ...(address.includes(':') ? ['nodad'] : []));
+  for (const address of ['10.99.0.2/24', '203.0.113.10/32', 'fd00:99::2/64', '2001:db8::10/128'])
+    await there('address', 'add', address, 'dev', 'wan', ...(address.includes(':') ? ['nodad'] : []));
   await there('link', 'set', 'wan', 'up');
-  for (const address of ['10.99.0.1/24', 'fd00:99::1/64']) await run('ip', 'address', 'add', address, 'dev', 'wan', ...(address.includes(':') ? ['nodad'] : []));
+  for (const address of ['10.99.0.1/24', 'fd00:99::1/64'])
+    await run('ip', 'address', 'add', address, 'dev', 'wan', ...(address.includes(':') ? ['nodad'] : []));
   await run('ip', 'link', 'set', 'wan', 'up');
   // A bridge without a port: dummy devices are not in every kernel.
   await run('ip', 'link', 'add', 'lan', 'type', 'bridge');
-  for (const address of ['192.168.77.1/24', '172.16.5.1/24', '100.64.9.1/24', '169.254.169.254/32', '198.51.100.7/24', '198.18.3.1/24']) await run('ip', 'address', 'add', address, 'dev', 'lan');
+  for (const address of [
+    '192.168.77.1/24',
+    '172.16.5.1/24',
+    '100.64.9.1/24',
+    '169.254.169.254/32',
+    '198.51.100.7/24',
+    '198.18.3.1/24',
+  ])
+    await run('ip', 'address', 'add', address, 'dev', 'lan');
   await run('ip', 'link', 'set', 'lan', 'up');
   await run('ip', 'route', 'add', 'default', 'via', '10.99.0.2');
   await run('ip', '-6', 'route', 'add', 'default', 'via', 'fd00:99::2');
@@ -83,7 +93,11 @@ async function become(dir) {
   const account = await guestAccount();
   const internet = spawnProgram('unshare', ['--net', '--', process.execPath, import.meta.filename, 'internet']);
   internet.stderr.pipe(process.stderr);
-  const said = () => new Promise((resolve, reject) => internet.stdout.once('data', resolve) && internet.once('close', () => reject(new Error('no internet'))));
+  const said = () =>
+    new Promise(
+      (resolve, reject) =>
+        internet.stdout.once('data', resolve) && internet.once('close', () => reject(new Error('no internet'))),
+    );
   await said();
   await makeHost(internet, account.uid);
   internet.stdin.write('\n');
@@ -100,7 +114,9 @@ async function become(dir) {
 async function witness() {
   const { nftables } = JSON.parse(await run('nft', '--json', 'list', 'table', 'inet', 'witness'));
   const count = (name) => nftables.find(({ counter }) => counter?.name === name).counter.packets;
-  const closed = nftables.flatMap(({ set }) => set?.elem ?? []).map((elem) => (elem.elem?.val ?? elem).concat.join(' '));
+  const closed = nftables
+    .flatMap(({ set }) => set?.elem ?? [])
+    .map((elem) => (elem.elem?.val ?? elem).concat.join(' '));
   return { open: count('open'), names: count('names'), closed };
 }
 
@@ -112,12 +128,17 @@ async function serve(dir) {
   /** In a guest's network, with more rights there than QEMU ever has. */
   const inside = async (index, program, ...args) => {
     const [, ...join] = networks[index].join;
-    const { code, stdout, stderr } = await runProgram('nsenter', [...join, program, ...args], { account, deadlineMs: 60_000, okCodes: [...Array(256).keys()] });
+    const { code, stdout, stderr } = await runProgram('nsenter', [...join, program, ...args], {
+      account,
+      deadlineMs: 60_000,
+      okCodes: [...Array(256).keys()],
+    });
     return { code, stdout, stderr };
   };
   const commands = {
     problem: () => egressProblem(),
-    open: async () => networks.push(await openEgress({ account, workDir: dir, processors: processorsOf('self') }, never)) - 1,
+    open: async () =>
+      networks.push(await openEgress({ account, workDir: dir, processors: processorsOf('self') }, never)) - 1,
     close: (index) => networks[index].close(),
     inside,
     witness,
@@ -136,10 +157,17 @@ async function serve(dir) {
     const answer = (result) => process.stdout.write(`${JSON.stringify({ id, ...result })}\n`);
     Promise.resolve()
       .then(() => commands[command](...args))
-      .then((value) => answer({ value }), (error) => answer({ error: { message: `${error.message} ${error.cause?.message ?? ''}`, reason: error.reason } }));
+      .then(
+        (value) => answer({ value }),
+        (error) =>
+          answer({ error: { message: `${error.message} ${error.cause?.message ?? ''}`, reason: error.reason } }),
+      );
   });
   lines.on('close', () => {
-    void Promise.allSettled([...networks.map((network) => network.close()), ...guests.map((guest) => guest?.quit())]).then(() => {
+    void Promise.allSettled([
+      ...networks.map((network) => network.close()),
+      ...guests.map((guest) => guest?.quit()),
+    ]).then(() => {
       killGroup(internet, 0);
       process.exit(0);
     });

@@ -38,7 +38,10 @@ export class EgressWorld {
     const dir = await mkdtemp('/tmp/openfactory-world-');
     await chmod(dir, 0o755);
     const script = path.join(productRoot, 'test/support/egress-host.mjs');
-    const child = spawn('unshare', ['--net', '--mount', '--propagation=private', '--', process.execPath, script, dir], { cwd: productRoot, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('unshare', ['--net', '--mount', '--propagation=private', '--', process.execPath, script, dir], {
+      cwd: productRoot,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     // Its first line comes when it is there, which is after unshare(1) has become it.
     await new Promise((resolve) => child.stdout.once('readable', resolve) && child.once('close', resolve));
     const world = new EgressWorld(child, dir, await readlink(`/proc/${child.pid}/ns/net`));
@@ -57,7 +60,9 @@ export class EgressWorld {
   /** Process numbers of the slirp4netns that stand in this world's host; a dead one whose parent has not noticed does not. */
   async slirps(): Promise<number[]> {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const isOne = async (pid: string) => (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) === 'slirp4netns\n' && (await readlink(`/proc/${pid}/ns/net`).catch(() => '')) === this.network;
+    const isOne = async (pid: string) =>
+      (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) === 'slirp4netns\n' &&
+      (await readlink(`/proc/${pid}/ns/net`).catch(() => '')) === this.network;
     return (await Promise.all(pids.map(async (pid) => ((await isOne(pid)) ? [Number(pid)] : [])))).flat();
   }
 

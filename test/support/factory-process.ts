@@ -10,7 +10,10 @@ export interface Ended {
 }
 
 /** Tests ask many times a second. */
-const patient = { OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000', OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000' };
+const patient = {
+  OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '100000',
+  OPENFACTORY_CALLS_PER_MINUTE_PER_ADDRESS: '100000',
+};
 
 /** `openfactory up` as its users start it: a process of its own, with a data directory of its own. */
 export class FactoryProcess {
@@ -28,7 +31,14 @@ export class FactoryProcess {
 
   static start(dataDir: string, environment: Record<string, string> = {}): FactoryProcess {
     const child = spawn(process.execPath, [path.join(productRoot, 'bin/openfactory'), 'up'], {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENFACTORY_DATA_DIR: dataDir, OPENFACTORY_PORT: '0', ...patient, ...environment },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        OPENFACTORY_DATA_DIR: dataDir,
+        OPENFACTORY_PORT: '0',
+        ...patient,
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new FactoryProcess(child, dataDir);
@@ -38,7 +48,8 @@ export class FactoryProcess {
   async ready(withinMs = 60_000): Promise<string> {
     const deadline = Date.now() + withinMs;
     while (!this.output.includes('OpenFactory is running.')) {
-      if (this.child.exitCode !== null || Date.now() > deadline) throw new Error(`The factory did not start:\n${this.output}`);
+      if (this.child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`The factory did not start:\n${this.output}`);
       await sleep(10);
     }
     return /Streamable HTTP\s+(\S+)\/api\/mcp\n/.exec(this.output)![1]!;
@@ -63,19 +74,29 @@ export async function makeDataDir(): Promise<{ dir: string; remove: () => Promis
 export async function namespacesOn(dir: string): Promise<string[]> {
   const own = await readlink('/proc/self/ns/mnt');
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(pids.map(async (pid) => {
-    const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
-    const [namespace, mounts, command] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`).catch(() => own), read('mountinfo'), read('cmdline')]);
-    const sees = mounts.split('\n').some((line) => line.includes(dir) && line.split(' ')[4] !== dir);
-    return namespace !== own && (sees || command.includes(dir)) ? `${pid} ${await read('comm')}`.trim() : '';
-  }));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+      const [namespace, mounts, command] = await Promise.all([
+        readlink(`/proc/${pid}/ns/mnt`).catch(() => own),
+        read('mountinfo'),
+        read('cmdline'),
+      ]);
+      const sees = mounts.split('\n').some((line) => line.includes(dir) && line.split(' ')[4] !== dir);
+      return namespace !== own && (sees || command.includes(dir)) ? `${pid} ${await read('comm')}`.trim() : '';
+    }),
+  );
   return found.filter(Boolean);
 }
 
 /** Everything of a factory that should be gone with it: processes that name its data directory, and mounts below it. */
 export async function leftOvers(dataDir: string): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map(async (pid) => `${pid} ${(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')}`));
+  const lines = await Promise.all(
+    pids.map(
+      async (pid) => `${pid} ${(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')}`,
+    ),
+  );
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(dataDir));
   return [...lines.filter((line) => line.includes(dataDir)), ...mounts];
 }
@@ -92,7 +113,11 @@ export async function untilNothingIsLeft(dataDir: string, withinMs = 10_000): Pr
 
 /** What the guests of a factory printed last. */
 export async function serialTails(dataDir: string): Promise<string> {
-  const files = (await readdir(dataDir, { recursive: true }).catch(() => [])).filter((file) => /^serial-.*\.log$/.test(path.basename(file)));
-  const tails = files.map(async (file) => `${file}:\n${(await readFile(path.join(dataDir, file), 'utf8').catch(String)).slice(-3_000)}`);
+  const files = (await readdir(dataDir, { recursive: true }).catch(() => [])).filter((file) =>
+    /^serial-.*\.log$/.test(path.basename(file)),
+  );
+  const tails = files.map(
+    async (file) => `${file}:\n${(await readFile(path.join(dataDir, file), 'utf8').catch(String)).slice(-3_000)}`,
+  );
   return (await Promise.all(tails)).join('\n');
 }

@@ -3,7 +3,16 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
-import { BuildFailure, BuildPipeline, stageNames, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from '#libs/builds';
+import {
+  BuildFailure,
+  BuildPipeline,
+  stageNames,
+  type BuiltArtifact,
+  type PipelineInput,
+  type PipelineListener,
+  type PipelineOutcome,
+  type StageName,
+} from '#libs/builds';
 
 /** What happens at a stage. `hold` waits for `release` or an abort. */
 export type Turn = { at: StageName } & ({ hold: true } | { fail: 'caller' | 'system' } | { crash: Error });
@@ -22,7 +31,11 @@ export class FakeBuildPipeline extends BuildPipeline {
   private readonly held = new Map<string, (() => void)[]>();
   private readonly directory = path.join(os.tmpdir(), `openfactory-fake-${randomUUID()}`);
 
-  readonly module: DynamicModule = { module: FakePipelineModule, providers: [{ provide: BuildPipeline, useValue: this }], exports: [BuildPipeline] };
+  readonly module: DynamicModule = {
+    module: FakePipelineModule,
+    providers: [{ provide: BuildPipeline, useValue: this }],
+    exports: [BuildPipeline],
+  };
 
   /** Until it is set again, builds of a recipe of this name do this. */
   script(recipe: string, turn: Turn | undefined): void {
@@ -41,15 +54,27 @@ export class FakeBuildPipeline extends BuildPipeline {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  async run({ buildId, recipe: { name } }: PipelineInput, listener: PipelineListener, signal: AbortSignal): Promise<PipelineOutcome> {
+  async run(
+    { buildId, recipe: { name } }: PipelineInput,
+    listener: PipelineListener,
+    signal: AbortSignal,
+  ): Promise<PipelineOutcome> {
     const recipe = String(name);
     const run = { buildId, recipe, aborted: undefined as unknown };
     this.runs.push(run);
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
     try {
       for (const stage of stageNames) await this.stage(stage, recipe, listener, signal);
-      const iso = await this.made(`${recipe}.iso`, 'application/x-iso9660-image', `image of ${recipe}\n`.repeat(this.imageLines));
-      return { artifacts: [iso, await this.made('recipe.json', 'application/json', '{}\n')], imageSha256: iso.sha256, imageId: iso.sha256 };
+      const iso = await this.made(
+        `${recipe}.iso`,
+        'application/x-iso9660-image',
+        `image of ${recipe}\n`.repeat(this.imageLines),
+      );
+      return {
+        artifacts: [iso, await this.made('recipe.json', 'application/json', '{}\n')],
+        imageSha256: iso.sha256,
+        imageId: iso.sha256,
+      };
     } catch (error) {
       run.aborted = signal.reason;
       throw error;
@@ -62,10 +87,21 @@ export class FakeBuildPipeline extends BuildPipeline {
     await mkdir(this.directory, { recursive: true });
     const file = path.join(this.directory, randomUUID());
     await writeFile(file, text);
-    return { name, path: file, mediaType, sizeBytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
+    return {
+      name,
+      path: file,
+      mediaType,
+      sizeBytes: Buffer.byteLength(text),
+      sha256: createHash('sha256').update(text).digest('hex'),
+    };
   }
 
-  private async stage(stage: StageName, recipe: string, listener: PipelineListener, signal: AbortSignal): Promise<void> {
+  private async stage(
+    stage: StageName,
+    recipe: string,
+    listener: PipelineListener,
+    signal: AbortSignal,
+  ): Promise<void> {
     signal.throwIfAborted();
     await listener.onStageStarted(stage);
     listener.onLog(`${stage}: begun für ${recipe}`);
@@ -85,8 +121,14 @@ export class FakeBuildPipeline extends BuildPipeline {
       });
       return;
     }
-    const image = turn.at === 'boot' ? [await this.made(`${recipe}.iso`, 'application/x-iso9660-image', 'an image that does not boot\n')] : [];
-    const words = turn.fail === 'caller' ? { reason: 'unmet_dependencies', message: 'The package x needs y.', hint: 'Remove x from the recipe.' } : { reason: 'mirror_down', message: 'The mirror does not answer.', hint: 'Try later.' };
+    const image =
+      turn.at === 'boot'
+        ? [await this.made(`${recipe}.iso`, 'application/x-iso9660-image', 'an image that does not boot\n')]
+        : [];
+    const words =
+      turn.fail === 'caller'
+        ? { reason: 'unmet_dependencies', message: 'The package x needs y.', hint: 'Remove x from the recipe.' }
+        : { reason: 'mirror_down', message: 'The mirror does not answer.', hint: 'Try later.' };
     throw new BuildFailure(turn.at, turn.fail, words, ['E: line one', 'E: line two'], image);
   }
 }

@@ -39,7 +39,9 @@ export class FaultyMirror {
   }
 
   private async listen(): Promise<void> {
-    const server = createServer((request, response) => void this.serve(request, response).catch(() => response.destroy()));
+    const server = createServer(
+      (request, response) => void this.serve(request, response).catch(() => response.destroy()),
+    );
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(this.port, '127.0.0.1', resolve));
     this.port = (server.address() as AddressInfo).port;
     this.server = server;

@@ -11,7 +11,11 @@ export default async function setup() {
   if (globalThis.testPostgres) return;
   const dataDir = await mkdtemp(path.join('/tmp', 'openfactory-test-'));
   await chmod(dataDir, 0o755);
-  const server = new EmbeddedPostgres({ dataDir, account: await unprivilegedAccount(), parameters: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' } });
+  const server = new EmbeddedPostgres({
+    dataDir,
+    account: await unprivilegedAccount(),
+    parameters: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' },
+  });
   await server.start();
   await migrate(server.url(), migrations);
   const boss = new PgBoss({ connectionString: server.url(), max: 1 });
@@ -23,5 +27,11 @@ export default async function setup() {
   await client.query('ALTER DATABASE openfactory RENAME TO openfactory_template');
   await client.end();
   process.env.TEST_POSTGRES_SOCKET_DIR = server.socketDir;
-  globalThis.testPostgres = { server, stop: async () => { await server.stop(); await rm(dataDir, { recursive: true, force: true }); } };
+  globalThis.testPostgres = {
+    server,
+    stop: async () => {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
 }

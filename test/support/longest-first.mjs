@@ -5,7 +5,16 @@ import Sequencer from '@jest/test-sequencer';
  * Files that take minutes, in the order that leaves no worker waiting: where no image is kept, one makes the parts that others take (images/image-parts.ts),
  * and no two begin with the same image. All else fills the gaps, down to the smallest, so that both workers end at once.
  */
-export const longest = ['builds', 'services', 'vms', 'every-field', 'recipe-meaning', 'build-faults', 'guest-egress', 'slow-boot'].map((name) => `test/live/${name}.spec.ts`);
+export const longest = [
+  'builds',
+  'services',
+  'vms',
+  'every-field',
+  'recipe-meaning',
+  'build-faults',
+  'guest-egress',
+  'slow-boot',
+].map((name) => `test/live/${name}.spec.ts`);
 /** What boots, then what starts whole factories and browsers, then the rest. */
 const tiers = ['live', 'e2e', 'medium'];
 

@@ -18,7 +18,10 @@ export class MailServer {
     disabledCommands: ['STARTTLS', 'AUTH'],
     onData: (stream, { envelope }, done) => {
       text(stream).then((content) => {
-        this.received.push({ to: envelope.rcptTo.map(({ address }) => address), content: content.replaceAll('=\r\n', '').replaceAll('=3D', '=') });
+        this.received.push({
+          to: envelope.rcptTo.map(({ address }) => address),
+          content: content.replaceAll('=\r\n', '').replaceAll('=3D', '='),
+        });
         done();
       }, done);
     },

@@ -31,13 +31,29 @@ export class ProbeTools {
   static aborted = 0;
   static echoes = 0;
 
-  @Tool({ name: 'probe_echo', title: 'Echo', description: 'Echoes.', toolset: 'tests', input: ProbeEchoInput, output: ProbeEchoOutput, readOnly: true })
+  @Tool({
+    name: 'probe_echo',
+    title: 'Echo',
+    description: 'Echoes.',
+    toolset: 'tests',
+    input: ProbeEchoInput,
+    output: ProbeEchoOutput,
+    readOnly: true,
+  })
   async echo(caller: Caller, { text, times = 1, words = [] }: ProbeEchoInput): Promise<ProbeEchoOutput> {
     ProbeTools.echoes++;
     return await Promise.resolve({ text: text.repeat(times), owner: caller.ownerId, words });
   }
 
-  @Tool({ name: 'probe_wait', title: 'Wait', description: 'Waits.', toolset: 'tests', input: ProbeWaitInput, output: ProbeWaitOutput, readOnly: false })
+  @Tool({
+    name: 'probe_wait',
+    title: 'Wait',
+    description: 'Waits.',
+    toolset: 'tests',
+    input: ProbeWaitInput,
+    output: ProbeWaitOutput,
+    readOnly: false,
+  })
   async wait(_: Caller, { ms }: ProbeWaitInput, context: CallContext): Promise<ProbeWaitOutput> {
     await context.progress(0, ms, 'begun');
     await context.log('info', { waiting: ms });
@@ -54,24 +70,60 @@ export class ProbeTools {
     return { waited: ms };
   }
 
-  @Tool({ name: 'probe_flood', title: 'Flood', description: 'Answers at length.', toolset: 'tests', input: ProbeFloodInput, readOnly: true })
+  @Tool({
+    name: 'probe_flood',
+    title: 'Flood',
+    description: 'Answers at length.',
+    toolset: 'tests',
+    input: ProbeFloodInput,
+    readOnly: true,
+  })
   async flood(_: Caller, { bytes }: ProbeFloodInput): Promise<object> {
     return await Promise.resolve({ filler: 'x'.repeat(bytes) });
   }
 
-  @Tool({ name: 'probe_refuse', title: 'Refuse', description: 'Refuses.', toolset: 'hostfactory', input: ProbeNothing, output: ProbeWaitOutput, readOnly: true })
+  @Tool({
+    name: 'probe_refuse',
+    title: 'Refuse',
+    description: 'Refuses.',
+    toolset: 'hostfactory',
+    input: ProbeNothing,
+    output: ProbeWaitOutput,
+    readOnly: true,
+  })
   refuse(): Promise<object> {
     throw invalid('wrong_moon', 'The moon is wrong.', 'Wait for a better one.');
   }
 
-  @Tool({ name: 'probe_break', title: 'Break', description: 'Breaks.', toolset: 'hostfactory', input: ProbeNothing, output: ProbeWaitOutput, readOnly: true })
+  @Tool({
+    name: 'probe_break',
+    title: 'Break',
+    description: 'Breaks.',
+    toolset: 'hostfactory',
+    input: ProbeNothing,
+    output: ProbeWaitOutput,
+    readOnly: true,
+  })
   break(): Promise<object> {
     throw new Error('secret detail of the inside');
   }
 
-  @Tool({ name: 'probe_outage', title: 'Outage', description: 'Meets an outage.', toolset: 'hostfactory', input: ProbeNothing, output: ProbeWaitOutput, readOnly: true })
+  @Tool({
+    name: 'probe_outage',
+    title: 'Outage',
+    description: 'Meets an outage.',
+    toolset: 'hostfactory',
+    input: ProbeNothing,
+    output: ProbeWaitOutput,
+    readOnly: true,
+  })
   outage(): Promise<object> {
-    throw new AppError({ kind: 'unavailable', reason: 'mirror_down', message: 'The mirror does not answer.', hint: 'Try later.' });
+    throw new AppError({
+      kind: 'unavailable',
+      reason: 'mirror_down',
+      message: 'The mirror does not answer.',
+      hint: 'Try later.',
+    });
   }
 }
 

@@ -19,24 +19,47 @@ export interface RawRequest {
 }
 
 /** One HTTP request on a connection of its own, with nothing added that the test did not say. */
-export function send(url: string, { method = 'GET', headers = {}, body, path, from }: RawRequest = {}): Promise<RawResponse> {
+export function send(
+  url: string,
+  { method = 'GET', headers = {}, body, path, from }: RawRequest = {},
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { method, ...(path !== undefined && { path }), headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers }, localAddress: from, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, json: () => JSON.parse(text) });
-      });
-      response.on('error', reject);
-    });
+    const request = http.request(
+      url,
+      {
+        method,
+        ...(path !== undefined && { path }),
+        headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers },
+        localAddress: from,
+        agent: false,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: text,
+            json: () => JSON.parse(text),
+          });
+        });
+        response.on('error', reject);
+      },
+    );
     request.on('error', reject);
     request.end(body);
   });
 }
 
 export const postJson = (url: string, value: unknown, more: RawRequest = {}) =>
-  send(url, { method: 'POST', body: typeof value === 'string' ? value : JSON.stringify(value), ...more, headers: { 'content-type': 'application/json', ...more.headers } });
+  send(url, {
+    method: 'POST',
+    body: typeof value === 'string' ? value : JSON.stringify(value),
+    ...more,
+    headers: { 'content-type': 'application/json', ...more.headers },
+  });
 
 /** A response that flows, and what came of it so far. */
 export class RawStream {
@@ -56,11 +79,20 @@ export class RawStream {
   /** As soon as the status is there. */
   static open(url: string, { method = 'GET', headers = {}, body, from }: RawRequest = {}): Promise<RawStream> {
     return new Promise((resolve, reject) => {
-      const request = http.request(url, { method, headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers }, localAddress: from, agent: false }, (response) => {
-        if (response.statusCode === 200) return resolve(new RawStream(request, response));
-        response.resume();
-        reject(new Error(`${method} ${url} answered ${response.statusCode}`));
-      });
+      const request = http.request(
+        url,
+        {
+          method,
+          headers: { ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers },
+          localAddress: from,
+          agent: false,
+        },
+        (response) => {
+          if (response.statusCode === 200) return resolve(new RawStream(request, response));
+          response.resume();
+          reject(new Error(`${method} ${url} answered ${response.statusCode}`));
+        },
+      );
       request.on('error', reject);
       request.end(body);
     });
@@ -102,18 +134,24 @@ export class RawSseClient {
 
   static open(url: string, options: RawRequest & { path?: string; reads?: boolean } = {}): Promise<RawSseClient> {
     return new Promise((resolve, reject) => {
-      const request = http.get(`${url}${options.path ?? '/api/mcp/sse'}`, { headers: { accept: 'text/event-stream', ...options.headers }, localAddress: options.from, agent: false }, (response) => {
-        if (response.statusCode !== 200) {
-          response.resume();
-          reject(new Error(`SSE answered ${response.statusCode}`));
-          return;
-        }
-        const client = new RawSseClient(url, request, response, options);
-        void client.until(() => client.events.length > 0).then(() => {
-          if (options.reads === false) response.pause();
-          resolve(client);
-        }, reject);
-      });
+      const request = http.get(
+        `${url}${options.path ?? '/api/mcp/sse'}`,
+        { headers: { accept: 'text/event-stream', ...options.headers }, localAddress: options.from, agent: false },
+        (response) => {
+          if (response.statusCode !== 200) {
+            response.resume();
+            reject(new Error(`SSE answered ${response.statusCode}`));
+            return;
+          }
+          const client = new RawSseClient(url, request, response, options);
+          void client
+            .until(() => client.events.length > 0)
+            .then(() => {
+              if (options.reads === false) response.pause();
+              resolve(client);
+            }, reject);
+        },
+      );
       request.on('error', reject);
     });
   }
@@ -147,7 +185,11 @@ export class RawSseClient {
   }
 
   private take(lines: string[]): void {
-    const value = (name: string) => lines.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1).trimStart();
+    const value = (name: string) =>
+      lines
+        .find((line) => line.startsWith(`${name}:`))
+        ?.slice(name.length + 1)
+        .trimStart();
     const data = value('data');
     if (data === undefined) {
       this.comments += lines.filter((line) => line.startsWith(':')).length;

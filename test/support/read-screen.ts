@@ -10,9 +10,23 @@ export async function readScreen(png: Buffer): Promise<string> {
   try {
     const { width = 0 } = await sharp(png).metadata();
     const file = path.join(dir, 'screen.png');
-    await writeFile(file, await sharp(png).greyscale().negate().resize({ width: width * 3, kernel: 'cubic' }).extend({ top: 30, bottom: 30, left: 30, right: 30, background: 'white' }).png().toBuffer());
+    await writeFile(
+      file,
+      await sharp(png)
+        .greyscale()
+        .negate()
+        .resize({ width: width * 3, kernel: 'cubic' })
+        .extend({ top: 30, bottom: 30, left: 30, right: 30, background: 'white' })
+        .png()
+        .toBuffer(),
+    );
     // One thread: with more it takes many times as long on a machine that is busy.
-    return (await runProgram('tesseract', [file, '-', '--psm', '6', '-l', 'eng'], { deadlineMs: 120_000, env: { OMP_THREAD_LIMIT: '1' } })).stdout;
+    return (
+      await runProgram('tesseract', [file, '-', '--psm', '6', '-l', 'eng'], {
+        deadlineMs: 120_000,
+        env: { OMP_THREAD_LIMIT: '1' },
+      })
+    ).stdout;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -7,7 +7,11 @@ export interface RfbInput {
 }
 
 /** A VNC server of the smallest kind (RFC 6143): no authentication, one size, one colour, raw encoding. Knows what noVNC sends. */
-export async function serveRfb(stream: Duplex, input: RfbInput, [width, height]: [number, number] = [320, 200]): Promise<void> {
+export async function serveRfb(
+  stream: Duplex,
+  input: RfbInput,
+  [width, height]: [number, number] = [320, 200],
+): Promise<void> {
   let pending = Buffer.alloc(0);
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const take = async (length: number): Promise<Buffer> => {

@@ -14,7 +14,10 @@ const isGone = (pid) => {
 };
 
 export default async function setup() {
-  const pids = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix)).map((name) => Number(name.slice(prefix.length)));
-  for (const pid of pids.filter(isGone)) await rm(path.join(tmpdir(), `${prefix}${pid}`), { recursive: true, force: true });
+  const pids = (await readdir(tmpdir()))
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => Number(name.slice(prefix.length)));
+  for (const pid of pids.filter(isGone))
+    await rm(path.join(tmpdir(), `${prefix}${pid}`), { recursive: true, force: true });
   process.env.TEST_RUN_DIR = path.join(tmpdir(), `${prefix}${process.pid}`);
 }

@@ -31,9 +31,22 @@ export class SessionFixture extends CallerResolver implements OnModuleInit {
 
   /** One session for each account, with the id of the account (addPerson). */
   async currentGrant(_kind: string, id: string): Promise<Grant | undefined> {
-    const [account] = await this.database.query<{ role: string }[]>('SELECT role FROM account WHERE id = $1 AND disabled_at IS NULL', [id]);
+    const [account] = await this.database.query<{ role: string }[]>(
+      'SELECT role FROM account WHERE id = $1 AND disabled_at IS NULL',
+      [id],
+    );
     if (!account) return undefined;
-    return { kind: 'user', ownerId: `user:${id}`, principalId: `session:${id}`, revocationSubjects: [`session:${id}`, `user:${id}`], toolsets: undefined, readOnly: false, isAdmin: account.role === 'admin', expiresAt: undefined, signedInAt: Date.now() };
+    return {
+      kind: 'user',
+      ownerId: `user:${id}`,
+      principalId: `session:${id}`,
+      revocationSubjects: [`session:${id}`, `user:${id}`],
+      toolsets: undefined,
+      readOnly: false,
+      isAdmin: account.role === 'admin',
+      expiresAt: undefined,
+      signedInAt: Date.now(),
+    };
   }
 }
 
@@ -48,9 +61,15 @@ export interface TestPerson {
 
 export async function addPerson(database: TestDatabase): Promise<TestPerson> {
   const id = randomUUID();
-  await database.query("INSERT INTO account (id, email, password_hash) VALUES ($1, $2, 'none')", [id, `${id}@example.org`]);
+  await database.query("INSERT INTO account (id, email, password_hash) VALUES ($1, $2, 'none')", [
+    id,
+    `${id}@example.org`,
+  ]);
   // For whoever asks the product instead of this fixture what stands behind the session.
-  await database.query("INSERT INTO sign_in (id, account_id, expires_at, address, user_agent) VALUES ($1, $1, now() + interval '1 day', '127.0.0.1', 'test')", [id]);
+  await database.query(
+    "INSERT INTO sign_in (id, account_id, expires_at, address, user_agent) VALUES ($1, $1, now() + interval '1 day', '127.0.0.1', 'test')",
+    [id],
+  );
   return { id, headers: { authorization: `Bearer test-session-${id}` } };
 }
 
@@ -61,7 +80,11 @@ export interface TestKey {
 }
 
 export async function createKey(url: string, person: TestPerson, more: object = {}): Promise<TestKey> {
-  const response = await postJson(`${url}/api/mcp-keys`, { name: 'a key of a test', ...more }, { headers: person.headers });
+  const response = await postJson(
+    `${url}/api/mcp-keys`,
+    { name: 'a key of a test', ...more },
+    { headers: person.headers },
+  );
   if (response.status !== 201) throw new Error(`No key was made: ${response.body}`);
   const { id, key } = response.json() as { id: string; key: string };
   return { id, key, headers: { authorization: `Bearer ${key}` } };

@@ -24,11 +24,23 @@ export interface AppOptions {
   consoleModule?: DynamicModule;
 }
 
-const entities: EntityClass[] = [...identityEntities, ...mcpKeyEntities, ...recipeEntities, ...buildEntities, ...vmEntities];
+const entities: EntityClass[] = [
+  ...identityEntities,
+  ...mcpKeyEntities,
+  ...recipeEntities,
+  ...buildEntities,
+  ...vmEntities,
+];
 
 @Module({})
 export class AppModule {
-  static forRoot({ extraModules = [], pipelineModule = PipelineModule, hypervisorModule = HypervisorModule, consoleModule, ...platform }: AppOptions): DynamicModule {
+  static forRoot({
+    extraModules = [],
+    pipelineModule = PipelineModule,
+    hypervisorModule = HypervisorModule,
+    consoleModule,
+    ...platform
+  }: AppOptions): DynamicModule {
     const builds = BuildsModule.forRoot({ pipeline: pipelineModule });
     const vms = VmsModule.forRoot({ builds, hypervisor: hypervisorModule });
     return {

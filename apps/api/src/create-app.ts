@@ -10,7 +10,12 @@ import { startLogger } from './start-logger.js';
 
 /** The application with its edges, initialised but not listening. */
 export async function createApp(options: AppOptions): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), { bodyParser: false, logger: ['fatal', 'error', 'warn'], forceCloseConnections: true, abortOnError: false });
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), {
+    bodyParser: false,
+    logger: ['fatal', 'error', 'warn'],
+    forceCloseConnections: true,
+    abortOnError: false,
+  });
   const gateway = app.get(McpHttpEdge);
   setUpHttp(app, options.settings, [(request, response) => gateway.handle(request, response)]);
   setUpServer(app);

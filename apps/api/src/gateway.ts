@@ -9,7 +9,8 @@ export const gatewayOptions: GatewayOptions = {
     name: 'openfactory',
     title: 'OpenFactory',
     version: productVersion,
-    description: 'A factory for operating-system images: recipes become bootable Debian images, images become machines.',
+    description:
+      'A factory for operating-system images: recipes become bootable Debian images, images become machines.',
   },
   instructions: [
     'OpenFactory builds operating-system images from recipes (JSON).',

@@ -21,22 +21,45 @@ const headersOf: Partial<Record<number, object>> = {
 /** Adds to every operation why it refuses, and whose credentials it takes. */
 export function describeRefusals(app: NestExpressApplication, document: OpenAPIObject): void {
   const reflector = new Reflector();
-  const operations = new Map(Object.values(document.paths).flatMap((methods) => Object.values(methods as Record<string, Operation>).map((operation) => [operation.operationId, operation])));
+  const operations = new Map(
+    Object.values(document.paths).flatMap((methods) =>
+      Object.values(methods as Record<string, Operation>).map((operation) => [operation.operationId, operation]),
+    ),
+  );
   for (const { controller, handler, operationId } of routesOf(app, reflector)) {
     const operation = operations.get(operationId);
     if (!operation) continue;
-    for (const [status, reasons] of refusalsOf(reflector, controller, handler)) operation.responses[String(status)] = refusal(status, reasons);
+    for (const [status, reasons] of refusalsOf(reflector, controller, handler))
+      operation.responses[String(status)] = refusal(status, reasons);
     if (reflector.getAllAndOverride(PUBLIC_ROUTE, [handler, controller])) continue;
-    operation.security = reflector.getAllAndOverride(ROUTE_PEOPLE, [handler, controller]) ? [{ bearer: [] }] : [{ bearer: [] }, {}];
+    operation.security = reflector.getAllAndOverride(ROUTE_PEOPLE, [handler, controller])
+      ? [{ bearer: [] }]
+      : [{ bearer: [] }, {}];
   }
 }
 
 function refusal(status: number, reasons: string[]): Answer {
-  const schema = { allOf: [schemaRef(Problem.name), { type: 'object', properties: { status: { type: 'integer', enum: [status] }, reason: { type: 'string', enum: reasons } }, required: ['status', 'reason'] }] };
-  return { description: `Refused: ${reasons.join(', ')}.`, ...(headersOf[status] && { headers: headersOf[status] }), content: { 'application/problem+json': { schema } } } as Answer;
+  const schema = {
+    allOf: [
+      schemaRef(Problem.name),
+      {
+        type: 'object',
+        properties: { status: { type: 'integer', enum: [status] }, reason: { type: 'string', enum: reasons } },
+        required: ['status', 'reason'],
+      },
+    ],
+  };
+  return {
+    description: `Refused: ${reasons.join(', ')}.`,
+    ...(headersOf[status] && { headers: headersOf[status] }),
+    content: { 'application/problem+json': { schema } },
+  } as Answer;
 }
 
-function routesOf(app: NestExpressApplication, reflector: Reflector): { controller: Type; handler: Handler; operationId: string }[] {
+function routesOf(
+  app: NestExpressApplication,
+  reflector: Reflector,
+): { controller: Type; handler: Handler; operationId: string }[] {
   const scanner = new MetadataScanner();
   return new DiscoveryService(app.get(ModulesContainer)).getControllers().flatMap(({ metatype }) => {
     const prototype = (metatype as Type).prototype as Record<string, Handler>;

@@ -3,7 +3,11 @@ import { readEmail, type AccountEntity, type AdministrationService } from '#libs
 import { administer, type AuditContext } from './admin/administer.js';
 
 /** Does something with the account of an address. */
-async function withAccount<T>(email: string, action: NonNullable<AuditContext['action']>, work: (administration: AdministrationService, id: string) => Promise<T>): Promise<T> {
+async function withAccount<T>(
+  email: string,
+  action: NonNullable<AuditContext['action']>,
+  work: (administration: AdministrationService, id: string) => Promise<T>,
+): Promise<T> {
   return await administer(async (administration, audit) => {
     audit.action = action;
     const { id } = await administration.findByEmail(readEmail(email));
@@ -13,7 +17,11 @@ async function withAccount<T>(email: string, action: NonNullable<AuditContext['a
 }
 
 export function registerAdminCommand(program: Command): void {
-  const admin = program.command('admin').description('Administer accounts, beside a running factory or a stopped one; passwords are set by links, never given here');
+  const admin = program
+    .command('admin')
+    .description(
+      'Administer accounts, beside a running factory or a stopped one; passwords are set by links, never given here',
+    );
 
   admin
     .command('list', { isDefault: true })
@@ -44,12 +52,25 @@ export function registerAdminCommand(program: Command): void {
       printLink(await withAccount(email, 'admin_reset_password', (administration, id) => administration.resetLink(id)));
     });
 
-  for (const [name, disabled] of [['disable', true], ['enable', false]] as const) {
+  for (const [name, disabled] of [
+    ['disable', true],
+    ['enable', false],
+  ] as const) {
     admin
       .command(`${name} <email>`)
-      .description(disabled ? 'disable an account; whatever it has open ends within a second' : 'let a disabled account be used again')
+      .description(
+        disabled
+          ? 'disable an account; whatever it has open ends within a second'
+          : 'let a disabled account be used again',
+      )
       .action(async (email: string) => {
-        console.log(lineOf(await withAccount(email, disabled ? 'admin_disable_user' : 'admin_enable_user', (administration, id) => administration.change(id, { disabled }))));
+        console.log(
+          lineOf(
+            await withAccount(email, disabled ? 'admin_disable_user' : 'admin_enable_user', (administration, id) =>
+              administration.change(id, { disabled }),
+            ),
+          ),
+        );
       });
   }
 }
@@ -59,5 +80,10 @@ function printLink({ url, expiresAt }: { url: string; expiresAt: Date }): void {
 }
 
 function lineOf({ email, role, disabledAt, lastSignedInAt }: AccountEntity): string {
-  return [email, role, disabledAt ? 'disabled' : 'enabled', lastSignedInAt ? `signed in ${lastSignedInAt.toISOString()}` : 'never signed in'].join('  ');
+  return [
+    email,
+    role,
+    disabledAt ? 'disabled' : 'enabled',
+    lastSignedInAt ? `signed in ${lastSignedInAt.toISOString()}` : 'never signed in',
+  ].join('  ');
 }

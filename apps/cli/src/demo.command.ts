@@ -8,7 +8,9 @@ const endedByCtrlC = 130;
 export function registerDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('Build an image from a template over MCP, download it and say how to boot it, as a client of a running factory (OPENFACTORY_URL, OPENFACTORY_API_KEY)')
+    .description(
+      'Build an image from a template over MCP, download it and say how to boot it, as a client of a running factory (OPENFACTORY_URL, OPENFACTORY_API_KEY)',
+    )
     .option('--template <id>', 'template to start from', 'debian-server')
     .option('--name <name>', 'name of the recipe and the image; a fresh one without it')
     .option('--output <directory>', 'where the image goes', '.')
@@ -16,7 +18,11 @@ export function registerDemoCommand(program: Command): void {
       const stop = new AbortController();
       // The second Ctrl-C ends the command at once: nobody listens any more.
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
-      const outcome = await runDemo({ ...loadClientSettings(), template, name, outputDir: output }, new Screen(process.stdout), stop.signal);
+      const outcome = await runDemo(
+        { ...loadClientSettings(), template, name, outputDir: output },
+        new Screen(process.stdout),
+        stop.signal,
+      );
       process.exit({ done: 0, failed: 1, cancelled: endedByCtrlC }[outcome]);
     });
 }

@@ -56,14 +56,23 @@ export abstract class ArtifactStore {
 
 export class ArtifactMismatch extends AppError {
   constructor(what: string) {
-    super({ kind: 'internal', reason: 'artifact_mismatch', message: `An artifact is not what its maker said: ${what}.` });
+    super({
+      kind: 'internal',
+      reason: 'artifact_mismatch',
+      message: `An artifact is not what its maker said: ${what}.`,
+    });
     this.name = 'ArtifactMismatch';
   }
 }
 
 export class ArtifactMissing extends AppError {
   constructor() {
-    super({ kind: 'not_found', reason: 'artifact_not_found', message: 'This artifact is not kept any more.', hint: 'Build the recipe again.' });
+    super({
+      kind: 'not_found',
+      reason: 'artifact_not_found',
+      message: 'This artifact is not kept any more.',
+      hint: 'Build the recipe again.',
+    });
     this.name = 'ArtifactMissing';
   }
 }

@@ -5,7 +5,13 @@ import { ArtifactStore } from './artifact-store.port.js';
 import { FileSystemArtifactStore } from './file-system/file-system-artifact-store.js';
 
 @Module({
-  providers: [{ provide: ArtifactStore, useFactory: (settings: Settings) => new FileSystemArtifactStore(path.join(settings.dataDir, 'artifacts')), inject: [Settings] }],
+  providers: [
+    {
+      provide: ArtifactStore,
+      useFactory: (settings: Settings) => new FileSystemArtifactStore(path.join(settings.dataDir, 'artifacts')),
+      inject: [Settings],
+    },
+  ],
   exports: [ArtifactStore],
 })
 export class ArtifactsModule {}

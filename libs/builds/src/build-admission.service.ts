@@ -22,15 +22,30 @@ export class BuildAdmission {
    */
   async check(caller: Caller, request: { operation: string; key: string | undefined }): Promise<void> {
     if (await this.idempotency.knows(caller, request)) return;
-    await this.idempotency.once(caller, { operation: request.operation, key: undefined, body: undefined }, (manager) => this.allowance.admit(manager, caller));
+    await this.idempotency.once(caller, { operation: request.operation, key: undefined, body: undefined }, (manager) =>
+      this.allowance.admit(manager, caller),
+    );
   }
 
-  async take(caller: Caller, build: Omit<NewBuild, 'ownerId'>, request: { operation: string; key: string | undefined; body: unknown }, estimatedSeconds: number | null): Promise<CreatedBuild> {
+  async take(
+    caller: Caller,
+    build: Omit<NewBuild, 'ownerId'>,
+    request: { operation: string; key: string | undefined; body: unknown },
+    estimatedSeconds: number | null,
+  ): Promise<CreatedBuild> {
     return await this.idempotency.once(caller, request, async (manager) => {
       await this.allowance.admit(manager, caller);
       const { build: made, leaseId } = await this.builds.insert(manager, { ...build, ownerId: caller.ownerId });
       await this.queue.send(manager, { build_id: made.id, lease_id: leaseId });
-      return { build_id: made.id, name: made.name, status: made.status, retry_of: made.retryOf, estimated_seconds: estimatedSeconds, created_at: made.createdAt.toISOString(), next_step: nextStepOf(made) };
+      return {
+        build_id: made.id,
+        name: made.name,
+        status: made.status,
+        retry_of: made.retryOf,
+        estimated_seconds: estimatedSeconds,
+        created_at: made.createdAt.toISOString(),
+        next_step: nextStepOf(made),
+      };
     });
   }
 }

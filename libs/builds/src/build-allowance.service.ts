@@ -34,7 +34,12 @@ export class BuildAllowance implements OnModuleInit {
     const most = kind === 'anonymous' ? Math.min(anonymousBuilds, buildMaxQueuedPerCaller) : buildMaxQueuedPerCaller;
     if ((await this.builds.countUnfinished(manager, ownerId)) < most) return;
     const hint = `Wait until one has ended (list_builds shows them), or cancel one.${kind === 'anonymous' ? ` ${widerLimits}` : ''}`;
-    throw new AppError({ kind: 'quota', reason: 'build_quota', message: `You have ${most} builds waiting or running, which is the most.`, hint });
+    throw new AppError({
+      kind: 'quota',
+      reason: 'build_quota',
+      message: `You have ${most} builds waiting or running, which is the most.`,
+      hint,
+    });
   }
 
   /** Builds that ended stay until their owner deletes them: nothing of theirs is forgotten by itself, so there is an end to it. */
@@ -42,7 +47,13 @@ export class BuildAllowance implements OnModuleInit {
     const most = this.settings.buildRecordsMbPerCaller;
     const taken = await this.builds.recordBytes(manager, ownerId);
     if (taken < most * mib) return;
-    throw new AppError({ kind: 'quota', reason: 'build_records_quota', message: `The recipes and logs of your builds take ${Math.round(taken / mib)} MiB, and ${most} MiB is the most.`, hint: 'Delete builds that you no longer need: DELETE /api/builds/{id}.', retryable: false });
+    throw new AppError({
+      kind: 'quota',
+      reason: 'build_records_quota',
+      message: `The recipes and logs of your builds take ${Math.round(taken / mib)} MiB, and ${most} MiB is the most.`,
+      hint: 'Delete builds that you no longer need: DELETE /api/builds/{id}.',
+      retryable: false,
+    });
   }
 
   private async admitMinutes(manager: EntityManager, { ownerId }: Caller): Promise<void> {

@@ -37,7 +37,10 @@ export class BuildFeedService {
   private async *feed(ownerId: string, id: string, from: number, signal: AbortSignal): AsyncGenerator<FeedEvent> {
     let wake = (): void => undefined;
     const look = () => wake();
-    const unsubscribe = this.events.subscribe('build.changed', { onEvent: (changed) => changed === id && look(), onGap: look });
+    const unsubscribe = this.events.subscribe('build.changed', {
+      onEvent: (changed) => changed === id && look(),
+      onGap: look,
+    });
     this.open.set(ownerId, (this.open.get(ownerId) ?? 0) + 1);
     try {
       let at = from;
@@ -46,7 +49,8 @@ export class BuildFeedService {
         const changed = new Promise<'changed'>((resolve) => (wake = () => resolve('changed')));
         const build = await this.builds.get(ownerId, id);
         const state = await this.query.stateOf(build);
-        for await (const piece of this.query.logPieces(build, at)) yield { kind: 'log', text: piece.toString('utf8'), next: (at += piece.length) };
+        for await (const piece of this.query.logPieces(build, at))
+          yield { kind: 'log', text: piece.toString('utf8'), next: (at += piece.length) };
         if (shown !== JSON.stringify(state)) yield { kind: 'status', state };
         shown = JSON.stringify(state);
         if (isFinal(build.status)) {
@@ -72,5 +76,10 @@ async function quiet(signal: AbortSignal): Promise<'quiet'> {
 }
 
 function tooManyStreams(): AppError {
-  return new AppError({ kind: 'quota', reason: 'too_many_streams', message: `You follow ${mostFeedsPerCaller} builds at once, which is the most.`, hint: 'Close a stream, or ask for the status instead.' });
+  return new AppError({
+    kind: 'quota',
+    reason: 'too_many_streams',
+    message: `You follow ${mostFeedsPerCaller} builds at once, which is the most.`,
+    hint: 'Close a stream, or ask for the status instead.',
+  });
 }

@@ -16,12 +16,19 @@ export class BuildLogRepository {
   /** Appends whole lines, unless the claim is lost or the log is full. @returns whether the claim still holds */
   async append(buildId: string, fencingToken: number, lines: Buffer): Promise<boolean> {
     return await this.database.transaction(async (manager) => {
-      const [row] = await manager.query<{ log_bytes: string }[]>('SELECT log_bytes FROM build WHERE id = $1 AND fencing_token = $2 FOR UPDATE', [buildId, fencingToken]);
+      const [row] = await manager.query<{ log_bytes: string }[]>(
+        'SELECT log_bytes FROM build WHERE id = $1 AND fencing_token = $2 FOR UPDATE',
+        [buildId, fencingToken],
+      );
       if (!row) return false;
       const first = Number(row.log_bytes);
       const content = fitting(lines, mostLogBytes - first);
       if (!content.length) return true;
-      await manager.query('INSERT INTO build_log (build_id, first_byte, content) VALUES ($1, $2, $3)', [buildId, first, content]);
+      await manager.query('INSERT INTO build_log (build_id, first_byte, content) VALUES ($1, $2, $3)', [
+        buildId,
+        first,
+        content,
+      ]);
       await manager.query('UPDATE build SET log_bytes = $2 WHERE id = $1', [buildId, first + content.length]);
       return true;
     });
@@ -36,7 +43,9 @@ export class BuildLogRepository {
        ) pieces WHERE before < $3 ORDER BY first_byte`,
       [id, from, mostReadBytes],
     );
-    return Buffer.concat(rows.map(({ first_byte: first, content }) => content.subarray(Math.max(0, from - Number(first)))));
+    return Buffer.concat(
+      rows.map(({ first_byte: first, content }) => content.subarray(Math.max(0, from - Number(first)))),
+    );
   }
 }
 

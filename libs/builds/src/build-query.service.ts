@@ -4,7 +4,14 @@ import { BuildLogRepository } from './build-log.repository.js';
 import { artifactOf, detailsOf, stateOf, summaryOf } from './build-view.js';
 import type { Build, TypicalSeconds } from './build.js';
 import { BuildRepository } from './build.repository.js';
-import type { BuildArtifactList, BuildDetails, BuildList, BuildState, ListBuildsInput, ReadLogInput } from './builds.dto.js';
+import type {
+  BuildArtifactList,
+  BuildDetails,
+  BuildList,
+  BuildState,
+  ListBuildsInput,
+  ReadLogInput,
+} from './builds.dto.js';
 
 const typicalForMs = 10_000;
 const mostTailBytes = 1 << 20;
@@ -41,7 +48,11 @@ export class BuildQueryService {
   }
 
   async stateOf(build: Build): Promise<BuildState> {
-    const [runs, typical, queuePosition] = await Promise.all([this.builds.stages(build.id), this.typicalSeconds(), build.status === 'pending' ? this.builds.queuedBefore(build) : null]);
+    const [runs, typical, queuePosition] = await Promise.all([
+      this.builds.stages(build.id),
+      this.typicalSeconds(),
+      build.status === 'pending' ? this.builds.queuedBefore(build) : null,
+    ]);
     return stateOf(build, runs, { typical, queuePosition, now: new Date() });
   }
 
@@ -60,7 +71,7 @@ export class BuildQueryService {
 
   /** What the log holds from this byte on, up to the length that the build tells. */
   async *logPieces(build: Build, from: number): AsyncGenerator<Buffer> {
-    for (let at = from; at < build.logBytes; ) {
+    for (let at = from; at < build.logBytes;) {
       const piece = (await this.logs.read(build, at)).subarray(0, build.logBytes - at);
       if (!piece.length) return;
       at += piece.length;
@@ -70,7 +81,8 @@ export class BuildQueryService {
 
   /** The same for everybody and changing slowly: asked of the database at most every ten seconds. */
   private async typicalSeconds(): Promise<TypicalSeconds> {
-    if (!this.typical || Date.now() - this.typical.at > typicalForMs) this.typical = { at: Date.now(), seconds: this.builds.typicalSeconds() };
+    if (!this.typical || Date.now() - this.typical.at > typicalForMs)
+      this.typical = { at: Date.now(), seconds: this.builds.typicalSeconds() };
     try {
       return await this.typical.seconds;
     } catch (error) {

@@ -47,7 +47,8 @@ export class BuildQueue {
   async recoverAbandoned(): Promise<number> {
     const abandoned = await this.runs.withoutJob(['created', 'retry']);
     for (const id of abandoned) await this.requeue(id, { workerDied: true });
-    if (abandoned.length) this.log.warn(`${abandoned.length} build(s) were running when this factory ended, and wait again`);
+    if (abandoned.length)
+      this.log.warn(`${abandoned.length} build(s) were running when this factory ended, and wait again`);
     return abandoned.length;
   }
 }

@@ -42,10 +42,15 @@ export class BuildRecorder implements PipelineListener {
     if (this.progress > this.writtenProgress) this.flushSoon();
   }
 
-  async onStageFinished(stage: StageName, { seconds, fromCache }: { seconds: number; fromCache: boolean }): Promise<void> {
+  async onStageFinished(
+    stage: StageName,
+    { seconds, fromCache }: { seconds: number; fromCache: boolean },
+  ): Promise<void> {
     await this.inTurn(async () => {
       await this.write();
-      this.heed(await this.runs.stageFinished(this.claim, stage, { seconds, fromCache, progress: progressAt(stage, 1) }));
+      this.heed(
+        await this.runs.stageFinished(this.claim, stage, { seconds, fromCache, progress: progressAt(stage, 1) }),
+      );
     });
     if (this.failure) throw this.failure;
   }
@@ -74,7 +79,11 @@ export class BuildRecorder implements PipelineListener {
   private async write(): Promise<void> {
     const { lines, progress } = this;
     this.lines = [];
-    if (lines.length && !(await this.logs.append(this.claim.build.id, this.claim.fencingToken, Buffer.from(`${lines.join('\n')}\n`)))) this.heed('lost');
+    if (
+      lines.length &&
+      !(await this.logs.append(this.claim.build.id, this.claim.fencingToken, Buffer.from(`${lines.join('\n')}\n`)))
+    )
+      this.heed('lost');
     if (!lines.length && progress <= this.writtenProgress) return;
     this.writtenProgress = progress;
     this.heed(await this.runs.progress(this.claim, progress));

@@ -3,7 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { EventBus } from '#libs/platform';
 import { BuildArtifactEntity } from './build-artifact.entity.js';
-import { claimableStatuses, isFinal, type Build, type BuildArtifact, type BuildError, type BuildStatus } from './build.js';
+import {
+  claimableStatuses,
+  isFinal,
+  type Build,
+  type BuildArtifact,
+  type BuildError,
+  type BuildStatus,
+} from './build.js';
 import { BuildEntity } from './build.entity.js';
 import { stageNames, type StageName } from './pipeline/build-pipeline.port.js';
 
@@ -51,7 +58,10 @@ export class BuildRunRepository {
       if (!build || isFinal(build.status)) return undefined;
       const fencingToken = build.fencingToken + 1;
       const crashes = build.crashes + (build.status === 'pending' ? 0 : 1);
-      await manager.query("UPDATE build SET status = 'building', fencing_token = $2, crashes = $3, started_at = coalesce(started_at, now()), updated_at = now() WHERE id = $1", [id, fencingToken, crashes]);
+      await manager.query(
+        "UPDATE build SET status = 'building', fencing_token = $2, crashes = $3, started_at = coalesce(started_at, now()), updated_at = now() WHERE id = $1",
+        [id, fencingToken, crashes],
+      );
       await this.tell(manager, id);
       return { build: { ...build, status: 'building' }, fencingToken, crashes };
     });
@@ -60,8 +70,15 @@ export class BuildRunRepository {
   async stageStarted({ build, fencingToken }: Claim, stage: StageName, progress: number): Promise<ClaimState> {
     return await this.database.transaction(async (manager) => {
       const status: BuildStatus = stageNames.indexOf(stage) < stageNames.indexOf('boot') ? 'building' : 'testing';
-      const sql = 'UPDATE build SET stage = $3, status = $4, progress = greatest(progress, $5), updated_at = now() WHERE id = $1 AND fencing_token = $2 RETURNING cancel_requested_at';
-      const [rows] = await manager.query<[{ cancel_requested_at: Date | null }[], number]>(sql, [build.id, fencingToken, stage, status, progress]);
+      const sql =
+        'UPDATE build SET stage = $3, status = $4, progress = greatest(progress, $5), updated_at = now() WHERE id = $1 AND fencing_token = $2 RETURNING cancel_requested_at';
+      const [rows] = await manager.query<[{ cancel_requested_at: Date | null }[], number]>(sql, [
+        build.id,
+        fencingToken,
+        stage,
+        status,
+        progress,
+      ]);
       if (!rows[0]) return 'lost';
       await manager.query(
         `INSERT INTO build_stage (build_id, stage, started_at) VALUES ($1, $2, now())
@@ -73,10 +90,18 @@ export class BuildRunRepository {
     });
   }
 
-  async stageFinished({ build, fencingToken }: Claim, stage: StageName, { seconds, fromCache, progress }: { seconds: number; fromCache: boolean; progress: number }): Promise<ClaimState> {
+  async stageFinished(
+    { build, fencingToken }: Claim,
+    stage: StageName,
+    { seconds, fromCache, progress }: { seconds: number; fromCache: boolean; progress: number },
+  ): Promise<ClaimState> {
     return await this.database.transaction(async (manager) => {
       const claimState = await this.write(manager, build.id, fencingToken, progress);
-      if (claimState !== 'lost') await manager.query('UPDATE build_stage SET finished_at = now(), seconds = $3, from_cache = $4 WHERE build_id = $1 AND stage = $2', [build.id, stage, seconds, fromCache]);
+      if (claimState !== 'lost')
+        await manager.query(
+          'UPDATE build_stage SET finished_at = now(), seconds = $3, from_cache = $4 WHERE build_id = $1 AND stage = $2',
+          [build.id, stage, seconds, fromCache],
+        );
       return claimState;
     });
   }
@@ -90,10 +115,23 @@ export class BuildRunRepository {
     return await this.database.transaction(async (manager) => {
       const sql = `UPDATE build SET status = $3, error = $4, image_sha256 = $5, image_id = $8, verified = $6, progress = CASE WHEN $3 = 'completed' THEN 100 ELSE progress END, finished_at = now(), updated_at = now()
                    WHERE id = $1 AND fencing_token = $2 AND status = ANY($7)`;
-      const values = [build.id, fencingToken, end.status, end.error ? JSON.stringify(end.error) : null, end.imageSha256 ?? null, end.verified ?? null, claimableStatuses, end.imageId ?? null];
+      const values = [
+        build.id,
+        fencingToken,
+        end.status,
+        end.error ? JSON.stringify(end.error) : null,
+        end.imageSha256 ?? null,
+        end.verified ?? null,
+        claimableStatuses,
+        end.imageId ?? null,
+      ];
       const [, changed] = await manager.query<[unknown[], number]>(sql, values);
       if (!changed) return false;
-      if (end.artifacts?.length) await manager.insert(BuildArtifactEntity, end.artifacts.map((artifact) => ({ ...artifact, buildId: build.id })));
+      if (end.artifacts?.length)
+        await manager.insert(
+          BuildArtifactEntity,
+          end.artifacts.map((artifact) => ({ ...artifact, buildId: build.id })),
+        );
       await this.tell(manager, build.id);
       return true;
     });
@@ -103,11 +141,21 @@ export class BuildRunRepository {
    * Makes a build wait again: with `fencingToken`, only if that is still its latest; with `workerDied`, a death is counted where one ran it.
    * @returns the lease of its next job; undefined where the build is not this claim's any more
    */
-  async release(manager: EntityManager, id: string, { fencingToken, workerDied = false }: Release): Promise<string | undefined> {
+  async release(
+    manager: EntityManager,
+    id: string,
+    { fencingToken, workerDied = false }: Release,
+  ): Promise<string | undefined> {
     const leaseId = randomUUID();
     const sql = `UPDATE build SET crashes = crashes + CASE WHEN $5 AND status <> 'pending' THEN 1 ELSE 0 END, status = 'pending', stage = NULL, lease_id = $2, fencing_token = fencing_token + 1, updated_at = now()
                  WHERE id = $1 AND ($3::integer IS NULL OR fencing_token = $3) AND status = ANY($4)`;
-    const [, changed] = await manager.query<[unknown[], number]>(sql, [id, leaseId, fencingToken ?? null, claimableStatuses, workerDied]);
+    const [, changed] = await manager.query<[unknown[], number]>(sql, [
+      id,
+      leaseId,
+      fencingToken ?? null,
+      claimableStatuses,
+      workerDied,
+    ]);
     if (!changed) return undefined;
     await this.tell(manager, id);
     return leaseId;
@@ -125,13 +173,19 @@ export class BuildRunRepository {
 
   /** Of these builds, those that somebody wants cancelled. */
   async cancelRequested(ids: string[]): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }[]>('SELECT id FROM build WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL', [ids]);
+    const rows = await this.database.query<{ id: string }[]>(
+      'SELECT id FROM build WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL',
+      [ids],
+    );
     return rows.map(({ id }) => id);
   }
 
   /** Builds that ended before `days` ago and whose artifacts are still kept. */
   async expired(days: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }[]>("SELECT id FROM build WHERE artifacts_deleted_at IS NULL AND finished_at < now() - $1 * interval '1 day' ORDER BY finished_at LIMIT 1000", [days]);
+    const rows = await this.database.query<{ id: string }[]>(
+      "SELECT id FROM build WHERE artifacts_deleted_at IS NULL AND finished_at < now() - $1 * interval '1 day' ORDER BY finished_at LIMIT 1000",
+      [days],
+    );
     return rows.map(({ id }) => id);
   }
 
@@ -149,8 +203,13 @@ export class BuildRunRepository {
   }
 
   private async write(manager: EntityManager, id: string, fencingToken: number, progress: number): Promise<ClaimState> {
-    const sql = 'UPDATE build SET progress = greatest(progress, $3), updated_at = now() WHERE id = $1 AND fencing_token = $2 RETURNING cancel_requested_at';
-    const [rows] = await manager.query<[{ cancel_requested_at: Date | null }[], number]>(sql, [id, fencingToken, progress]);
+    const sql =
+      'UPDATE build SET progress = greatest(progress, $3), updated_at = now() WHERE id = $1 AND fencing_token = $2 RETURNING cancel_requested_at';
+    const [rows] = await manager.query<[{ cancel_requested_at: Date | null }[], number]>(sql, [
+      id,
+      fencingToken,
+      progress,
+    ]);
     if (!rows[0]) return 'lost';
     await this.tell(manager, id);
     return rows[0].cancel_requested_at ? 'cancel' : 'held';

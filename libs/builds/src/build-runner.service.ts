@@ -8,7 +8,12 @@ import { BuildQueue } from './build-queue.service.js';
 import { BuildRecorder, ClaimLost } from './build-recorder.js';
 import { BuildRunRepository, mostCrashes, type BuildEnd, type Claim } from './build-run.repository.js';
 import type { BuildArtifact, BuildError } from './build.js';
-import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineOutcome } from './pipeline/build-pipeline.port.js';
+import {
+  BuildFailure,
+  BuildPipeline,
+  type BuiltArtifact,
+  type PipelineOutcome,
+} from './pipeline/build-pipeline.port.js';
 
 class CancelRequested extends Error {}
 class WorkerStopping extends Error {}
@@ -37,7 +42,11 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe = this.events.subscribe('build.cancel_requested', {
       onEvent: cancel,
       onGap: () => {
-        if (this.running.size) this.runs.cancelRequested([...this.running.keys()]).then((ids) => ids.forEach(cancel), (error: unknown) => this.log.warn(`Missed cancellations could not be read: ${errorMessage(error)}`));
+        if (this.running.size)
+          this.runs.cancelRequested([...this.running.keys()]).then(
+            (ids) => ids.forEach(cancel),
+            (error: unknown) => this.log.warn(`Missed cancellations could not be read: ${errorMessage(error)}`),
+          );
       },
     });
   }
@@ -50,7 +59,8 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     const claim = await this.runs.claim(buildId, leaseId);
     if (!claim) return;
     if (claim.build.cancelRequestedAt) return void (await this.runs.finish(claim, { status: 'cancelled' }));
-    if (claim.crashes > mostCrashes) return void (await this.runs.finish(claim, { status: 'failed', error: killerOf(claim) }));
+    if (claim.crashes > mostCrashes)
+      return void (await this.runs.finish(claim, { status: 'failed', error: killerOf(claim) }));
     // What an earlier worker may have stored before it died.
     if (claim.fencingToken > 1) await this.store.deleteGroup(buildId);
     const abort = new AbortController();
@@ -68,8 +78,12 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
 
   private async work(claim: Claim, abort: AbortController): Promise<void> {
     const { build, fencingToken } = claim;
-    const recorder = new BuildRecorder(claim, this.runs, this.logs, { cancelled: () => abort.abort(new CancelRequested()), failed: (error) => abort.abort(error) });
-    if (fencingToken > 1) recorder.onLog('The build goes on after its worker stopped; finished stages come from the cache.');
+    const recorder = new BuildRecorder(claim, this.runs, this.logs, {
+      cancelled: () => abort.abort(new CancelRequested()),
+      failed: (error) => abort.abort(error),
+    });
+    if (fencingToken > 1)
+      recorder.onLog('The build goes on after its worker stopped; finished stages come from the cache.');
     const stored: StoredArtifacts = [];
     let end = await this.outcome(claim, recorder, abort.signal, stored);
     await recorder.close();
@@ -89,10 +103,19 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @returns how the build ended; undefined where it did not, because this worker stops */
-  private async outcome(claim: Claim, recorder: BuildRecorder, signal: AbortSignal, stored: StoredArtifacts): Promise<BuildEnd | undefined> {
+  private async outcome(
+    claim: Claim,
+    recorder: BuildRecorder,
+    signal: AbortSignal,
+    stored: StoredArtifacts,
+  ): Promise<BuildEnd | undefined> {
     const { id, ownerId, recipe } = claim.build;
     const work = async (): Promise<BuildEnd> => {
-      const { artifacts, imageSha256, imageId }: PipelineOutcome = await this.pipeline.run({ buildId: id, ownerId, recipe }, recorder, signal);
+      const { artifacts, imageSha256, imageId }: PipelineOutcome = await this.pipeline.run(
+        { buildId: id, ownerId, recipe },
+        recorder,
+        signal,
+      );
       await this.keep(id, artifacts, stored, signal);
       return { status: 'completed', artifacts: stored, imageSha256, imageId, verified: true };
     };
@@ -124,13 +147,30 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
       this.log.error(`The artifacts of the failed build ${build.id} could not be kept: ${errorMessage(problem)}`);
     }
     const image = stored.find(({ name }) => name.endsWith('.iso'));
-    return { status: 'failed', error: this.errorOf(build.id, error), artifacts: stored, ...(image && { imageSha256: image.sha256, verified: false }) };
+    return {
+      status: 'failed',
+      error: this.errorOf(build.id, error),
+      artifacts: stored,
+      ...(image && { imageSha256: image.sha256, verified: false }),
+    };
   }
 
   private errorOf(buildId: string, error: unknown): BuildError {
-    if (error instanceof BuildFailure) return { stage: error.stage, reason: error.reason, message: error.message, hint: error.hint ?? null, fault: error.whose, last_lines: error.lastLines, request_id: null };
+    if (error instanceof BuildFailure)
+      return {
+        stage: error.stage,
+        reason: error.reason,
+        message: error.message,
+        hint: error.hint ?? null,
+        fault: error.whose,
+        last_lines: error.lastLines,
+        request_id: null,
+      };
     const requestId = randomUUID();
-    this.log.error({ err: error, build_id: buildId, request_id: requestId }, `Build ${buildId} broke: ${errorMessage(error)}`);
+    this.log.error(
+      { err: error, build_id: buildId, request_id: requestId },
+      `Build ${buildId} broke: ${errorMessage(error)}`,
+    );
     const known = error instanceof AppError ? error : undefined;
     return {
       stage: null,
@@ -143,7 +183,12 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  private async keep(group: string, artifacts: BuiltArtifact[], stored: StoredArtifacts, signal?: AbortSignal): Promise<void> {
+  private async keep(
+    group: string,
+    artifacts: BuiltArtifact[],
+    stored: StoredArtifacts,
+    signal?: AbortSignal,
+  ): Promise<void> {
     for (const { name, path, mediaType, sizeBytes, sha256 } of artifacts) {
       const { key } = await this.store.put({ group, path, sizeBytes, sha256 }, signal);
       stored.push({ id: randomUUID(), name, mediaType, sizeBytes, sha256, storeKey: key });
@@ -158,5 +203,13 @@ export class BuildRunner implements OnModuleInit, OnModuleDestroy {
 type StoredArtifacts = Omit<BuildArtifact, 'buildId'>[];
 
 function killerOf({ build, crashes }: Claim): BuildError {
-  return { stage: build.stage, reason: 'worker_died', message: `The worker died ${crashes} times while it ran this build.`, hint: 'An operator finds the cause in the log of the worker; retry_build tries once more.', fault: 'system', last_lines: [], request_id: null };
+  return {
+    stage: build.stage,
+    reason: 'worker_died',
+    message: `The worker died ${crashes} times while it ran this build.`,
+    hint: 'An operator finds the cause in the log of the worker; retry_build tries once more.',
+    fault: 'system',
+    last_lines: [],
+    request_id: null,
+  };
 }

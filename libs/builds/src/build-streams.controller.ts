@@ -1,5 +1,14 @@
 import { Controller, Get, Headers, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProduces,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '#libs/artifacts';
@@ -28,13 +37,26 @@ export class BuildStreamsController {
 
   @Get('log')
   @Refuses({ 404: ['build_not_found'], 429: ['too_many_downloads'] })
-  @ApiOperation({ operationId: 'getBuildLog', summary: 'The log of a build up to now; X-Log-Next tells where to go on' })
+  @ApiOperation({
+    operationId: 'getBuildLog',
+    summary: 'The log of a build up to now; X-Log-Next tells where to go on',
+  })
   @ApiParam({ name: 'id', type: String })
   @ApiQuery({ name: 'from', required: false, type: Number, description: 'Byte to start from; 0 if not given.' })
   @ApiQuery({ name: 'tail', required: false, type: Number, description: 'Only so many lines, the last ones.' })
   @ApiProduces('text/plain')
-  @ApiOkResponse({ description: 'The log.', headers: { 'X-Log-Next': { required: true, description: 'Byte to ask from next.', schema: { type: 'string' } } }, content: { 'text/plain': { schema: { type: 'string' } } } })
-  async log(@CurrentCaller() caller: Caller, @Param('id') id: string, @Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+  @ApiOkResponse({
+    description: 'The log.',
+    headers: { 'X-Log-Next': { required: true, description: 'Byte to ask from next.', schema: { type: 'string' } } },
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  })
+  async log(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Query() query: unknown,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
     const { next, pieces } = await this.query.log(caller, id, parseInput(ReadLogInput, query));
     this.answers.admit(request, response);
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'X-Log-Next': String(next) });
@@ -45,11 +67,21 @@ export class BuildStreamsController {
   @Refuses({ 404: ['build_not_found'], 429: ['too_many_downloads', 'too_many_streams'] })
   @ApiOperation({ operationId: 'followBuild', summary: 'Server-sent events until the build ends: status, log, end' })
   @ApiParam({ name: 'id', type: String })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Byte of the log to go on from, as the last event told it.' })
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'Byte of the log to go on from, as the last event told it.',
+  })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ description: 'Events.', content: { 'text/event-stream': { schema: { type: 'string' } } } })
   @ApiResponse({ status: 204, description: 'The build has ended and everything was told; do not come back.' })
-  async events(@CurrentCaller() caller: Caller, @Param('id') id: string, @Req() request: Request, @Res() response: Response, @Headers('last-event-id') last?: string): Promise<void> {
+  async events(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Req() request: Request,
+    @Res() response: Response,
+    @Headers('last-event-id') last?: string,
+  ): Promise<void> {
     const from = last !== undefined && /^\d{1,15}$/.test(last) ? Number(last) : 0;
     if (last !== undefined && (await this.ended(caller, id, from))) return void response.status(204).end();
     this.answers.admit(request, response);
@@ -63,7 +95,13 @@ export class BuildStreamsController {
   @ApiOperation({ operationId: 'getBuildArtifact', summary: 'A file that a build made; Range is understood' })
   @ApiParam({ name: 'id', type: String })
   @ApiParam({ name: 'name', type: String })
-  async artifact(@CurrentCaller() caller: Caller, @Param('id') id: string, @Param('name') name: string, @Req() request: Request, @Res() response: Response): Promise<void> {
+  async artifact(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Param('name') name: string,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
     const artifact = await this.downloads.artifactOf(caller, id, name);
     this.answers.admit(request, response);
     await sendArtifact(request, response, artifact, this.store);

@@ -1,4 +1,11 @@
-import { isFinal, secondsLeft, type Build, type BuildArtifact, type BuildStageRun, type TypicalSeconds } from './build.js';
+import {
+  isFinal,
+  secondsLeft,
+  type Build,
+  type BuildArtifact,
+  type BuildStageRun,
+  type TypicalSeconds,
+} from './build.js';
 import type { BuildArtifactDetails, BuildDetails, BuildStageState, BuildState, BuildSummary } from './builds.dto.js';
 
 /** How builds look from outside. */
@@ -42,7 +49,11 @@ export function detailsOf(build: Build, runs: BuildStageRun[], artifacts: BuildA
   };
 }
 
-export function stateOf(build: Build, runs: BuildStageRun[], { typical, queuePosition, now }: { typical: TypicalSeconds; queuePosition: number | null; now: Date }): BuildState {
+export function stateOf(
+  build: Build,
+  runs: BuildStageRun[],
+  { typical, queuePosition, now }: { typical: TypicalSeconds; queuePosition: number | null; now: Date },
+): BuildState {
   const { id, name, status, stage, progress, verified, error } = build;
   return {
     build_id: id,
@@ -61,7 +72,12 @@ export function stateOf(build: Build, runs: BuildStageRun[], { typical, queuePos
   };
 }
 
-export const artifactOf = ({ name, mediaType, sizeBytes, sha256 }: BuildArtifact): BuildArtifactDetails => ({ name, media_type: mediaType, size_bytes: sizeBytes, sha256 });
+export const artifactOf = ({ name, mediaType, sizeBytes, sha256 }: BuildArtifact): BuildArtifactDetails => ({
+  name,
+  media_type: mediaType,
+  size_bytes: sizeBytes,
+  sha256,
+});
 
 export function nextStepOf({ status, error }: Pick<Build, 'status' | 'error'>): string {
   switch (status) {
@@ -74,11 +90,18 @@ export function nextStepOf({ status, error }: Pick<Build, 'status' | 'error'>): 
     case 'cancelled':
       return 'Call retry_build to build it after all.';
     case 'failed':
-      return error?.fault === 'caller' ? 'Correct the recipe as the error says, then call create_build.' : 'Call retry_build; finished stages are not repeated.';
+      return error?.fault === 'caller'
+        ? 'Correct the recipe as the error says, then call create_build.'
+        : 'Call retry_build; finished stages are not repeated.';
   }
 }
 
 function stagesOf({ status }: Build, runs: BuildStageRun[]): BuildStageState[] {
   const running = status === 'building' || status === 'testing';
-  return runs.map(({ stage, seconds, fromCache, finishedAt }) => ({ stage, state: finishedAt ? 'done' : running ? 'running' : 'stopped', seconds, from_cache: fromCache }));
+  return runs.map(({ stage, seconds, fromCache, finishedAt }) => ({
+    stage,
+    state: finishedAt ? 'done' : running ? 'running' : 'stopped',
+    seconds,
+    from_cache: fromCache,
+  }));
 }

@@ -3,7 +3,13 @@ import { errorMessage, Settings } from '#libs/platform';
 import { RecipeReader } from '#libs/recipes';
 
 /** Touches what most recipes have, so that rules, catalogue and package index have been used once. Never stored or built. */
-const recipe = { name: 'warm-up', base_image: 'debian-bookworm', features: ['ssh'], packages: ['htop'], users: [{ username: 'nobody-yet', ssh_keys: [] }] };
+const recipe = {
+  name: 'warm-up',
+  base_image: 'debian-bookworm',
+  features: ['ssh'],
+  packages: ['htop'],
+  users: [{ username: 'nobody-yet', ssh_keys: [] }],
+};
 
 /** The first validation of a process costs several times what a later one does; it is done before there is a caller who would wait for it. */
 @Injectable()
@@ -17,6 +23,8 @@ export class BuildWarmUp implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.roles.includes('api')) return;
-    await this.recipes.validate(recipe).catch((error: unknown) => this.log.warn(`The first validation of a recipe failed: ${errorMessage(error)}`));
+    await this.recipes
+      .validate(recipe)
+      .catch((error: unknown) => this.log.warn(`The first validation of a recipe failed: ${errorMessage(error)}`));
   }
 }

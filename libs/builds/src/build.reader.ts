@@ -50,14 +50,31 @@ export class BuildReader {
     const build = await this.builds.get(caller.ownerId, id);
     if (build.status !== 'completed') throw notCompleted(build);
     const { sha256, sizeBytes, storeKey } = await this.imageOf(build);
-    if (!build.imageId) throw new AppError({ kind: 'wrong_state', reason: 'build_without_image', message: 'The image was made by an earlier version and does not tell its label.', hint: 'Build the recipe again with create_build.' });
-    return { buildId: build.id, buildName: build.name, sha256, sizeBytes, storeKey, persistenceLabel: persistenceLabelOf(build.imageId) };
+    if (!build.imageId)
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'build_without_image',
+        message: 'The image was made by an earlier version and does not tell its label.',
+        hint: 'Build the recipe again with create_build.',
+      });
+    return {
+      buildId: build.id,
+      buildName: build.name,
+      sha256,
+      sizeBytes,
+      storeKey,
+      persistenceLabel: persistenceLabelOf(build.imageId),
+    };
   }
 
   /** Of these images, those that no build of their owner keeps any more. */
-  async imagesGone(images: readonly { ownerId: string; sha256: string }[]): Promise<{ ownerId: string; sha256: string }[]> {
+  async imagesGone(
+    images: readonly { ownerId: string; sha256: string }[],
+  ): Promise<{ ownerId: string; sha256: string }[]> {
     const kept = await this.builds.keptImages(images.map(({ sha256 }) => sha256));
-    return images.filter(({ ownerId, sha256 }) => !kept.some((other) => other.ownerId === ownerId && other.sha256 === sha256));
+    return images.filter(
+      ({ ownerId, sha256 }) => !kept.some((other) => other.ownerId === ownerId && other.sha256 === sha256),
+    );
   }
 
   /** By the lock of its image: nothing inside answers to anybody outside then, and no helper of ours is there. False where the lock is gone. */
@@ -69,13 +86,29 @@ export class BuildReader {
   }
 
   private async imageOf(build: Build): Promise<BuildArtifact> {
-    const image = (await this.builds.artifacts(build.id)).find(({ name, sha256 }) => name.endsWith('.iso') && sha256 === build.imageSha256);
-    if (!image) throw new AppError({ kind: 'wrong_state', reason: 'build_without_image', message: `The build is ${build.status} and has no image.`, hint: 'get_build_status tells more.' });
+    const image = (await this.builds.artifacts(build.id)).find(
+      ({ name, sha256 }) => name.endsWith('.iso') && sha256 === build.imageSha256,
+    );
+    if (!image)
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'build_without_image',
+        message: `The build is ${build.status} and has no image.`,
+        hint: 'get_build_status tells more.',
+      });
     return image;
   }
 }
 
 function notCompleted({ status }: Build): AppError {
-  const hint = status === 'failed' || status === 'cancelled' ? 'Correct what get_build_status tells and build again, or choose another build with list_builds.' : 'Call get_build_status until it is completed.';
-  return new AppError({ kind: 'wrong_state', reason: 'build_not_completed', message: `The build is ${status}; only the image of a completed one passed its boot.`, hint });
+  const hint =
+    status === 'failed' || status === 'cancelled'
+      ? 'Correct what get_build_status tells and build again, or choose another build with list_builds.'
+      : 'Call get_build_status until it is completed.';
+  return new AppError({
+    kind: 'wrong_state',
+    reason: 'build_not_completed',
+    message: `The build is ${status}; only the image of a completed one passed its boot.`,
+    hint,
+  });
 }

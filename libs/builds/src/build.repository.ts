@@ -4,7 +4,14 @@ import { DataSource, In, type EntityManager } from 'typeorm';
 import { isUuid, notFound, type AppError } from '#libs/platform';
 import { BuildArtifactEntity } from './build-artifact.entity.js';
 import { BuildStageEntity } from './build-stage.entity.js';
-import { unfinishedStatuses, type Build, type BuildArtifact, type BuildStageRun, type BuildStatus, type TypicalSeconds } from './build.js';
+import {
+  unfinishedStatuses,
+  type Build,
+  type BuildArtifact,
+  type BuildStageRun,
+  type BuildStatus,
+  type TypicalSeconds,
+} from './build.js';
 import { BuildEntity } from './build.entity.js';
 import type { BuildRun } from './build-minutes.js';
 import type { StageName } from './pipeline/build-pipeline.port.js';
@@ -17,7 +24,6 @@ export interface NewBuild {
   retryOf: string | null;
 }
 
-
 /** One answer for an unknown id, another's id and what is no id at all. */
 export const buildNotFound = (id: string): AppError => notFound('build', id, 'list_builds shows your builds.');
 
@@ -26,8 +32,16 @@ export const buildNotFound = (id: string): AppError => notFound('build', id, 'li
 export class BuildRepository {
   constructor(private readonly database: DataSource) {}
 
-  async list(ownerId: string, status: BuildStatus | undefined, limit: number): Promise<{ builds: Build[]; total: number }> {
-    const [builds, total] = await this.database.getRepository(BuildEntity).findAndCount({ where: { ownerId, ...(status && { status }) }, order: { createdAt: 'DESC', id: 'ASC' }, take: limit });
+  async list(
+    ownerId: string,
+    status: BuildStatus | undefined,
+    limit: number,
+  ): Promise<{ builds: Build[]; total: number }> {
+    const [builds, total] = await this.database.getRepository(BuildEntity).findAndCount({
+      where: { ownerId, ...(status && { status }) },
+      order: { createdAt: 'DESC', id: 'ASC' },
+      take: limit,
+    });
     return { builds, total };
   }
 
@@ -40,7 +54,9 @@ export class BuildRepository {
 
   /** Until the transaction ends, nobody else changes it. @throws AppError `build_not_found` */
   async getLocked(manager: EntityManager, ownerId: string, id: string): Promise<Build> {
-    const found = isUuid(id) ? await manager.findOne(BuildEntity, { where: { ownerId, id }, lock: { mode: 'pessimistic_write' } }) : null;
+    const found = isUuid(id)
+      ? await manager.findOne(BuildEntity, { where: { ownerId, id }, lock: { mode: 'pessimistic_write' } })
+      : null;
     if (!found) throw buildNotFound(id);
     return found;
   }
@@ -56,7 +72,10 @@ export class BuildRepository {
 
   /** What the recipes and logs of this owner's builds take, as they are stored. */
   async recordBytes(manager: EntityManager, ownerId: string): Promise<number> {
-    const [row] = await manager.query<{ bytes: string | null }[]>('SELECT sum(pg_column_size(recipe) + log_bytes) AS bytes FROM build WHERE owner_id = $1', [ownerId]);
+    const [row] = await manager.query<{ bytes: string | null }[]>(
+      'SELECT sum(pg_column_size(recipe) + log_bytes) AS bytes FROM build WHERE owner_id = $1',
+      [ownerId],
+    );
     return Number(row?.bytes ?? 0);
   }
 
@@ -73,7 +92,10 @@ export class BuildRepository {
 
   /** What the files of this owner's builds take. */
   async artifactBytes(manager: EntityManager, ownerId: string): Promise<number> {
-    const [row] = await manager.query<{ bytes: string | null }[]>('SELECT sum(size_bytes) AS bytes FROM build_artifact JOIN build ON build.id = build_id WHERE owner_id = $1', [ownerId]);
+    const [row] = await manager.query<{ bytes: string | null }[]>(
+      'SELECT sum(size_bytes) AS bytes FROM build_artifact JOIN build ON build.id = build_id WHERE owner_id = $1',
+      [ownerId],
+    );
     return Number(row?.bytes ?? 0);
   }
 
@@ -82,27 +104,49 @@ export class BuildRepository {
     const id = randomUUID();
     const leaseId = randomUUID();
     const now = new Date();
-    await manager.insert(BuildEntity, { ...build, id, leaseId, status: 'pending', progress: 0, fencingToken: 0, crashes: 0, logBytes: 0, createdAt: now, updatedAt: now } as object);
+    await manager.insert(BuildEntity, {
+      ...build,
+      id,
+      leaseId,
+      status: 'pending',
+      progress: 0,
+      fencingToken: 0,
+      crashes: 0,
+      logBytes: 0,
+      createdAt: now,
+      updatedAt: now,
+    } as object);
     return { build: await manager.findOneByOrFail(BuildEntity, { id }), leaseId };
   }
 
   async cancelPending(manager: EntityManager, id: string): Promise<void> {
-    await manager.query("UPDATE build SET status = 'cancelled', cancel_requested_at = now(), finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'pending'", [id]);
+    await manager.query(
+      "UPDATE build SET status = 'cancelled', cancel_requested_at = now(), finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'pending'",
+      [id],
+    );
   }
 
   async requestCancel(manager: EntityManager, id: string): Promise<void> {
-    await manager.query('UPDATE build SET cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now() WHERE id = $1', [id]);
+    await manager.query(
+      'UPDATE build SET cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now() WHERE id = $1',
+      [id],
+    );
   }
 
   /** The time that it took stays: else deleting would be a way around the minutes of a day. */
   async delete(manager: EntityManager, id: string): Promise<void> {
     await manager.query("DELETE FROM spent_build_time WHERE finished_at < now() - interval '24 hours'");
-    await manager.query('INSERT INTO spent_build_time (owner_id, started_at, finished_at) SELECT owner_id, started_at, finished_at FROM build WHERE id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL', [id]);
+    await manager.query(
+      'INSERT INTO spent_build_time (owner_id, started_at, finished_at) SELECT owner_id, started_at, finished_at FROM build WHERE id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL',
+      [id],
+    );
     await manager.delete(BuildEntity, { id });
   }
 
   async stages(buildId: string): Promise<BuildStageRun[]> {
-    return await this.database.getRepository(BuildStageEntity).find({ where: { buildId }, order: { startedAt: 'ASC' } });
+    return await this.database
+      .getRepository(BuildStageEntity)
+      .find({ where: { buildId }, order: { startedAt: 'ASC' } });
   }
 
   async artifacts(buildId: string): Promise<BuildArtifact[]> {
@@ -125,7 +169,10 @@ export class BuildRepository {
 
   /** How many builds the queue holds before this one. */
   async queuedBefore(build: Build): Promise<number> {
-    const [row] = await this.database.query<{ count: string }[]>("SELECT count(*) FROM build WHERE status = 'pending' AND (created_at, id) < (SELECT created_at, id FROM build WHERE id = $1)", [build.id]);
+    const [row] = await this.database.query<{ count: string }[]>(
+      "SELECT count(*) FROM build WHERE status = 'pending' AND (created_at, id) < (SELECT created_at, id FROM build WHERE id = $1)",
+      [build.id],
+    );
     return Number(row?.count ?? 0);
   }
 

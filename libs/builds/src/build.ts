@@ -17,7 +17,9 @@ export const transitions: Record<BuildStatus, readonly BuildStatus[]> = {
 export const unfinishedStatuses = buildStatuses.filter((status) => transitions[status].length > 0);
 export const isFinal = (status: BuildStatus): boolean => transitions[status].length === 0;
 /** A claimed build, whatever it was before. */
-export const claimableStatuses = buildStatuses.filter((status) => status === 'building' || transitions[status].includes('building'));
+export const claimableStatuses = buildStatuses.filter(
+  (status) => status === 'building' || transitions[status].includes('building'),
+);
 export const retryableStatuses: readonly BuildStatus[] = ['failed', 'cancelled'];
 
 /** Why a build failed, as the caller is told. */
@@ -79,7 +81,18 @@ export interface BuildArtifact {
 }
 
 /** Share of the whole work, in percent. */
-export const stageWeights: Record<StageName, number> = { resolve: 3, fetch: 12, base: 15, packages: 25, configure: 5, initramfs: 8, squashfs: 15, image: 4, boot: 12, evidence: 1 };
+export const stageWeights: Record<StageName, number> = {
+  resolve: 3,
+  fetch: 12,
+  base: 15,
+  packages: 25,
+  configure: 5,
+  initramfs: 8,
+  squashfs: 15,
+  image: 4,
+  boot: 12,
+  evidence: 1,
+};
 
 /** Progress with everything before `stage` done and `fraction` of it; never 100, which only a completed build has. */
 export function progressAt(stage: StageName, fraction: number): number {

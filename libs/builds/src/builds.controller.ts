@@ -1,15 +1,48 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Refuses, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
+import {
+  clientSignal,
+  CurrentCaller,
+  parseInput,
+  ReadOnlyRoute,
+  Refuses,
+  Settings,
+  Toolset,
+  withIdempotencyKey,
+  type Caller,
+} from '#libs/platform';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
 import { buildStatuses } from './build.js';
-import { CreateBuildInput, ListBuildsInput, RetryBuildInput, type BuildArtifactList, type BuildDetails, type BuildList, type BuildState, type CreatedBuild, type IsoDownload } from './builds.dto.js';
+import {
+  CreateBuildInput,
+  ListBuildsInput,
+  RetryBuildInput,
+  type BuildArtifactList,
+  type BuildDetails,
+  type BuildList,
+  type BuildState,
+  type CreatedBuild,
+  type IsoDownload,
+} from './builds.dto.js';
 import { BuildDownloadService } from './downloads/build-download.service.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
-const locationHeader = { Location: { required: true, description: 'URL of the build.', schema: { type: 'string', format: 'uri' } as const } };
+const locationHeader = {
+  Location: { required: true, description: 'URL of the build.', schema: { type: 'string', format: 'uri' } as const },
+};
 const keyHeader = { name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' };
 
 @ApiTags('builds')
@@ -34,13 +67,30 @@ export class BuildsController {
 
   @Post()
   @HttpCode(202)
-  @Refuses({ 400: ['invalid_recipe'], 404: ['recipe_not_found'], 429: ['build_quota', 'build_records_quota', 'build_minutes_quota', 'disk_quota'], 503: ['too_busy', 'hash_unavailable'] })
+  @Refuses({
+    400: ['invalid_recipe'],
+    404: ['recipe_not_found'],
+    429: ['build_quota', 'build_records_quota', 'build_minutes_quota', 'disk_quota'],
+    503: ['too_busy', 'hash_unavailable'],
+  })
   @ApiOperation({ operationId: 'createBuild', summary: 'Starts a build of a recipe; answers at once' })
   @ApiHeader(keyHeader)
   @ApiBody(schema('CreateBuildInput'))
   @ApiAcceptedResponse({ ...schema('CreatedBuild'), headers: locationHeader })
-  async create(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedBuild> {
-    return this.located(response, await this.builds.create(caller, parseInput(CreateBuildInput, withIdempotencyKey(body, key)), clientSignal(response)));
+  async create(
+    @CurrentCaller() caller: Caller,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) response: Response,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<CreatedBuild> {
+    return this.located(
+      response,
+      await this.builds.create(
+        caller,
+        parseInput(CreateBuildInput, withIdempotencyKey(body, key)),
+        clientSignal(response),
+      ),
+    );
   }
 
   @Get(':id')
@@ -64,7 +114,10 @@ export class BuildsController {
   @Post(':id/cancel')
   @HttpCode(202)
   @Refuses({ 404: ['build_not_found'], 409: ['build_already_ended'] })
-  @ApiOperation({ operationId: 'cancelBuild', summary: 'Cancels a build: at once while it waits, else as soon as its worker has stopped' })
+  @ApiOperation({
+    operationId: 'cancelBuild',
+    summary: 'Cancels a build: at once while it waits, else as soon as its worker has stopped',
+  })
   @ApiParam({ name: 'id', type: String })
   @ApiAcceptedResponse(schema('BuildState'))
   async cancel(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<BuildState> {
@@ -74,20 +127,35 @@ export class BuildsController {
 
   @Post(':id/retry')
   @HttpCode(202)
-  @Refuses({ 404: ['build_not_found'], 409: ['build_not_retryable'], 429: ['build_quota', 'build_records_quota', 'build_minutes_quota', 'disk_quota'] })
+  @Refuses({
+    404: ['build_not_found'],
+    409: ['build_not_retryable'],
+    429: ['build_quota', 'build_records_quota', 'build_minutes_quota', 'disk_quota'],
+  })
   @ApiOperation({ operationId: 'retryBuild', summary: 'A new build of the recipe of a failed or cancelled one' })
   @ApiParam({ name: 'id', type: String })
   @ApiHeader({ ...keyHeader, description: 'The same key returns the first new build instead of making another.' })
   @ApiAcceptedResponse({ ...schema('CreatedBuild'), headers: locationHeader })
-  async retry(@CurrentCaller() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedBuild> {
-    return this.located(response, await this.builds.retry(caller, parseInput(RetryBuildInput, withIdempotencyKey({ build_id: id }, key))));
+  async retry(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) response: Response,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<CreatedBuild> {
+    return this.located(
+      response,
+      await this.builds.retry(caller, parseInput(RetryBuildInput, withIdempotencyKey({ build_id: id }, key))),
+    );
   }
 
   @ReadOnlyRoute()
   @Post(':id/download-url')
   @HttpCode(200)
   @Refuses({ 404: ['build_not_found'], 409: ['build_not_completed', 'image_deleted'] })
-  @ApiOperation({ operationId: 'getIsoDownloadUrl', summary: 'A signed, expiring URL of the image of a completed build' })
+  @ApiOperation({
+    operationId: 'getIsoDownloadUrl',
+    summary: 'A signed, expiring URL of the image of a completed build',
+  })
   @ApiParam({ name: 'id', type: String })
   @ApiOkResponse(schema('IsoDownload'))
   async downloadUrl(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<IsoDownload> {

@@ -18,7 +18,13 @@ const keyDoc = 'The same key with the same input returns the first result instea
 
 export class ListBuildsInput {
   @IsOptional() @IsIn(buildStatuses) @Doc('Only builds in this status.') status_filter?: BuildStatus;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(200) @Doc('At most so many, the newest first.', { default: 20 }) limit: number = 20;
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  @Doc('At most so many, the newest first.', { default: 20 })
+  limit: number = 20;
 }
 
 export class GetBuildInput {
@@ -27,9 +33,16 @@ export class GetBuildInput {
 
 export class CreateBuildInput {
   @IsOptional()
-  @Doc('The recipe, as an object or as its JSON text. name and base_image are required. Either this or recipe_id.', outlineOf(schemaOf(RecipeDto)))
+  @Doc(
+    'The recipe, as an object or as its JSON text. name and base_image are required. Either this or recipe_id.',
+    outlineOf(schemaOf(RecipeDto)),
+  )
   recipe?: unknown;
-  @IsOptional() @IsString() @MaxLength(100) @Doc('Instead of recipe: a template ("debian-server"), or a recipe of your own ("rcp-…").') recipe_id?: string;
+  @IsOptional()
+  @IsString()
+  @MaxLength(100)
+  @Doc('Instead of recipe: a template ("debian-server"), or a recipe of your own ("rcp-…").')
+  recipe_id?: string;
   @IsOptional() @IsString() @MaxLength(255) @Doc(keyDoc) idempotency_key?: string;
 }
 
@@ -39,8 +52,20 @@ export class RetryBuildInput {
 }
 
 export class ReadLogInput {
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) @Doc('Byte of the log to start from.', { default: 0 }) from: number = 0;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10_000) @Doc('Only so many lines, the last ones.') tail?: number;
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @Doc('Byte of the log to start from.', { default: 0 })
+  from: number = 0;
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(10_000)
+  @Doc('Only so many lines, the last ones.')
+  tail?: number;
 }
 
 export class BuildSummary {
@@ -67,7 +92,11 @@ export class BuildFault {
   @Out('Stable word for what went wrong.', text) reason: string;
   @Out('What went wrong.', text) message: string;
   @Out('What to do about it.', orNull('string')) hint: string | null;
-  @Out('caller: change the recipe; system: the factory’s own fault, retry_build may help.', { type: 'string', enum: ['caller', 'system'] }) fault: BuildError['fault'];
+  @Out('caller: change the recipe; system: the factory’s own fault, retry_build may help.', {
+    type: 'string',
+    enum: ['caller', 'system'],
+  })
+  fault: BuildError['fault'];
   @Out('The last meaningful lines of the log.', listOf(text)) last_lines: string[];
   @Out('What an operator finds the fault by.', orNull('string')) request_id: string | null;
 }
@@ -75,7 +104,8 @@ const fault = { anyOf: [schemaRef('BuildFault'), { type: 'null' }] };
 
 export class BuildStageState {
   @Out('Stage.', { type: 'string', enum: [...stageNames] }) stage: StageName;
-  @Out('running, done or stopped.', { type: 'string', enum: ['running', 'done', 'stopped'] }) state: 'running' | 'done' | 'stopped';
+  @Out('running, done or stopped.', { type: 'string', enum: ['running', 'done', 'stopped'] }) state:
+    'running' | 'done' | 'stopped';
   @Out('Seconds that it took; null until it is done.', orNull('number')) seconds: number | null;
   @Out('Whether its result was in the cache.', orNull('boolean')) from_cache: boolean | null;
 }
@@ -88,7 +118,8 @@ export class BuildState {
   @Out('Percent done; only grows.', integer) progress: number;
   @Out('Stages so far, in order.', listOf(schemaRef('BuildStageState'))) stages: BuildStageState[];
   @Out('Builds that wait in front of this one; null once it runs.', orNull('integer')) queue_position: number | null;
-  @Out('Seconds until it is done, from what earlier builds took; null while unknown and at the end.', orNull('integer')) estimated_seconds_left: number | null;
+  @Out('Seconds until it is done, from what earlier builds took; null while unknown and at the end.', orNull('integer'))
+  estimated_seconds_left: number | null;
   @Out('Whether somebody asked to cancel it.', { type: 'boolean' }) cancel_requested: boolean;
   @Out('Whether the image passed its boot; null while there is no image.', orNull('boolean')) verified: boolean | null;
   @Out('Why it failed.', fault) error: BuildFault | null;
@@ -113,11 +144,18 @@ export class BuildDetails {
   @Out('pending, building, testing (the image is booted), completed, failed or cancelled.', status) status: BuildStatus;
   @Out('Stage that runs, or that ran last.', stage) stage: StageName | null;
   @Out('Percent done; only grows.', integer) progress: number;
-  @Out('The whole recipe; passwords are hashes.', { type: 'object', additionalProperties: true }) recipe: Record<string, unknown>;
+  @Out('The whole recipe; passwords are hashes.', { type: 'object', additionalProperties: true }) recipe: Record<
+    string,
+    unknown
+  >;
   @Out('The template or recipe it was made from.', orNull('string')) recipe_id: string | null;
   @Out('The build that this one repeats.', orNull('string')) retry_of: string | null;
   @Out('Stages so far, in order.', listOf(schemaRef('BuildStageState'))) stages: BuildStageState[];
-  @Out('Files that the build made; empty once they are deleted for their age.', listOf(schemaRef('BuildArtifactDetails'))) artifacts: BuildArtifactDetails[];
+  @Out(
+    'Files that the build made; empty once they are deleted for their age.',
+    listOf(schemaRef('BuildArtifactDetails')),
+  )
+  artifacts: BuildArtifactDetails[];
   @Out('sha256 of the image, hex.', orNull('string')) image_sha256: string | null;
   @Out('Whether the image passed its boot; null while there is no image.', orNull('boolean')) verified: boolean | null;
   @Out('Why it failed.', fault) error: BuildFault | null;
@@ -132,13 +170,18 @@ export class CreatedBuild {
   @Out('Name of the recipe.', text) name: string;
   @Out('Status: pending.', status) status: BuildStatus;
   @Out('The build that this one repeats.', orNull('string')) retry_of: string | null;
-  @Out('Rough estimate of the whole build; null while the package index is not loaded.', orNull('integer')) estimated_seconds: number | null;
+  @Out('Rough estimate of the whole build; null while the package index is not loaded.', orNull('integer'))
+  estimated_seconds: number | null;
   @Out('When it was asked for.', time) created_at: string;
   @Out('What to do next.', text) next_step: string;
 }
 
 export class IsoDownload {
-  @Out('URL of the image; needs no credentials, so hand it only to who may have the image.', { type: 'string', format: 'uri' }) url: string;
+  @Out('URL of the image; needs no credentials, so hand it only to who may have the image.', {
+    type: 'string',
+    format: 'uri',
+  })
+  url: string;
   @Out('Until when the URL is valid.', time) expires_at: string;
   @Out('File name.', text) file_name: string;
   @Out('Size in bytes.', integer) size_bytes: number;

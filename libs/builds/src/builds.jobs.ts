@@ -28,7 +28,13 @@ export class BuildsJobs implements OnApplicationBootstrap {
   }
 
   /** Retried for as long as it takes: a build outlives any number of workers that are stopped; those that die over it are counted in its row. */
-  @Job({ queue: buildQueue, concurrency: (settings) => settings.buildConcurrency, expireInSeconds: 6 * 3600, heartbeatSeconds: 30, retryLimit: 1_000 })
+  @Job({
+    queue: buildQueue,
+    concurrency: (settings) => settings.buildConcurrency,
+    expireInSeconds: 6 * 3600,
+    heartbeatSeconds: 30,
+    retryLimit: 1_000,
+  })
   async run(job: object, signal: AbortSignal): Promise<void> {
     const { build_id, lease_id } = job as BuildJob;
     await this.runner.run(build_id, lease_id, signal);
@@ -48,7 +54,8 @@ export class BuildsJobs implements OnApplicationBootstrap {
       await this.store.deleteGroup(id);
     }
     const orphans = await this.sweep(new Date(Date.now() - orphanAfterMs));
-    if (expired.length || orphans) this.log.log(`Deleted the files of ${expired.length} old builds and ${orphans} that belonged to none`);
+    if (expired.length || orphans)
+      this.log.log(`Deleted the files of ${expired.length} old builds and ${orphans} that belonged to none`);
   }
 
   private async sweep(before: Date): Promise<number> {

@@ -6,7 +6,16 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { anonymousCaller, HashingQueue, loadSettings, parseInput, PlatformModule, QueueService, schemaOf, type DtoClass } from '#libs/platform';
+import {
+  anonymousCaller,
+  HashingQueue,
+  loadSettings,
+  parseInput,
+  PlatformModule,
+  QueueService,
+  schemaOf,
+  type DtoClass,
+} from '#libs/platform';
 import { recipeEntities } from '#libs/recipes';
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.js';
 import { FakeBuildPipeline } from '../../../test/support/fake-build-pipeline.js';
@@ -19,7 +28,15 @@ import { BuildRunner } from './build-runner.service.js';
 import { BuildReader } from './build.reader.js';
 import { BuildRepository } from './build.repository.js';
 import { BuildService } from './build.service.js';
-import { BuildDetails, BuildList, BuildState, CreateBuildInput, CreatedBuild, IsoDownload, ListBuildsInput } from './builds.dto.js';
+import {
+  BuildDetails,
+  BuildList,
+  BuildState,
+  CreateBuildInput,
+  CreatedBuild,
+  IsoDownload,
+  ListBuildsInput,
+} from './builds.dto.js';
 import { BuildsJobs } from './builds.jobs.js';
 import { BuildsTools } from './builds.tools.js';
 import { buildEntities, BuildsModule } from './index.js';
@@ -29,7 +46,11 @@ let app: INestApplicationContext;
 let dataDir: string;
 const pipeline = new FakeBuildPipeline();
 const ada = anonymousCaller('192.0.2.1');
-const recipe = (name: string) => ({ name, base_image: 'debian-bookworm', users: [{ username: 'ada', password: 'correct horse' }] });
+const recipe = (name: string) => ({
+  name,
+  base_image: 'debian-bookworm',
+  users: [{ username: 'ada', password: 'correct horse' }],
+});
 const never = new AbortController().signal;
 
 /** No worker runs here: a test is the worker. */
@@ -37,8 +58,26 @@ beforeAll(async () => {
   database = await cloneDatabase();
   dataDir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-builds-'));
   const secret = 'x'.repeat(32);
-  const { settings } = loadSettings({ OPENFACTORY_ROLES: 'api', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: dataDir, DATABASE_URL: database.url, OPENFACTORY_SECRET: secret, OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER: '100', OPENFACTORY_ANONYMOUS_BUILDS: '100' });
-  const module = await Test.createTestingModule({ imports: [PlatformModule.forRoot({ settings, databaseUrl: database.url, secret, entities: [...recipeEntities, ...buildEntities] }), BuildsModule.forRoot({ pipeline: pipeline.module })] }).compile();
+  const { settings } = loadSettings({
+    OPENFACTORY_ROLES: 'api',
+    OPENFACTORY_LOG_LEVEL: 'silent',
+    OPENFACTORY_DATA_DIR: dataDir,
+    DATABASE_URL: database.url,
+    OPENFACTORY_SECRET: secret,
+    OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER: '100',
+    OPENFACTORY_ANONYMOUS_BUILDS: '100',
+  });
+  const module = await Test.createTestingModule({
+    imports: [
+      PlatformModule.forRoot({
+        settings,
+        databaseUrl: database.url,
+        secret,
+        entities: [...recipeEntities, ...buildEntities],
+      }),
+      BuildsModule.forRoot({ pipeline: pipeline.module }),
+    ],
+  }).compile();
   app = await module.createNestApplication({ logger: false }).init();
 }, 60_000);
 afterAll(async () => {
@@ -48,14 +87,16 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const create = async (name: string) => (await app.get(BuildService).create(ada, parseInput(CreateBuildInput, { recipe: recipe(name) }))).build_id;
+const create = async (name: string) =>
+  (await app.get(BuildService).create(ada, parseInput(CreateBuildInput, { recipe: recipe(name) }))).build_id;
 const row = async (id: string) => (await database.query('SELECT * FROM build WHERE id = $1', [id]))[0]!;
 const leaseIdOf = async (id: string) => String((await row(id)).lease_id);
 const run = async (id: string, signal = never) => await app.get(BuildRunner).run(id, await leaseIdOf(id), signal);
 const claim = async (id: string): Promise<Claim> => (await app.get(BuildRunRepository).claim(id, await leaseIdOf(id)))!;
 const state = (id: string) => app.get(BuildQueryService).state(ada, id);
 const until = async (id: string, stage: string) => {
-  for (let tries = 0; (await row(id)).stage !== stage && tries < 1_000; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; (await row(id)).stage !== stage && tries < 1_000; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 };
 const logOf = async (id: string) => {
   const pieces: Buffer[] = [];
@@ -66,13 +107,18 @@ const logOf = async (id: string) => {
 describe('a build in the queue', () => {
   it('has a job of its own from the moment that it exists', async () => {
     const id = await create('queued');
-    const jobs = await database.query("SELECT data FROM pgboss.job WHERE name = 'build.run' AND data->>'build_id' = $1", [id]);
+    const jobs = await database.query(
+      "SELECT data FROM pgboss.job WHERE name = 'build.run' AND data->>'build_id' = $1",
+      [id],
+    );
     expect(jobs).toEqual([{ data: { build_id: id, lease_id: await leaseIdOf(id) } }]);
     expect(await app.get(BuildQueue).recover()).toBe(0);
   });
 
   it('goes to another worker when its own is not heard of for half a minute, however often', async () => {
-    const [queue] = await database.query("SELECT heartbeat_seconds, retry_limit, expire_seconds FROM pgboss.queue WHERE name = 'build.run'");
+    const [queue] = await database.query(
+      "SELECT heartbeat_seconds, retry_limit, expire_seconds FROM pgboss.queue WHERE name = 'build.run'",
+    );
     expect(queue).toEqual({ heartbeat_seconds: 30, retry_limit: 1_000, expire_seconds: 21_600 });
   });
 
@@ -81,7 +127,9 @@ describe('a build in the queue', () => {
     const running = await create('lost-2');
     await claim(running);
     await database.query("DELETE FROM pgboss.job WHERE name = 'build.run'");
-    const lost = Number((await database.query("SELECT count(*) FROM build WHERE status IN ('pending', 'building')"))[0]!.count);
+    const lost = Number(
+      (await database.query("SELECT count(*) FROM build WHERE status IN ('pending', 'building')"))[0]!.count,
+    );
     expect(await app.get(BuildQueue).recover()).toBe(lost);
     expect(await app.get(BuildQueue).recover()).toBe(0);
     for (const id of [waiting, running]) {
@@ -133,7 +181,12 @@ describe('a worker', () => {
     const working = run(id);
     await until(id, 'packages');
     await claim(id);
-    const recorder = new BuildRecorder({ ...(await claim(id)), fencingToken: 1 }, app.get(BuildRunRepository), app.get(BuildLogRepository), { cancelled: () => undefined, failed: () => undefined });
+    const recorder = new BuildRecorder(
+      { ...(await claim(id)), fencingToken: 1 },
+      app.get(BuildRunRepository),
+      app.get(BuildLogRepository),
+      { cancelled: () => undefined, failed: () => undefined },
+    );
     recorder.onLog('too late');
     await recorder.close();
     expect(recorder.failure).toBeInstanceOf(ClaimLost);
@@ -183,7 +236,10 @@ describe('the log', () => {
   it('is cut where it gets too long, and says so', async () => {
     const id = await create('chatty');
     const held = await claim(id);
-    const recorder = new BuildRecorder(held, app.get(BuildRunRepository), app.get(BuildLogRepository), { cancelled: () => undefined, failed: () => undefined });
+    const recorder = new BuildRecorder(held, app.get(BuildRunRepository), app.get(BuildLogRepository), {
+      cancelled: () => undefined,
+      failed: () => undefined,
+    });
     for (let line = 0; line < 11_000; line++) recorder.onLog('x'.repeat(999));
     await recorder.close();
     recorder.onLog('after the end');
@@ -196,7 +252,10 @@ describe('the log', () => {
 
   it('holds one line for one line, whatever is in it', async () => {
     const id = await create('odd-lines');
-    const recorder = new BuildRecorder(await claim(id), app.get(BuildRunRepository), app.get(BuildLogRepository), { cancelled: () => undefined, failed: () => undefined });
+    const recorder = new BuildRecorder(await claim(id), app.get(BuildRunRepository), app.get(BuildLogRepository), {
+      cancelled: () => undefined,
+      failed: () => undefined,
+    });
     for (const line of ['a\nb\rc\u0000d', 'ü'.repeat(20_000), '']) recorder.onLog(line);
     await recorder.close();
     expect((await logOf(id)).split('\n')).toEqual(['a b c d', 'ü'.repeat(16_384), '', '']);
@@ -221,8 +280,14 @@ describe('artifacts', () => {
     expect(kept).toContain(young);
     expect(kept).not.toContain(id);
     expect(kept).not.toContain(orphan);
-    expect(await app.get(BuildQueryService).get(ada, id)).toMatchObject({ status: 'completed', artifacts: [], artifacts_deleted_at: expect.any(String) });
-    await expect(app.get(BuildsTools).getIsoDownloadUrl(ada, { build_id: id })).rejects.toMatchObject({ reason: 'image_deleted' });
+    expect(await app.get(BuildQueryService).get(ada, id)).toMatchObject({
+      status: 'completed',
+      artifacts: [],
+      artifacts_deleted_at: expect.any(String),
+    });
+    await expect(app.get(BuildsTools).getIsoDownloadUrl(ada, { build_id: id })).rejects.toMatchObject({
+      reason: 'image_deleted',
+    });
     await expect(app.get(BuildReader).image(ada, id)).rejects.toMatchObject({ reason: 'build_without_image' });
     await expect(app.get(BuildReader).image(ada, young)).resolves.toMatchObject({ name: 'young.iso' });
   });
@@ -231,11 +296,18 @@ describe('artifacts', () => {
 it('takes no more of a caller whose ended builds fill their room, before any password is hashed, and repeats what was taken', async () => {
   const eve = anonymousCaller('192.0.2.66');
   const hashings = jest.spyOn(app.get(HashingQueue), 'run');
-  const ask = async (name: string, key?: string) => await app.get(BuildService).create(eve, parseInput(CreateBuildInput, { recipe: recipe(name), ...(key && { idempotency_key: key }) }));
+  const ask = async (name: string, key?: string) =>
+    await app
+      .get(BuildService)
+      .create(eve, parseInput(CreateBuildInput, { recipe: recipe(name), ...(key && { idempotency_key: key }) }));
   const { build_id } = await ask('first', 'once');
   expect(hashings).toHaveBeenCalledTimes(1);
   await database.query("UPDATE build SET status = 'failed', log_bytes = 512::bigint << 20 WHERE id = $1", [build_id]);
-  await expect(ask('second')).rejects.toMatchObject({ kind: 'quota', reason: 'build_records_quota', message: expect.stringContaining('512 MiB') });
+  await expect(ask('second')).rejects.toMatchObject({
+    kind: 'quota',
+    reason: 'build_records_quota',
+    message: expect.stringContaining('512 MiB'),
+  });
   expect(hashings).toHaveBeenCalledTimes(1);
   expect((await ask('first', 'once')).build_id).toBe(build_id);
   await app.get(BuildService).delete(eve, build_id);
@@ -246,7 +318,10 @@ it('takes no more of a caller whose ended builds fill their room, before any pas
 it('an estimate comes from what earlier builds took', async () => {
   await run(await create('earlier'));
   expect(Object.keys(await app.get(BuildRepository).typicalSeconds())).toHaveLength(10);
-  expect(await state(await create('later'))).toMatchObject({ status: 'pending', estimated_seconds_left: expect.any(Number) });
+  expect(await state(await create('later'))).toMatchObject({
+    status: 'pending',
+    estimated_seconds_left: expect.any(Number),
+  });
 });
 
 it('the tools answer in the shape that they publish', async () => {
@@ -266,7 +341,12 @@ it('the tools answer in the shape that they publish', async () => {
     expect(misfit(BuildState, await tools.getBuildStatus(ada, { build_id: id }))).toEqual([]);
   }
   expect(misfit(BuildList, await tools.listBuilds(ada, parseInput(ListBuildsInput, { limit: '5' })))).toEqual([]);
-  expect(misfit(CreatedBuild, await tools.createBuild(ada, parseInput(CreateBuildInput, { recipe: recipe('shape-2') }), new AbortController()))).toEqual([]);
+  expect(
+    misfit(
+      CreatedBuild,
+      await tools.createBuild(ada, parseInput(CreateBuildInput, { recipe: recipe('shape-2') }), new AbortController()),
+    ),
+  ).toEqual([]);
   expect(misfit(CreatedBuild, await tools.retryBuild(ada, { build_id: ids[1]! }))).toEqual([]);
   expect(misfit(IsoDownload, await tools.getIsoDownloadUrl(ada, { build_id: ids[0]! }))).toEqual([]);
   await app.get(QueueService).send('build.recover');

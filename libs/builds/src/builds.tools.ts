@@ -3,11 +3,27 @@ import type { Caller } from '#libs/platform';
 import { Tool, type CallContext } from '#libs/mcp';
 import { BuildQueryService } from './build-query.service.js';
 import { BuildService } from './build.service.js';
-import { BuildDetails, BuildList, BuildState, CreateBuildInput, CreatedBuild, GetBuildInput, IsoDownload, ListBuildsInput, RetryBuildInput } from './builds.dto.js';
+import {
+  BuildDetails,
+  BuildList,
+  BuildState,
+  CreateBuildInput,
+  CreatedBuild,
+  GetBuildInput,
+  IsoDownload,
+  ListBuildsInput,
+  RetryBuildInput,
+} from './builds.dto.js';
 import { BuildDownloadService } from './downloads/build-download.service.js';
 
 const reading = { toolset: 'builds', readOnly: true, destructive: false, idempotent: true, openWorld: false } as const;
-const creating = { toolset: 'builds', readOnly: false, destructive: false, idempotent: false, openWorld: false } as const;
+const creating = {
+  toolset: 'builds',
+  readOnly: false,
+  destructive: false,
+  idempotent: false,
+  openWorld: false,
+} as const;
 
 @Injectable()
 export class BuildsTools {
@@ -65,7 +81,11 @@ export class BuildsTools {
     input: CreateBuildInput,
     output: CreatedBuild,
   })
-  async createBuild(caller: Caller, input: CreateBuildInput, { signal }: Pick<CallContext, 'signal'>): Promise<CreatedBuild> {
+  async createBuild(
+    caller: Caller,
+    input: CreateBuildInput,
+    { signal }: Pick<CallContext, 'signal'>,
+  ): Promise<CreatedBuild> {
     return await this.builds.create(caller, input, signal);
   }
 

@@ -10,6 +10,15 @@ export { tryOwnFileSystem } from './pipeline/tree/layer-scratch.js';
 export { PipelineModule } from './pipeline/pipeline.module.js';
 export { BuildReader, type BootableImage } from './build.reader.js';
 export type { Build, BuildArtifact, BuildStatus } from './build.js';
-export { BuildFailure, BuildPipeline, stageNames, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './pipeline/build-pipeline.port.js';
+export {
+  BuildFailure,
+  BuildPipeline,
+  stageNames,
+  type BuiltArtifact,
+  type PipelineInput,
+  type PipelineListener,
+  type PipelineOutcome,
+  type StageName,
+} from './pipeline/build-pipeline.port.js';
 
 export const buildEntities: EntityClass[] = [BuildEntity, BuildStageEntity, BuildArtifactEntity, BuildLogEntity];

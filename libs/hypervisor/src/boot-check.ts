@@ -15,12 +15,31 @@ const tailLines = 60;
  * error. Leaves no guest behind, however it ends.
  * @throws AppError `hypervisor_unavailable` where no guest could be started, or its virtual machine broke; the signal's reason
  */
-export async function checkBoot(hypervisor: Hypervisor, check: BootCheck, signal: AbortSignal, onProgress: (fraction: number) => void = () => undefined, timeouts: Timeouts = usualTimeouts): Promise<BootReport> {
+export async function checkBoot(
+  hypervisor: Hypervisor,
+  check: BootCheck,
+  signal: AbortSignal,
+  onProgress: (fraction: number) => void = () => undefined,
+  timeouts: Timeouts = usualTimeouts,
+): Promise<BootReport> {
   const { isoPath, firmware, memoryMb, vcpus, workDir, kept } = check;
   const acceleration = await hypervisor.acceleration();
-  const report: BootReport = { passed: false, isLate: false, problems: [], seconds: 0, acceleration, checkedBy: check.guestChannels.agent ? 'agent' : check.guestChannels.helper ? 'helper' : 'login prompt', services: [], failedUnits: [], serialTail: '' };
+  const report: BootReport = {
+    passed: false,
+    isLate: false,
+    problems: [],
+    seconds: 0,
+    acceleration,
+    checkedBy: check.guestChannels.agent ? 'agent' : check.guestChannels.helper ? 'helper' : 'login prompt',
+    services: [],
+    failedUnits: [],
+    serialTail: '',
+  };
   const began = performance.now();
-  const guest = await hypervisor.start({ isoPath, firmware, memoryMb, vcpus, network: 'none', workDir, ...kept?.spec }, signal);
+  const guest = await hypervisor.start(
+    { isoPath, firmware, memoryMb, vcpus, network: 'none', workDir, ...kept?.spec },
+    signal,
+  );
   let problems: BootProblem[] = [];
   try {
     problems = await new SystemCheck({ guest, check, report, stop: signal, timeouts, onProgress }).run();

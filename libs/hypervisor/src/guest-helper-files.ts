@@ -21,6 +21,10 @@ export function guestHelperFiles(): GuestHelperFile[] {
   return [
     { path: '/usr/lib/openfactory/helper', content: read('openfactory-helper'), mode: '0755' },
     { path: `/etc/systemd/system/${guestHelperUnit}`, content: read('openfactory-helper.service'), mode: '0644' },
-    { path: '/usr/lib/udev/rules.d/60-openfactory-helper.rules', content: read('60-openfactory-helper.rules'), mode: '0644' },
+    {
+      path: '/usr/lib/udev/rules.d/60-openfactory-helper.rules',
+      content: read('60-openfactory-helper.rules'),
+      mode: '0644',
+    },
   ];
 }

@@ -13,7 +13,12 @@ export interface GuestPatience {
   longestMs: number;
 }
 
-export const usualPatience: GuestPatience = { lookMs: 2_000, standstillMs: 180_000, cpuMs: 60 * 60_000, longestMs: 3 * 3_600_000 };
+export const usualPatience: GuestPatience = {
+  lookMs: 2_000,
+  standstillMs: 180_000,
+  cpuMs: 60 * 60_000,
+  longestMs: 3 * 3_600_000,
+};
 
 /** Of one processor. An emulated guest that halts takes less for the clock of its own QEMU; one that works takes what it gets. */
 const idleShare = 0.02;
@@ -30,36 +35,57 @@ export interface PatienceEnd {
 }
 
 /** Resolves when there is no sense in waiting any longer. @throws the signal's reason */
-export async function endOfPatience(guest: Guest, signal: AbortSignal, { lookMs, standstillMs, cpuMs, longestMs }: GuestPatience = usualPatience, host: HostLoad = hostLoad): Promise<PatienceEnd> {
+export async function endOfPatience(
+  guest: Guest,
+  signal: AbortSignal,
+  { lookMs, standstillMs, cpuMs, longestMs }: GuestPatience = usualPatience,
+  host: HostLoad = hostLoad,
+): Promise<PatienceEnd> {
   const began = performance.now();
   const first = guest.activity();
   let quietMs = 0;
-  for (let before = first, at = began; ; ) {
+  for (let before = first, at = began; ;) {
     await sleep(lookMs, undefined, { signal });
     const [now, nowAt] = [guest.activity(), performance.now()];
     // By the pause that was meant: what a process that was stopped, or a host that slept, has missed counts for nothing.
     if (isIdle(before, now, nowAt - at)) quietMs += lookMs / host.slowness();
     else quietMs = 0;
     [before, at] = [now, nowAt];
-    if (quietMs >= standstillMs) return { why: 'standstill', message: `The system is at a standstill: its guest neither used a processor nor said a word for ${Math.round(standstillMs / 1000)} s.` };
+    if (quietMs >= standstillMs)
+      return {
+        why: 'standstill',
+        message: `The system is at a standstill: its guest neither used a processor nor said a word for ${Math.round(standstillMs / 1000)} s.`,
+      };
     if (now.cpuMs - first.cpuMs < cpuMs && nowAt - began < longestMs) continue;
     const share = Math.round((100 * (now.cpuMs - first.cpuMs)) / (nowAt - began));
-    return { why: 'too_slow', message: `The system did not come up within ${inWords(nowAt - began)}, in which its guest got ${share} % of a processor.` };
+    return {
+      why: 'too_slow',
+      message: `The system did not come up within ${inWords(nowAt - began)}, in which its guest got ${share} % of a processor.`,
+    };
   }
 }
 
-const isIdle = (before: GuestActivity, now: GuestActivity, ms: number) => now.serialBytes === before.serialBytes && now.cpuMs - before.cpuMs < idleShare * ms;
+const isIdle = (before: GuestActivity, now: GuestActivity, ms: number) =>
+  now.serialBytes === before.serialBytes && now.cpuMs - before.cpuMs < idleShare * ms;
 const inWords = (ms: number) => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`);
 
 /**
  * Aborts when who is still missing after a boot is waited for no longer: a while of host time, and at least half of what the boot took. That is counted by
  * the clock, for it knows how busy the host is already. `stop` is for who needs it no more.
  */
-export function graceAfter(bootMs: number, graceMs: number, host: HostLoad = hostLoad): { signal: AbortSignal; stop: () => void } {
+export function graceAfter(
+  bootMs: number,
+  graceMs: number,
+  host: HostLoad = hostLoad,
+): { signal: AbortSignal; stop: () => void } {
   const abort = new AbortController();
   const began = performance.now();
   let timer: NodeJS.Timeout | undefined;
-  const stopClock = afterHostTime(graceMs, () => (timer = setTimeout(() => abort.abort(), Math.max(0, began + bootMs / 2 - performance.now()))), host);
+  const stopClock = afterHostTime(
+    graceMs,
+    () => (timer = setTimeout(() => abort.abort(), Math.max(0, began + bootMs / 2 - performance.now()))),
+    host,
+  );
   return { signal: abort.signal, stop: () => (stopClock(), clearTimeout(timer)) };
 }
 

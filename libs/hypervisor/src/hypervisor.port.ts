@@ -223,7 +223,10 @@ export abstract class Hypervisor {
 /** Disks of guests, which no guest uses just now. Paths are the factory's own. */
 export abstract class GuestDisks {
   /** An empty qcow2 with an ext4 file system of this label, which live-boot(7) takes for its persistence (`/ union`). @throws AppError `disk_failed` */
-  abstract createPersistent(diskPath: string, options: { label: string; sizeBytes: number; uidIndex?: number }): Promise<void>;
+  abstract createPersistent(
+    diskPath: string,
+    options: { label: string; sizeBytes: number; uidIndex?: number },
+  ): Promise<void>;
   abstract listSnapshots(diskPath: string): Promise<{ name: string; createdAt: Date }[]>;
   /** @throws AppError `disk_failed` */
   abstract snapshot(diskPath: string, name: string): Promise<void>;

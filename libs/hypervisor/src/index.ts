@@ -3,7 +3,26 @@ export { egressProblem } from './qemu/egress/egress-problem.js';
 export { probeAcceleration } from './qemu/acceleration-probe.js';
 export { HypervisorModule } from './hypervisor.module.js';
 export { guestHelperFiles, guestHelperPort, guestHelperUnit, type GuestHelperFile } from './guest-helper-files.js';
-export { Guest, GuestDisks, GuestHelper, Hypervisor, usualGuestSize, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestEnd, type GuestNetwork, type GuestShape, type GuestSpec, type HelperGreeting, type InputEvent, type RestoreDuties, type RestoreReport, type ScreenSize } from './hypervisor.port.js';
+export {
+  Guest,
+  GuestDisks,
+  GuestHelper,
+  Hypervisor,
+  usualGuestSize,
+  type Acceleration,
+  type ClosedPort,
+  type ExecuteOptions,
+  type ExecuteResult,
+  type GuestEnd,
+  type GuestNetwork,
+  type GuestShape,
+  type GuestSpec,
+  type HelperGreeting,
+  type InputEvent,
+  type RestoreDuties,
+  type RestoreReport,
+  type ScreenSize,
+} from './hypervisor.port.js';
 export { BootSnapshotOffers, type BootSnapshot, type NewBoot } from './boot-snapshot-offers.js';
 export { checkBoot } from './boot-check.js';
 export type { BootCheck, GuestChannels } from './boot-order.js';

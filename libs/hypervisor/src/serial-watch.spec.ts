@@ -21,7 +21,25 @@ describe('the serial watch', () => {
     expect(lastLines('a\n\nb  \n \nc\n', 2)).toEqual(['b', 'c']);
   });
 
-  it.each(['\n', ' ', '\r', '\u001b', '\u001b[', '\u001b[1;', '[', '[ ', '[ 1', 'BusyBox v', 'login:', 'error:', 'grub> ', 'Kernel panic - ', 'Unable to find a ', '\n error: no suitable video mode', 'x'])('is quick about nothing but %j', (piece) => {
+  it.each([
+    '\n',
+    ' ',
+    '\r',
+    '\u001b',
+    '\u001b[',
+    '\u001b[1;',
+    '[',
+    '[ ',
+    '[ 1',
+    'BusyBox v',
+    'login:',
+    'error:',
+    'grub> ',
+    'Kernel panic - ',
+    'Unable to find a ',
+    '\n error: no suitable video mode',
+    'x',
+  ])('is quick about nothing but %j', (piece) => {
     const text = piece.repeat(tailBytes / piece.length);
     const began = performance.now();
     for (const plain of [plainSerial(text), text]) {

@@ -10,15 +10,26 @@ const hopeless: RegExp[] = [
   /BdsDxe: failed to load[^\n]*/,
 ];
 /** Of these, what is said after a wait that ended: initramfs waits for its medium, systemd 90 s for a device. */
-const afterWaiting = [/^Unable to find a /, /^BusyBox v/, /^(?:Give root password|Cannot open access|You are in emergency mode)/];
-const waitEnded = /[Tt]imed out waiting for|Unable to find a (?:medium containing a )?live file system|[Gg]ave up waiting for/;
-const bootLoaderErrors: RegExp[] = [/(?<=^|\n) *error: (?!no suitable video mode)[^\n]*/, /(?<=^|\n) *grub(?: rescue)?> *(?=$|\n)/];
+const afterWaiting = [
+  /^Unable to find a /,
+  /^BusyBox v/,
+  /^(?:Give root password|Cannot open access|You are in emergency mode)/,
+];
+const waitEnded =
+  /[Tt]imed out waiting for|Unable to find a (?:medium containing a )?live file system|[Gg]ave up waiting for/;
+const bootLoaderErrors: RegExp[] = [
+  /(?<=^|\n) *error: (?!no suitable video mode)[^\n]*/,
+  /(?<=^|\n) *grub(?: rescue)?> *(?=$|\n)/,
+];
 const systemSpeaks = /Linux version|systemd\[|\[ +\d+\.\d{6}\]/;
 const loginPrompt = /(?:^|\n)[^\n]*login: /;
 
 /** Serial text as a reader sees it: escape sequences, carriage returns and control characters out. */
 export function plainSerial(text: string): string {
-  return text.replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z])/g, '').replaceAll(/\r+/g, '\n').replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '');
+  return text
+    .replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z])/g, '')
+    .replaceAll(/\r+/g, '\n')
+    .replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '');
 }
 
 export interface HopelessLine {

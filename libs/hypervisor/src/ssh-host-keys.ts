@@ -17,7 +17,9 @@ export async function makeSshHostKeys(hostname: string): Promise<SshHostKey[]> {
 }
 
 async function makeKey(type: SshHostKey['type'], file: string, hostname: string): Promise<SshHostKey> {
-  await runProgram('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', `root@${hostname}`, '-f', file], { deadlineMs: 60_000 });
+  await runProgram('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', `root@${hostname}`, '-f', file], {
+    deadlineMs: 60_000,
+  });
   const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
   return { type, privateKey, publicKey };
 }

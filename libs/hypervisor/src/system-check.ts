@@ -47,7 +47,8 @@ export class SystemCheck {
     const { checkedBy } = this.hand.report;
     if (checkedBy === 'agent') await this.#askAgent();
     if (checkedBy === 'helper') await this.#askHelper();
-    if (checkedBy === 'login prompt') await this.#hopefully((signal) => this.#until(never, () => hasLoginPrompt(this.#serial()), signal));
+    if (checkedBy === 'login prompt')
+      await this.#hopefully((signal) => this.#until(never, () => hasLoginPrompt(this.#serial()), signal));
     this.hand.onProgress(0.95);
     await this.#checkPrompt();
   }
@@ -58,7 +59,8 @@ export class SystemCheck {
     this.hand.onProgress(0.8);
     const state = await this.#hopefully(() => this.#systemd.waitUntilUp());
     // `degraded` is told unit by unit.
-    if (state !== 'running' && state !== 'degraded') this.#problem(`The system is ${state || 'in no known state'}, not running.`);
+    if (state !== 'running' && state !== 'degraded')
+      this.#problem(`The system is ${state || 'in no known state'}, not running.`);
     this.hand.onProgress(0.9);
     this.#startGrace();
     for (const name of this.hand.check.services) await this.#checkService(name);
@@ -70,12 +72,16 @@ export class SystemCheck {
   async #askHelper(): Promise<void> {
     let state = '';
     await this.#hopefully((signal) =>
-      this.#until(never, async () => {
-        const greeting = await this.hand.guest.helper.waitUntilReady(signal);
-        this.hand.report.helperVersion = greeting.version;
-        state = greeting.systemState;
-        return !['initializing', 'starting'].includes(state);
-      }, signal),
+      this.#until(
+        never,
+        async () => {
+          const greeting = await this.hand.guest.helper.waitUntilReady(signal);
+          this.hand.report.helperVersion = greeting.version;
+          state = greeting.systemState;
+          return !['initializing', 'starting'].includes(state);
+        },
+        signal,
+      ),
     );
     this.#startGrace();
     // Which unit failed, and whether for its slowness, it does not say.
@@ -84,7 +90,9 @@ export class SystemCheck {
 
   /** With an agent that has told everything, a helper that is silent is no fault of the system: only its clones would miss it. */
   async #noteHelper(): Promise<void> {
-    const greeting = await this.hand.guest.helper.waitUntilReady(AbortSignal.any([this.hand.stop, this.#grace.signal])).catch(() => undefined);
+    const greeting = await this.hand.guest.helper
+      .waitUntilReady(AbortSignal.any([this.hand.stop, this.#grace.signal]))
+      .catch(() => undefined);
     this.hand.stop.throwIfAborted();
     if (greeting) this.hand.report.helperVersion = greeting.version;
   }
@@ -106,7 +114,11 @@ export class SystemCheck {
     for (;;) {
       await sleep(this.hand.timeouts.watchMs, undefined, { signal: ended });
       const line = findHopeless(this.#serial());
-      if (line !== undefined) throw new BootProblem(`The system did not start: ${clip(line.text, 200)}`, line.isTimeout && isBusy(this.hand.timeouts.host));
+      if (line !== undefined)
+        throw new BootProblem(
+          `The system did not start: ${clip(line.text, 200)}`,
+          line.isTimeout && isBusy(this.hand.timeouts.host),
+        );
       // Nobody knows how long a boot takes: half of what is left comes in each half minute.
       this.hand.onProgress(0.75 * (1 - 0.5 ** (this.#ageMs / 30_000)));
     }
@@ -115,7 +127,8 @@ export class SystemCheck {
   /** A guest that ended itself is a fact about its system; one whose virtual machine broke, or was killed, is not. */
   async #watchEnd(): Promise<never> {
     const { why, detail } = await this.hand.guest.ended;
-    if (why === 'failed') throw guestError('hypervisor_unavailable', `The virtual machine broke while the image was booted: ${detail}.`);
+    if (why === 'failed')
+      throw guestError('hypervisor_unavailable', `The virtual machine broke while the image was booted: ${detail}.`);
     throw new BootProblem(`The guest is gone: ${detail}.`);
   }
 
@@ -138,16 +151,20 @@ export class SystemCheck {
       return state === 'active';
     });
     this.hand.report.services.push({ name, active });
-    if (!active) this.#problem(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`, this.#isNotYet(state));
+    if (!active)
+      this.#problem(`The service ${clip(name)} is ${clip(state, 20) || 'unknown'}, not active.`, this.#isNotYet(state));
   }
 
   /** systemd's own time-outs are deadlines as well: only those that the image's owner chose are facts. */
   async #checkFailedUnits(): Promise<void> {
     const failed = await this.#systemd.failedUnits();
     this.hand.report.failedUnits = failed.map(({ name }) => name);
-    const late = failed.filter(({ name, isTimeout }) => isTimeout && !this.hand.check.bounded?.includes(name) && this.#wasStarved);
+    const late = failed.filter(
+      ({ name, isTimeout }) => isTimeout && !this.hand.check.bounded?.includes(name) && this.#wasStarved,
+    );
     if (failed.length) this.#problem(`Units failed: ${failed.map(({ name }) => name).join(', ')}.`, late.length > 0);
-    if (late.length) this.#problem(`They took longer than systemd lets them: ${late.map(({ name }) => name).join(', ')}.`, true);
+    if (late.length)
+      this.#problem(`They took longer than systemd lets them: ${late.map(({ name }) => name).join(', ')}.`, true);
   }
 
   async #checkPrompt(): Promise<void> {

@@ -29,7 +29,11 @@ export interface SystemUp {
  * Waits until the system in a guest has started, by the word of whoever is in it: its helper, else its agent, else the login prompt.
  * @throws AppError `system_not_up` where it says itself that it will not come up, or does nothing any more; `host_too_slow`, `guest_ended`, or the signal's reason
  */
-export async function waitForSystem(guest: Guest, signal: AbortSignal, timeouts: UpTimeouts = usualUpTimeouts): Promise<SystemUp> {
+export async function waitForSystem(
+  guest: Guest,
+  signal: AbortSignal,
+  timeouts: UpTimeouts = usualUpTimeouts,
+): Promise<SystemUp> {
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const began = performance.now();
@@ -43,7 +47,14 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, timeouts:
     // A login prompt comes before the last services: a helper that has spoken has the last word.
     return isHelped ? await helper : { isWithoutHelper: isWithoutHelper || (await askAgent(agent)) };
   });
-  const ends = [helper, others, hopeless(guest, stop, timeouts), outOfPatience(guest, stop, timeouts), gone(guest), aborted(signal)];
+  const ends = [
+    helper,
+    others,
+    hopeless(guest, stop, timeouts),
+    outOfPatience(guest, stop, timeouts),
+    gone(guest),
+    aborted(signal),
+  ];
   try {
     return await Promise.race(ends);
   } finally {
@@ -52,7 +63,12 @@ export async function waitForSystem(guest: Guest, signal: AbortSignal, timeouts:
   }
 }
 
-async function upByHelper(guest: Guest, stop: AbortSignal, timeouts: UpTimeouts, onGreeting: () => void): Promise<SystemUp> {
+async function upByHelper(
+  guest: Guest,
+  stop: AbortSignal,
+  timeouts: UpTimeouts,
+  onGreeting: () => void,
+): Promise<SystemUp> {
   for (;;) {
     const helper = await guest.helper.waitUntilReady(stop);
     onGreeting();
@@ -114,5 +130,7 @@ async function gone(guest: Guest): Promise<never> {
 
 async function aborted(signal: AbortSignal): Promise<never> {
   signal.throwIfAborted();
-  return await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  return await new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  );
 }

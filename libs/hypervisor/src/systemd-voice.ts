@@ -34,10 +34,19 @@ export class SystemdVoice {
 
   async failedUnits(): Promise<FailedUnit[]> {
     const { stdout } = await this.#ask(['list-units', '--failed', '--no-legend', '--plain', '--no-pager']);
-    const names = stdout.split('\n').map((line) => clip(line.trim().split(/\s+/)[0] ?? '')).filter(Boolean).slice(0, mostUnits);
+    const names = stdout
+      .split('\n')
+      .map((line) => clip(line.trim().split(/\s+/)[0] ?? ''))
+      .filter(Boolean)
+      .slice(0, mostUnits);
     if (!names.length) return [];
     const shown = await this.#ask(['show', '--property=Id,Result', '--', ...names]);
-    const timeouts = new Set(shown.stdout.split(/\n\n+/).filter((block) => /^Result=(?:timeout|watchdog)$/m.test(block)).map((block) => /^Id=(.*)$/m.exec(block)?.[1]));
+    const timeouts = new Set(
+      shown.stdout
+        .split(/\n\n+/)
+        .filter((block) => /^Result=(?:timeout|watchdog)$/m.test(block))
+        .map((block) => /^Id=(.*)$/m.exec(block)?.[1]),
+    );
     return names.map((name) => ({ name, isTimeout: timeouts.has(name) }));
   }
 

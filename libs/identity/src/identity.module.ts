@@ -32,7 +32,12 @@ import { SignInRepository } from './sign-in/sign-in.repository.js';
 import { SignInService } from './sign-in/sign-in.service.js';
 import { SignInTokens } from './sign-in/sign-in-tokens.js';
 
-const mailer = { provide: Mailer, useFactory: (settings: Settings) => (settings.smtpUrl === undefined ? new NoMailer() : new SmtpMailer(settings.smtpUrl, settings)), inject: [Settings] };
+const mailer = {
+  provide: Mailer,
+  useFactory: (settings: Settings) =>
+    settings.smtpUrl === undefined ? new NoMailer() : new SmtpMailer(settings.smtpUrl, settings),
+  inject: [Settings],
+};
 
 /** People: accounts, signing in, and what administrators do with both. */
 @Module({

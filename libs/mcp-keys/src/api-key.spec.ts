@@ -21,13 +21,18 @@ describe('an API key', () => {
       const other = key[at] === 'x' ? 'y' : 'x';
       expect(isApiKey(key.slice(0, at) + other + key.slice(at + 1))).toBe(false);
       const [one, two] = [key[at], key[at + 1]];
-      if (two !== undefined && one !== two) expect(isApiKey(`${key.slice(0, at)}${two}${one}${key.slice(at + 2)}`)).toBe(false);
+      if (two !== undefined && one !== two)
+        expect(isApiKey(`${key.slice(0, at)}${two}${one}${key.slice(at + 2)}`)).toBe(false);
     }
   });
 
-  it.each(['', 'of_mcp_', 'of_mcp_nonsense', 'of_mcp_ключ', `of_mcp_${'0'.repeat(10_000)}`])('is not %p', (text) => expect(isApiKey(text)).toBe(false));
+  it.each(['', 'of_mcp_', 'of_mcp_nonsense', 'of_mcp_ключ', `of_mcp_${'0'.repeat(10_000)}`])('is not %p', (text) =>
+    expect(isApiKey(text)).toBe(false),
+  );
 
-  it.each([' ', '\n', '\0', '='])('is not one with %j after it', (more) => expect(isApiKey(makeApiKey() + more)).toBe(false));
+  it.each([' ', '\n', '\0', '='])('is not one with %j after it', (more) =>
+    expect(isApiKey(makeApiKey() + more)).toBe(false),
+  );
 
   it('is not one in other letters', () => {
     const key = makeApiKey();

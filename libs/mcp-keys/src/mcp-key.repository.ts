@@ -4,7 +4,10 @@ import { DataSource, IsNull, type EntityManager, type FindOptionsWhere } from 't
 import { AppError } from '#libs/platform';
 import { McpKeyEntity } from './mcp-key.entity.js';
 
-export type NewKey = Pick<McpKeyEntity, 'accountId' | 'name' | 'prefix' | 'keyHash' | 'toolsets' | 'readOnly' | 'expiresAt'>;
+export type NewKey = Pick<
+  McpKeyEntity,
+  'accountId' | 'name' | 'prefix' | 'keyHash' | 'toolsets' | 'readOnly' | 'expiresAt'
+>;
 
 export interface KeyUse {
   id: string;
@@ -25,31 +28,50 @@ export class McpKeyRepository {
 
   /** Those that were not revoked, the newest first. Expired ones stay in sight, so that somebody finds out why a client is refused. */
   async list(accountId: string): Promise<McpKeyEntity[]> {
-    return await this.database.getRepository(McpKeyEntity).find({ where: { accountId, revokedAt: IsNull() }, order: { createdAt: 'DESC', id: 'ASC' }, take: mostListed });
+    return await this.database
+      .getRepository(McpKeyEntity)
+      .find({ where: { accountId, revokedAt: IsNull() }, order: { createdAt: 'DESC', id: 'ASC' }, take: mostListed });
   }
 
   /** @throws AppError `key_quota` */
   async insert(manager: EntityManager, key: NewKey): Promise<McpKeyEntity> {
     // One insert of an account at a time, so that the count holds.
     await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`mcp_key ${key.accountId}`]);
-    const live = await manager.createQueryBuilder(McpKeyEntity, 'key').where({ accountId: key.accountId }).andWhere(notOver).getCount();
+    const live = await manager
+      .createQueryBuilder(McpKeyEntity, 'key')
+      .where({ accountId: key.accountId })
+      .andWhere(notOver)
+      .getCount();
     if (live >= mostKeysPerAccount) throw quotaReached();
     return await manager.save(McpKeyEntity, { ...key, id: randomUUID() });
   }
 
   async findLive(by: FindOptionsWhere<McpKeyEntity>): Promise<McpKeyEntity | null> {
-    return await this.database.getRepository(McpKeyEntity).createQueryBuilder('key').where(by).andWhere(notOver).getOne();
+    return await this.database
+      .getRepository(McpKeyEntity)
+      .createQueryBuilder('key')
+      .where(by)
+      .andWhere(notOver)
+      .getOne();
   }
 
   /** @returns whether there was one to revoke */
   async revoke(manager: EntityManager, accountId: string, id: string): Promise<boolean> {
-    const { affected } = await manager.update(McpKeyEntity, { id, accountId, revokedAt: IsNull() }, { revokedAt: () => 'now()' });
+    const { affected } = await manager.update(
+      McpKeyEntity,
+      { id, accountId, revokedAt: IsNull() },
+      { revokedAt: () => 'now()' },
+    );
     return (affected ?? 0) > 0;
   }
 
   /** @returns the ids of those that were revoked */
   async revokeAll(manager: EntityManager, accountId: string): Promise<string[]> {
-    const keys = await manager.find(McpKeyEntity, { select: { id: true }, where: { accountId, revokedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
+    const keys = await manager.find(McpKeyEntity, {
+      select: { id: true },
+      where: { accountId, revokedAt: IsNull() },
+      lock: { mode: 'pessimistic_write' },
+    });
     await manager.update(McpKeyEntity, { accountId, revokedAt: IsNull() }, { revokedAt: () => 'now()' });
     return keys.map(({ id }) => id);
   }
@@ -80,5 +102,11 @@ export class McpKeyRepository {
 }
 
 function quotaReached(): AppError {
-  return new AppError({ kind: 'quota', reason: 'key_quota', message: `You have ${mostKeysPerAccount} API keys, which is the most.`, hint: 'Revoke keys that you no longer need.', retryable: false });
+  return new AppError({
+    kind: 'quota',
+    reason: 'key_quota',
+    message: `You have ${mostKeysPerAccount} API keys, which is the most.`,
+    hint: 'Revoke keys that you no longer need.',
+    retryable: false,
+  });
 }

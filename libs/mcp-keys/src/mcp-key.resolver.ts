@@ -1,5 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CallerResolver, CallerService, CheckedGrants, invalidApiKey, Revocations, type CallerEvidence, type Grant } from '#libs/platform';
+import {
+  CallerResolver,
+  CallerService,
+  CheckedGrants,
+  invalidApiKey,
+  Revocations,
+  type CallerEvidence,
+  type Grant,
+} from '#libs/platform';
 import { isApiKey, keyMark } from './api-key.js';
 import { KeyHasher } from './key-hasher.js';
 import { KeyUsage } from './key-usage.js';
@@ -54,5 +62,14 @@ export class McpKeyResolver extends CallerResolver implements OnModuleInit {
 
 function grantOfKey({ id, accountId, toolsets, readOnly, expiresAt }: McpKeyEntity): Grant {
   const [principalId, ownerId] = [`${principal}${id}`, `user:${accountId}`];
-  return { kind: 'key', ownerId, principalId, revocationSubjects: [principalId, ownerId], toolsets: toolsets ?? undefined, readOnly, isAdmin: false, expiresAt: expiresAt?.getTime() };
+  return {
+    kind: 'key',
+    ownerId,
+    principalId,
+    revocationSubjects: [principalId, ownerId],
+    toolsets: toolsets ?? undefined,
+    readOnly,
+    isAdmin: false,
+    expiresAt: expiresAt?.getTime(),
+  };
 }

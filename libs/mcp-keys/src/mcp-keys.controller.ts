@@ -1,5 +1,13 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
 import { CurrentCaller, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
 import { McpKeyService } from './mcp-key.service.js';
 import { CreateMcpKeyInput, type CreatedMcpKey, type McpKeyList } from './mcp-keys.dto.js';
@@ -15,7 +23,12 @@ export class McpKeysController {
 
   @Post()
   @Refuses({ 403: ['sign_in_again'], 429: ['key_quota'] })
-  @ApiOperation({ operationId: 'createMcpKey', summary: 'Makes an API key; it is shown in this answer and never again', description: 'Idempotency-Key has no effect here, because an answer with the key in it is not kept. Repeat the request and revoke the key that you did not get.' })
+  @ApiOperation({
+    operationId: 'createMcpKey',
+    summary: 'Makes an API key; it is shown in this answer and never again',
+    description:
+      'Idempotency-Key has no effect here, because an answer with the key in it is not kept. Repeat the request and revoke the key that you did not get.',
+  })
   @ApiBody(schema('CreateMcpKeyInput'))
   @ApiCreatedResponse(schema('CreatedMcpKey'))
   async create(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<CreatedMcpKey> {

@@ -14,6 +14,7 @@ export class McpKeysJobs {
   @Job({ queue: 'mcp-keys.forget-ended', schedule: '27 3 * * *', single: true })
   async forgetEnded(): Promise<void> {
     const forgotten = await this.keys.deleteEnded(keptForDays);
-    if (forgotten) this.#logger.log(`Forgot ${forgotten} API keys that were revoked or expired ${keptForDays} days ago`);
+    if (forgotten)
+      this.#logger.log(`Forgot ${forgotten} API keys that were revoked or expired ${keptForDays} days ago`);
   }
 }

@@ -5,7 +5,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
-import { CallerService, loadSettings, PlatformModule, Revocations, schemaOf, setUpHttp, type DtoClass } from '#libs/platform';
+import {
+  CallerService,
+  loadSettings,
+  PlatformModule,
+  Revocations,
+  schemaOf,
+  setUpHttp,
+  type DtoClass,
+} from '#libs/platform';
 import { McpModule } from '#libs/mcp';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.js';
@@ -28,9 +36,26 @@ let bob: TestPerson;
 
 beforeAll(async () => {
   database = await cloneDatabase();
-  const { settings } = loadSettings({ OPENFACTORY_PORT: '0', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: '/tmp/openfactory-test-data', DATABASE_URL: database.url, OPENFACTORY_SECRET: 'x'.repeat(32) });
-  const gateway = McpModule.forRoot({ serverInfo: { name: 'x', title: 'x', version: '1', description: 'x' }, instructions: '', toolsets: ['builds', 'vms'] });
-  const module = await Test.createTestingModule({ imports: [PlatformModule.forRoot({ settings, databaseUrl: database.url, secret: 'x'.repeat(32), entities: mcpKeyEntities }), gateway, McpKeysModule, SessionFixtureModule] }).compile();
+  const { settings } = loadSettings({
+    OPENFACTORY_PORT: '0',
+    OPENFACTORY_LOG_LEVEL: 'silent',
+    OPENFACTORY_DATA_DIR: '/tmp/openfactory-test-data',
+    DATABASE_URL: database.url,
+    OPENFACTORY_SECRET: 'x'.repeat(32),
+  });
+  const gateway = McpModule.forRoot({
+    serverInfo: { name: 'x', title: 'x', version: '1', description: 'x' },
+    instructions: '',
+    toolsets: ['builds', 'vms'],
+  });
+  const module = await Test.createTestingModule({
+    imports: [
+      PlatformModule.forRoot({ settings, databaseUrl: database.url, secret: 'x'.repeat(32), entities: mcpKeyEntities }),
+      gateway,
+      McpKeysModule,
+      SessionFixtureModule,
+    ],
+  }).compile();
   app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
   setUpHttp(app, settings, []);
   await app.listen(0, '127.0.0.1');
@@ -59,35 +84,73 @@ const create = async (person: TestPerson, body: object = {}): Promise<Json> => {
 const listed = async ({ headers }: TestPerson): Promise<Json[]> => (await send(url, { headers })).json().keys;
 const remove = ({ headers }: TestPerson, id: string) => send(`${url}/${id}`, { method: 'DELETE', headers });
 const callers = () => app.get(CallerService);
-const grantOf = (authorization: string) => callers().resolve({ headers: { authorization }, socket: { remoteAddress: '192.0.2.7' } } as unknown as IncomingMessage, 'rest');
-const invalid = expect.objectContaining({ kind: 'unauthenticated', reason: 'invalid_api_key', message: 'Invalid API key' });
-const change = (id: string, assignment: string) => database.query(`UPDATE mcp_key SET ${assignment} WHERE id = $1`, [id]);
-const fits = (dto: DtoClass, value: unknown) => new Ajv2020({ strict: false, validateFormats: false }).validate(schemaOf(dto), value);
+const grantOf = (authorization: string) =>
+  callers().resolve(
+    { headers: { authorization }, socket: { remoteAddress: '192.0.2.7' } } as unknown as IncomingMessage,
+    'rest',
+  );
+const invalid = expect.objectContaining({
+  kind: 'unauthenticated',
+  reason: 'invalid_api_key',
+  message: 'Invalid API key',
+});
+const change = (id: string, assignment: string) =>
+  database.query(`UPDATE mcp_key SET ${assignment} WHERE id = $1`, [id]);
+const fits = (dto: DtoClass, value: unknown) =>
+  new Ajv2020({ strict: false, validateFormats: false }).validate(schemaOf(dto), value);
 
 describe('POST /api/mcp-keys', () => {
   it('makes a key only for somebody who signed in a moment ago', async () => {
-    const { signedInAt: _now, ...caller } = { ...(await callers().currentGrant(`session:${ada.id}`))!, address: '192.0.2.1', checkedAt: 0 };
-    const make = (more: { signedInAt?: number }) => app.get(McpKeyService).create({ ...caller, ...more }, { name: 'a', read_only: false });
-    for (const more of [{}, { signedInAt: Date.now() - 11 * 60_000 }]) await expect(make(more)).rejects.toMatchObject({ kind: 'forbidden', reason: 'sign_in_again' });
+    const { signedInAt: _now, ...caller } = {
+      ...(await callers().currentGrant(`session:${ada.id}`))!,
+      address: '192.0.2.1',
+      checkedAt: 0,
+    };
+    const make = (more: { signedInAt?: number }) =>
+      app.get(McpKeyService).create({ ...caller, ...more }, { name: 'a', read_only: false });
+    for (const more of [{}, { signedInAt: Date.now() - 11 * 60_000 }])
+      await expect(make(more)).rejects.toMatchObject({ kind: 'forbidden', reason: 'sign_in_again' });
     expect(await make({ signedInAt: Date.now() - 9 * 60_000 })).toMatchObject({ name: 'a' });
   });
 
   it('makes a key and shows it once', async () => {
     const made = await create(ada);
-    expect(made).toEqual({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), name: 'Claude Desktop', key: expect.stringMatching(/^of_mcp_/), prefix: made.key.slice(0, 12), toolsets: null, read_only: false, created_at: expect.any(String), expires_at: null, last_used_at: null, last_used_from: null });
+    expect(made).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: 'Claude Desktop',
+      key: expect.stringMatching(/^of_mcp_/),
+      prefix: made.key.slice(0, 12),
+      toolsets: null,
+      read_only: false,
+      created_at: expect.any(String),
+      expires_at: null,
+      last_used_at: null,
+      last_used_from: null,
+    });
     expect(fits(CreatedMcpKey, made)).toBe(true);
-    const elsewhere = JSON.stringify([await listed(ada), await database.query('SELECT * FROM mcp_key'), await database.query('SELECT * FROM idempotency_key')]);
+    const elsewhere = JSON.stringify([
+      await listed(ada),
+      await database.query('SELECT * FROM mcp_key'),
+      await database.query('SELECT * FROM idempotency_key'),
+    ]);
     expect(elsewhere).not.toContain(made.key.slice(13));
   });
 
   it('keeps what the key may do and how long', async () => {
     const made = await create(ada, { expires_in_days: 3650, toolsets: ['vms', 'builds', 'vms'], read_only: true });
     expect(made).toMatchObject({ toolsets: ['vms', 'builds'], read_only: true });
-    expect(new Date(made.expires_at).getTime() - new Date(made.created_at).getTime()).toBeCloseTo(3650 * 86_400_000, -5);
+    expect(new Date(made.expires_at).getTime() - new Date(made.created_at).getTime()).toBeCloseTo(
+      3650 * 86_400_000,
+      -5,
+    );
   });
 
   it('takes null for what could be left out', async () => {
-    expect(await create(ada, { expires_in_days: null, toolsets: null, read_only: null })).toMatchObject({ expires_at: null, toolsets: null, read_only: false });
+    expect(await create(ada, { expires_in_days: null, toolsets: null, read_only: null })).toMatchObject({
+      expires_at: null,
+      toolsets: null,
+      read_only: false,
+    });
   });
 
   it.each<[string, object, string]>([
@@ -109,11 +172,22 @@ describe('POST /api/mcp-keys', () => {
     ['the key of its choice', { key: 'of_mcp_x' }, '/key'],
   ])('refuses %s', async (_, body, path) => {
     const response = await post(ada, { name: 'x', ...body });
-    expect(response.json()).toMatchObject({ status: 400, reason: 'invalid_arguments', violations: expect.arrayContaining([expect.objectContaining({ path })]) });
+    expect(response.json()).toMatchObject({
+      status: 400,
+      reason: 'invalid_arguments',
+      violations: expect.arrayContaining([expect.objectContaining({ path })]),
+    });
   });
 
   it('names the toolset that was probably meant', async () => {
-    expect((await post(ada, { name: 'x', toolsets: ['build'] })).json().violations).toEqual([{ path: '/toolsets/0', code: 'unknown_toolset', message: '"build" is not one of builds, vms', suggestion: 'builds' }]);
+    expect((await post(ada, { name: 'x', toolsets: ['build'] })).json().violations).toEqual([
+      {
+        path: '/toolsets/0',
+        code: 'unknown_toolset',
+        message: '"build" is not one of builds, vms',
+        suggestion: 'builds',
+      },
+    ]);
   });
 
   it('makes two keys for one Idempotency-Key, since neither is kept', async () => {
@@ -159,7 +233,8 @@ describe('DELETE /api/mcp-keys/{id}', () => {
     expect(await remove(ada, id)).toMatchObject({ status: 204, body: '' });
     await expect(grantOf(`Bearer ${key}`)).rejects.toEqual(invalid);
     expect(await database.query('SELECT subject FROM revocation WHERE subject = $1', [`key:${id}`])).toHaveLength(1);
-    for (const deadline = Date.now() + 20_000; !told.includes(`key:${id}`) && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const deadline = Date.now() + 20_000; !told.includes(`key:${id}`) && Date.now() < deadline;)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     expect(told).toContain(`key:${id}`);
     stop();
     expect(await remove(ada, id)).toMatchObject({ status: 404 });
@@ -168,10 +243,18 @@ describe('DELETE /api/mcp-keys/{id}', () => {
   it('says the same of another’s key, of none, of a revoked one, and of what is no id', async () => {
     const [theirs, revoked] = [await create(bob), await create(ada)];
     await remove(ada, revoked.id);
-    const answers = await Promise.all([theirs.id, revoked.id, randomUUID(), 'x', `${theirs.id}'--`].map(async (id) => (await remove(ada, id)).json()));
+    const answers = await Promise.all(
+      [theirs.id, revoked.id, randomUUID(), 'x', `${theirs.id}'--`].map(async (id) => (await remove(ada, id)).json()),
+    );
     for (const { detail, request_id: _, ...answer } of answers) {
       expect(detail).toMatch(/^There is no key ".*"\.$/);
-      expect(answer).toEqual({ type: 'about:blank', title: 'Not found', status: 404, reason: 'key_not_found', hint: expect.any(String) });
+      expect(answer).toEqual({
+        type: 'about:blank',
+        title: 'Not found',
+        status: 404,
+        reason: 'key_not_found',
+        hint: expect.any(String),
+      });
     }
     expect((await listed(bob)).map(({ id }: { id: string }) => id)).toEqual([theirs.id]);
   });
@@ -194,7 +277,11 @@ describe('all three routes', () => {
   it.each(['GET', 'POST', 'DELETE'])('are for people: %s', async (method) => {
     const { id, key } = await create(ada);
     const ask = async (headers: Record<string, string>) => {
-      const response = await send(method === 'DELETE' ? `${url}/${id}` : url, { method, headers: { 'content-type': 'application/json', ...headers }, body: method === 'POST' ? '{"name":"x"}' : undefined });
+      const response = await send(method === 'DELETE' ? `${url}/${id}` : url, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: method === 'POST' ? '{"name":"x"}' : undefined,
+      });
       return [response.status, response.json().reason];
     };
     expect(await ask({})).toEqual([401, 'credentials_required']);
@@ -208,11 +295,24 @@ describe('a key', () => {
   it('is its account, with what it may do', async () => {
     const { id, key, expires_at } = await create(ada, { toolsets: ['vms'], read_only: true, expires_in_days: 1 });
     const owner = `user:${ada.id}`;
-    const grant = { kind: 'key', ownerId: owner, principalId: `key:${id}`, revocationSubjects: [`key:${id}`, owner], toolsets: ['vms'], readOnly: true, isAdmin: false, expiresAt: new Date(expires_at).getTime() };
+    const grant = {
+      kind: 'key',
+      ownerId: owner,
+      principalId: `key:${id}`,
+      revocationSubjects: [`key:${id}`, owner],
+      toolsets: ['vms'],
+      readOnly: true,
+      isAdmin: false,
+      expiresAt: new Date(expires_at).getTime(),
+    };
     expect(await grantOf(`Bearer ${key}`)).toEqual({ ...grant, address: '192.0.2.7', checkedAt: expect.any(Number) });
     expect(await callers().currentGrant(`key:${id}`)).toEqual(grant);
     const plain = await create(ada);
-    expect(await grantOf(`Bearer ${plain.key}`)).toMatchObject({ toolsets: undefined, readOnly: false, expiresAt: undefined });
+    expect(await grantOf(`Bearer ${plain.key}`)).toMatchObject({
+      toolsets: undefined,
+      readOnly: false,
+      expiresAt: undefined,
+    });
   });
 
   it('of an administrator is no administrator', async () => {
@@ -234,7 +334,14 @@ describe('a key', () => {
 
   it('that is malformed costs no query', async () => {
     const { key } = await create(ada);
-    const bad = ['of_mcp_', 'of_mcp_nonsense', `${key}x`, key.slice(0, -1), `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`, `of_mcp_${'0'.repeat(8_000)}`];
+    const bad = [
+      'of_mcp_',
+      'of_mcp_nonsense',
+      `${key}x`,
+      key.slice(0, -1),
+      `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`,
+      `of_mcp_${'0'.repeat(8_000)}`,
+    ];
     const asked = await queriesDuring(async () => {
       for (const text of bad) await expect(grantOf(`Bearer ${text}`)).rejects.toEqual(invalid);
     });
@@ -259,9 +366,18 @@ describe('a key', () => {
     await remove(ada, id);
     for (const text of [key, makeApiKey(), 'of_mcp_nonsense', 'of_mcp_']) {
       const response = await send(url, { headers: { authorization: `Bearer ${text}` } });
-      expect(response.headers['www-authenticate']).toBe('Bearer error="invalid_token", error_description="Invalid API key"');
+      expect(response.headers['www-authenticate']).toBe(
+        'Bearer error="invalid_token", error_description="Invalid API key"',
+      );
       const { request_id: _, ...answer } = response.json();
-      expect(answer).toEqual({ type: 'about:blank', title: 'Not authenticated', status: 401, detail: 'Invalid API key', reason: 'invalid_api_key', hint: expect.any(String) });
+      expect(answer).toEqual({
+        type: 'about:blank',
+        title: 'Not authenticated',
+        status: 401,
+        detail: 'Invalid API key',
+        reason: 'invalid_api_key',
+        hint: expect.any(String),
+      });
     }
   });
 
@@ -280,8 +396,13 @@ describe('a key', () => {
       await manager.query('UPDATE account SET disabled_at = now() WHERE id = $1', [ada.id]);
       await app.get(Revocations).revoke(manager, [`user:${ada.id}`]);
     });
-    const refused = async () => await grantOf(`Bearer ${key}`).then(() => false, () => true);
-    for (const deadline = Date.now() + 20_000; !(await refused()) && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 10));
+    const refused = async () =>
+      await grantOf(`Bearer ${key}`).then(
+        () => false,
+        () => true,
+      );
+    for (const deadline = Date.now() + 20_000; !(await refused()) && Date.now() < deadline;)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     await expect(grantOf(`Bearer ${key}`)).rejects.toEqual(invalid);
   });
 
@@ -323,14 +444,26 @@ describe('the last use of a key', () => {
   it('of several keys locks them in the order of their ids, so that two processes never wait for each other', async () => {
     const [low, high] = ['00000000-0000-4000-8000-000000000000', 'ffffffff-ffff-4fff-8fff-ffffffffffff'];
     // The high one lies first in the table, and is named first.
-    for (const id of [high, low]) await database.query("INSERT INTO mcp_key (id, account_id, name, prefix, key_hash, read_only) VALUES ($1, $2, 'x', 'x', gen_random_uuid()::text, false)", [id, ada.id]);
+    for (const id of [high, low])
+      await database.query(
+        "INSERT INTO mcp_key (id, account_id, name, prefix, key_hash, read_only) VALUES ($1, $2, 'x', 'x', gen_random_uuid()::text, false)",
+        [id, ada.id],
+      );
     let noted: Promise<void> | undefined;
     await app.get(DataSource).transaction(async (manager) => {
       await manager.query('SELECT FROM mcp_key WHERE id = $1 FOR UPDATE', [low]);
       noted = app.get(McpKeyRepository).noteUses([high, low].map((id) => ({ id, at: Date.now(), from: '192.0.2.1' })));
-      const waits = async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH used%'")).length > 0;
-      for (const deadline = Date.now() + 20_000; !(await waits()) && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 10));
-      expect(await manager.query('SELECT id FROM mcp_key WHERE id = $1 FOR UPDATE SKIP LOCKED', [high])).toHaveLength(1);
+      const waits = async () =>
+        (
+          await database.query(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH used%'",
+          )
+        ).length > 0;
+      for (const deadline = Date.now() + 20_000; !(await waits()) && Date.now() < deadline;)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(await manager.query('SELECT id FROM mcp_key WHERE id = $1 FOR UPDATE SKIP LOCKED', [high])).toHaveLength(
+        1,
+      );
     });
     await noted;
     expect((await listed(ada)).map((key) => key.last_used_from)).toEqual(['192.0.2.1', '192.0.2.1']);

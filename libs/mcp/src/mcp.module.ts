@@ -21,8 +21,28 @@ export class McpModule implements BeforeApplicationShutdown {
     return {
       module: McpModule,
       global: true,
-      providers: [{ provide: GatewayOptions, useValue: new GatewayOptions(options) }, Dispatcher, RequestAuthenticator, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionFactory, SessionRegistry, StreamKeeper, ToolCatalogue],
-      exports: [GatewayOptions, McpHttpEdge, McpNotifier, PromptCatalogue, ResourceCatalogue, SessionRegistry, ToolCatalogue],
+      providers: [
+        { provide: GatewayOptions, useValue: new GatewayOptions(options) },
+        Dispatcher,
+        RequestAuthenticator,
+        McpHttpEdge,
+        McpNotifier,
+        PromptCatalogue,
+        ResourceCatalogue,
+        SessionFactory,
+        SessionRegistry,
+        StreamKeeper,
+        ToolCatalogue,
+      ],
+      exports: [
+        GatewayOptions,
+        McpHttpEdge,
+        McpNotifier,
+        PromptCatalogue,
+        ResourceCatalogue,
+        SessionRegistry,
+        ToolCatalogue,
+      ],
     };
   }
 

@@ -1,8 +1,32 @@
-export { AppError, clip, errorMessage, invalid, invalidArguments, notFound, type AppErrorOptions, type ErrorKind, type Fault, type Violation } from './errors/app-error.js';
-export { Settings, loadClientSettings, loadSettings, type ClientSettings, type SettingsOutcome } from './config/settings.js';
+export {
+  AppError,
+  clip,
+  errorMessage,
+  invalid,
+  invalidArguments,
+  notFound,
+  type AppErrorOptions,
+  type ErrorKind,
+  type Fault,
+  type Violation,
+} from './errors/app-error.js';
+export {
+  Settings,
+  loadClientSettings,
+  loadSettings,
+  type ClientSettings,
+  type SettingsOutcome,
+} from './config/settings.js';
 export type { SettingDefinition } from './config/setting-definition.js';
 export { clientSettingDefinitions, settingDefinitions } from './config/setting-definitions.js';
-export { CallerResolver, anonymousCaller, ownGrant, type Caller, type CallerEvidence, type Grant } from './caller/caller.js';
+export {
+  CallerResolver,
+  anonymousCaller,
+  ownGrant,
+  type Caller,
+  type CallerEvidence,
+  type Grant,
+} from './caller/caller.js';
 export { CallerService, credentialsRequired, invalidApiKey } from './caller/caller.service.js';
 export type { AuditEdge, AuditEvent, RefusedCredentials } from './audit/audit-entry.js';
 export { AuditLog } from './audit/audit-log.js';
@@ -17,13 +41,55 @@ export { CheckedGrants } from './caller/checked-grants.js';
 export { ClientAddressReader, normaliseAddress } from './caller/client-address.js';
 export { afterHostTime, hostTimeout, hostTooSlow, type HostLoad } from './host-time/host-time.js';
 export { hostLoad } from './host-time/host-load.js';
-export { asLines, askProgram, asText, buildAccount, buildAccountName, buildFilter, discardTree, diskUsage, findAccount, isLate, killGroup, ProgramError, removeTree, runInNamespaces, runProgram, serviceAccountName, sessionBehindOthers, spawnProgram, unprivilegedAccount, untilAborted, vmAccounts, type Account, type NamespaceOptions, type ProgramResult, type RunOptions, type SpawnOptions } from './process/index.js';
+export {
+  asLines,
+  askProgram,
+  asText,
+  buildAccount,
+  buildAccountName,
+  buildFilter,
+  discardTree,
+  diskUsage,
+  findAccount,
+  isLate,
+  killGroup,
+  ProgramError,
+  removeTree,
+  runInNamespaces,
+  runProgram,
+  serviceAccountName,
+  sessionBehindOthers,
+  spawnProgram,
+  unprivilegedAccount,
+  untilAborted,
+  vmAccounts,
+  type Account,
+  type NamespaceOptions,
+  type ProgramResult,
+  type RunOptions,
+  type SpawnOptions,
+} from './process/index.js';
 export { FactorySecret, keepSecret } from './secrets/factory-secret.js';
-export { bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from './secrets/signed-claims.js';
+export {
+  bytesOfUuid,
+  principalBytes,
+  readClaims,
+  readPrincipal,
+  signClaims,
+  uuidBytes,
+  uuidOfBytes,
+  writePrincipal,
+} from './secrets/signed-claims.js';
 export { EmbeddedPostgres, peerMap } from './database/embedded-postgres.js';
 export { embeddedPostgresVersion } from './database/postgres-binaries.js';
 export { DatabaseModule } from './database/database.module.js';
-export { dataSourceOptions, databaseUnreachable, migrate, type EntityClass, type MigrationClass } from './database/migrate.js';
+export {
+  dataSourceOptions,
+  databaseUnreachable,
+  migrate,
+  type EntityClass,
+  type MigrationClass,
+} from './database/migrate.js';
 export { DATABASE_URL, EventBus, type Subscription } from './events/event-bus.js';
 export { Job, type JobDefinition } from './queue/job.decorator.js';
 export { QueueService } from './queue/queue.service.js';
@@ -36,14 +102,34 @@ export { cutList } from './validation/input-shape.js';
 export { nearestName } from './validation/nearest-name.js';
 export { checkStructure, pointer } from './validation/structure.js';
 export { isUuid } from './validation/uuid.js';
-export { Doc, namedSchemas, Out, schemaOf, schemaRef, type DtoClass, type JsonSchema } from './validation/json-schema.js';
+export {
+  Doc,
+  namedSchemas,
+  Out,
+  schemaOf,
+  schemaRef,
+  type DtoClass,
+  type JsonSchema,
+} from './validation/json-schema.js';
 export { Revocations } from './caller/revocations.js';
 export { clientSignal } from './http/client-signal.js';
 export { CurrentCaller } from './http/current-caller.decorator.js';
 export { FlowingAnswers } from './http/flowing-answers.js';
 export { HttpPace } from './http/http-pace.js';
 export { OpenResponses } from './http/open-responses.js';
-export { checkRouteAccess, PeopleOnly, PUBLIC_ROUTE, PublicRoute, ReadOnlyRoute, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, Toolset, UncountedRoute, type RouteAccess } from './http/route-access.js';
+export {
+  checkRouteAccess,
+  PeopleOnly,
+  PUBLIC_ROUTE,
+  PublicRoute,
+  ReadOnlyRoute,
+  ROUTE_PEOPLE,
+  ROUTE_READ_ONLY,
+  ROUTE_TOOLSET,
+  Toolset,
+  UncountedRoute,
+  type RouteAccess,
+} from './http/route-access.js';
 export { Refuses, refusalsOf, type Refusals } from './http/route-refusals.js';
 export { setUpHttp, setUpServer } from './http/http-setup.js';
 export { Problem } from './http/problem.dto.js';

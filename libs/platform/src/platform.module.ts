@@ -47,7 +47,12 @@ export class PlatformModule {
   static forRoot({ settings, databaseUrl, secret, entities }: PlatformOptions): DynamicModule {
     return {
       module: PlatformModule,
-      imports: [LoggingModule.forRoot(settings), DatabaseModule.forRoot(databaseUrl, [IdempotencyKeyEntity, ...entities]), DiscoveryModule, TerminusModule.forRoot({ logger: false, gracefulShutdownTimeoutMs: 0 })],
+      imports: [
+        LoggingModule.forRoot(settings),
+        DatabaseModule.forRoot(databaseUrl, [IdempotencyKeyEntity, ...entities]),
+        DiscoveryModule,
+        TerminusModule.forRoot({ logger: false, gracefulShutdownTimeoutMs: 0 }),
+      ],
       controllers: [AuditController, OperationsController, MetricsController],
       providers: [
         { provide: Settings, useValue: settings },
@@ -76,7 +81,30 @@ export class PlatformModule {
         RequestAudit,
         Revocations,
       ],
-      exports: [Settings, DATABASE_URL, FactorySecret, AccountKeys, AnonymousDisk, AuditLog, BodyReader, CallerService, CallLimits, DatabaseModule, DiscoveryModule, EventBus, FlowingAnswers, HashingQueue, HttpPace, IdempotencyService, Metrics, OpenResponses, QueueService, Readiness, RequestAudit, Revocations],
+      exports: [
+        Settings,
+        DATABASE_URL,
+        FactorySecret,
+        AccountKeys,
+        AnonymousDisk,
+        AuditLog,
+        BodyReader,
+        CallerService,
+        CallLimits,
+        DatabaseModule,
+        DiscoveryModule,
+        EventBus,
+        FlowingAnswers,
+        HashingQueue,
+        HttpPace,
+        IdempotencyService,
+        Metrics,
+        OpenResponses,
+        QueueService,
+        Readiness,
+        RequestAudit,
+        Revocations,
+      ],
     };
   }
 }

@@ -9,7 +9,12 @@ export type { RecipeValidation, ResolvedRecipe } from './validation/recipe-valid
 export type { Resolution, ResolvedService } from './validation/resolution.js';
 export { Catalogue, featureOn, type AvailableBase } from './catalogue/catalogue.js';
 export type { BaseImageDto, RecipeFeatureDto } from './catalogue/catalogue.dto.js';
-export { PackageIndex, type PackageClosure, type PackageIndexState, type PackageLookup } from './packages/package-index.port.js';
+export {
+  PackageIndex,
+  type PackageClosure,
+  type PackageIndexState,
+  type PackageLookup,
+} from './packages/package-index.port.js';
 export { PackageIndexRefreshService } from './packages/package-index-refresh.service.js';
 export { AptPackageSource, withoutCredentials } from './packages/apt/apt-package-source.js';
 export type { AptRoot, AptSource } from './packages/apt/apt-root.js';

@@ -5,7 +5,10 @@ import { validatorWith, validRecipe } from './testing/recipe.factory.js';
 import type { PasswordHasher } from './validation/password-hasher.js';
 
 const ada = anonymousCaller('192.0.2.1');
-const withPasswords = (count: number) => validRecipe({ users: Array.from({ length: count }, (_, at) => ({ username: `user${at}`, password: 'correct horse' })) });
+const withPasswords = (count: number) =>
+  validRecipe({
+    users: Array.from({ length: count }, (_, at) => ({ username: `user${at}`, password: 'correct horse' })),
+  });
 const full = new AppError({ kind: 'quota', reason: 'build_quota', message: 'Full.' });
 
 /** Counts hashings; who waits for them goes away after so many. */
@@ -19,7 +22,11 @@ function documents(leavesAfter = Infinity) {
       return Promise.resolve('$y$j9T$0123456789012345678901$0123456789012345678901234567890123456789012');
     },
   };
-  return { documents: new RecipeDocuments(validatorWith(), hasher as unknown as PasswordHasher), signal: gone.signal, hashings: () => hashings };
+  return {
+    documents: new RecipeDocuments(validatorWith(), hasher as unknown as PasswordHasher),
+    signal: gone.signal,
+    hashings: () => hashings,
+  };
 }
 
 describe('the passwords of a recipe', () => {
@@ -49,9 +56,23 @@ describe('the passwords of a recipe', () => {
 describe('what is told of a recipe', () => {
   it('leads to the field from the top of what was sent, like every other refusal', async () => {
     const { documents: all } = documents();
-    const refused = await all.prepare(ada, validRecipe({ system: { locale: 'xx_YY.UTF-8' } }), { more: [{ path: '/modifications/name', code: 'name_twice', message: 'says something else' }] }).catch((error: unknown) => error as AppError);
-    expect(refused).toMatchObject({ reason: 'invalid_recipe', violations: [{ path: '/modifications/name' }, { path: '/recipe/system/locale', code: 'unknown_locale', suggestion: expect.any(String) }] });
-    await expect(all.prepare(ada, 'no recipe')).rejects.toMatchObject({ violations: [{ path: '/recipe', code: 'not_an_object' }] });
-    expect((await all.prepare(ada, validRecipe({ users: [] }))).validation.warnings).toContainEqual(expect.objectContaining({ path: '/recipe/users', code: 'no_login' }));
+    const refused = await all
+      .prepare(ada, validRecipe({ system: { locale: 'xx_YY.UTF-8' } }), {
+        more: [{ path: '/modifications/name', code: 'name_twice', message: 'says something else' }],
+      })
+      .catch((error: unknown) => error as AppError);
+    expect(refused).toMatchObject({
+      reason: 'invalid_recipe',
+      violations: [
+        { path: '/modifications/name' },
+        { path: '/recipe/system/locale', code: 'unknown_locale', suggestion: expect.any(String) },
+      ],
+    });
+    await expect(all.prepare(ada, 'no recipe')).rejects.toMatchObject({
+      violations: [{ path: '/recipe', code: 'not_an_object' }],
+    });
+    expect((await all.prepare(ada, validRecipe({ users: [] }))).validation.warnings).toContainEqual(
+      expect.objectContaining({ path: '/recipe/users', code: 'no_login' }),
+    );
   });
 });

@@ -50,7 +50,11 @@ export class RecipeDocuments {
   private async hashPasswords(caller: Caller, recipe: RecipeDto, signal: AbortSignal | undefined): Promise<void> {
     for (const user of recipe.users) {
       if (user.password === undefined) continue;
-      user.password_hash = await this.hasher.hash(user.password, { ownerId: caller.ownerId, recipe: recipe.name, user: user.username }, signal);
+      user.password_hash = await this.hasher.hash(
+        user.password,
+        { ownerId: caller.ownerId, recipe: recipe.name, user: user.username },
+        signal,
+      );
       delete user.password;
     }
   }

@@ -36,13 +36,35 @@ export class RecipeReader {
     const template = this.catalogue.findTemplate(id);
     if (template) {
       const { title, description, category, tags, recipe } = template;
-      return { id, kind: 'template', title, description, category, tags, templateId: null, document: recipe, createdAt: null, updatedAt: null };
+      return {
+        id,
+        kind: 'template',
+        title,
+        description,
+        category,
+        tags,
+        templateId: null,
+        document: recipe,
+        createdAt: null,
+        updatedAt: null,
+      };
     }
     const own = await this.recipes.find(caller.ownerId, id);
     if (!own) throw notFound('recipe', id, 'list_recipes shows the recipe templates and your own recipes.');
     const origin = own.templateId === null ? undefined : this.catalogue.findTemplate(own.templateId);
     const { document, templateId, createdAt, updatedAt } = own;
-    return { id, kind: 'recipe', title: own.name, description: typeof document.description === 'string' ? document.description : '', category: origin?.category ?? null, tags: origin?.tags ?? [], templateId, document, createdAt, updatedAt };
+    return {
+      id,
+      kind: 'recipe',
+      title: own.name,
+      description: typeof document.description === 'string' ? document.description : '',
+      category: origin?.category ?? null,
+      tags: origin?.tags ?? [],
+      templateId,
+      document,
+      createdAt,
+      updatedAt,
+    };
   }
 
   async validate(input: unknown): Promise<RecipeValidation> {

@@ -21,7 +21,9 @@ export class RecipeRepository {
   constructor(private readonly database: DataSource) {}
 
   async list(ownerId: string): Promise<RecipeEntity[]> {
-    return await this.database.getRepository(RecipeEntity).find({ where: { ownerId }, order: { createdAt: 'DESC', id: 'ASC' }, take: mostRecipesPerCaller });
+    return await this.database
+      .getRepository(RecipeEntity)
+      .find({ where: { ownerId }, order: { createdAt: 'DESC', id: 'ASC' }, take: mostRecipesPerCaller });
   }
 
   async find(ownerId: string, id: string): Promise<RecipeEntity | null> {
@@ -41,7 +43,11 @@ export class RecipeRepository {
     try {
       return await manager.save(RecipeEntity, { ...recipe, id: `rcp-${randomUUID()}` });
     } catch (error) {
-      if (error instanceof QueryFailedError && (error.driverError as { constraint?: string }).constraint === 'recipe_owner_name') throw nameTaken(recipe.name);
+      if (
+        error instanceof QueryFailedError &&
+        (error.driverError as { constraint?: string }).constraint === 'recipe_owner_name'
+      )
+        throw nameTaken(recipe.name);
       throw error;
     }
   }
@@ -54,16 +60,32 @@ export class RecipeRepository {
 }
 
 function nameTaken(name: string): AppError {
-  return new AppError({ kind: 'conflict', reason: 'recipe_name_taken', message: `You already have a recipe named "${name}".`, hint: 'Choose another name, or delete the old recipe first.' });
+  return new AppError({
+    kind: 'conflict',
+    reason: 'recipe_name_taken',
+    message: `You already have a recipe named "${name}".`,
+    hint: 'Choose another name, or delete the old recipe first.',
+  });
 }
 
 /** @throws AppError `recipe_quota` */
 async function admit(manager: EntityManager, ownerId: string): Promise<void> {
-  const [row] = await manager.query<{ count: string; bytes: string | null }[]>('SELECT count(*) AS count, sum(pg_column_size(document)) AS bytes FROM recipe WHERE owner_id = $1', [ownerId]);
-  if (Number(row?.count ?? 0) >= mostRecipesPerCaller) throw quotaReached(`You have ${mostRecipesPerCaller} recipes, which is the most.`);
-  if (Number(row?.bytes ?? 0) >= mostRecipeBytesPerCaller) throw quotaReached(`Your recipes take ${mostRecipeBytesPerCaller / 2 ** 20} MiB, which is the most.`);
+  const [row] = await manager.query<{ count: string; bytes: string | null }[]>(
+    'SELECT count(*) AS count, sum(pg_column_size(document)) AS bytes FROM recipe WHERE owner_id = $1',
+    [ownerId],
+  );
+  if (Number(row?.count ?? 0) >= mostRecipesPerCaller)
+    throw quotaReached(`You have ${mostRecipesPerCaller} recipes, which is the most.`);
+  if (Number(row?.bytes ?? 0) >= mostRecipeBytesPerCaller)
+    throw quotaReached(`Your recipes take ${mostRecipeBytesPerCaller / 2 ** 20} MiB, which is the most.`);
 }
 
 function quotaReached(message: string): AppError {
-  return new AppError({ kind: 'quota', reason: 'recipe_quota', message, hint: 'Delete recipes that you no longer need.', retryable: false });
+  return new AppError({
+    kind: 'quota',
+    reason: 'recipe_quota',
+    message,
+    hint: 'Delete recipes that you no longer need.',
+    retryable: false,
+  });
 }

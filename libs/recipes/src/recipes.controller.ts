@@ -1,10 +1,42 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Response } from 'express';
-import { clientSignal, CurrentCaller, parseInput, ReadOnlyRoute, Refuses, Settings, Toolset, withIdempotencyKey, type Caller } from '#libs/platform';
+import {
+  clientSignal,
+  CurrentCaller,
+  parseInput,
+  ReadOnlyRoute,
+  Refuses,
+  Settings,
+  Toolset,
+  withIdempotencyKey,
+  type Caller,
+} from '#libs/platform';
 import { CatalogueService } from './catalogue/catalogue.service.js';
 import { RecipeService } from './recipe.service.js';
-import { CreateRecipeInput, ListRecipesInput, ValidateRecipeInput, type BaseImageSummaryList, type CreatedRecipe, type RecipeCategoryList, type RecipeDetails, type RecipeFeatureList, type RecipeList, type RecipeServiceList, type RecipeValidationOutput } from './recipes.dto.js';
+import {
+  CreateRecipeInput,
+  ListRecipesInput,
+  ValidateRecipeInput,
+  type BaseImageSummaryList,
+  type CreatedRecipe,
+  type RecipeCategoryList,
+  type RecipeDetails,
+  type RecipeFeatureList,
+  type RecipeList,
+  type RecipeServiceList,
+  type RecipeValidationOutput,
+} from './recipes.dto.js';
 import { recipeSchema } from './schema/recipe-schema.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
@@ -23,7 +55,12 @@ export class RecipesController {
   @Refuses({ 400: ['unknown_category'] })
   @ApiOperation({ operationId: 'listRecipes', summary: 'Recipe templates and the caller’s own recipes' })
   @ApiQuery({ name: 'category', required: false, type: String, description: 'Only this category.' })
-  @ApiQuery({ name: 'search', required: false, type: String, description: 'Words that must all occur in id, title, description, tags or features.' })
+  @ApiQuery({
+    name: 'search',
+    required: false,
+    type: String,
+    description: 'Words that must all occur in id, title, description, tags or features.',
+  })
   @ApiOkResponse(schema('RecipeList'))
   async list(@CurrentCaller() caller: Caller, @Query() query: unknown): Promise<RecipeList> {
     const recipes = await this.recipes.list(caller, parseInput(ListRecipesInput, query));
@@ -52,7 +89,10 @@ export class RecipesController {
   }
 
   @Get('services')
-  @ApiOperation({ operationId: 'listServices', summary: 'Services that can be configured, with the schema of their options' })
+  @ApiOperation({
+    operationId: 'listServices',
+    summary: 'Services that can be configured, with the schema of their options',
+  })
   @ApiOkResponse(schema('RecipeServiceList'))
   services(): RecipeServiceList {
     return { services: this.catalogue.services() };
@@ -85,13 +125,31 @@ export class RecipesController {
   }
 
   @Post('from-template')
-  @Refuses({ 400: ['invalid_recipe'], 404: ['recipe_not_found'], 409: ['recipe_name_taken'], 429: ['recipe_quota'], 503: ['too_busy', 'hash_unavailable'] })
-  @ApiOperation({ operationId: 'createRecipeFromTemplate', summary: 'Makes a recipe of the caller’s own from a template' })
+  @Refuses({
+    400: ['invalid_recipe'],
+    404: ['recipe_not_found'],
+    409: ['recipe_name_taken'],
+    429: ['recipe_quota'],
+    503: ['too_busy', 'hash_unavailable'],
+  })
+  @ApiOperation({
+    operationId: 'createRecipeFromTemplate',
+    summary: 'Makes a recipe of the caller’s own from a template',
+  })
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Instead of idempotency_key in the body.' })
   @ApiBody({ schema: { $ref: '#/components/schemas/CreateRecipeInput' } })
   @ApiCreatedResponse(schema('CreatedRecipe'))
-  async createFromTemplate(@CurrentCaller() caller: Caller, @Body() body: unknown, @Res({ passthrough: true }) response: Response, @Headers('idempotency-key') key?: string): Promise<CreatedRecipe> {
-    return await this.recipes.createFromTemplate(caller, parseInput(CreateRecipeInput, withIdempotencyKey(body, key)), clientSignal(response));
+  async createFromTemplate(
+    @CurrentCaller() caller: Caller,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) response: Response,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<CreatedRecipe> {
+    return await this.recipes.createFromTemplate(
+      caller,
+      parseInput(CreateRecipeInput, withIdempotencyKey(body, key)),
+      clientSignal(response),
+    );
   }
 
   @Delete(':id')

@@ -18,7 +18,10 @@ const modificationsSchema = {
   type: 'object',
   default: {},
   properties: Object.fromEntries(
-    Object.entries(listChanges).map(([name, { doc, act, list }]) => [name, { type: 'array', description: doc, items: act === 'add' ? recipeOutline.properties?.[list]?.items : text }]),
+    Object.entries(listChanges).map(([name, { doc, act, list }]) => [
+      name,
+      { type: 'array', description: doc, items: act === 'add' ? recipeOutline.properties?.[list]?.items : text },
+    ]),
   ),
   additionalProperties: true,
 };
@@ -27,7 +30,8 @@ const recipeId = 'A template ("debian-server"), or a recipe of your own ("rcp-â€
 
 export class ListRecipesInput {
   @Text(catalogueId, 'Only this category; list_recipe_categories names them.') category?: string;
-  @Text(oneLine, 'Words that must all occur in the id, title, description, tags or features.', { maxLength: 200 }) search?: string;
+  @Text(oneLine, 'Words that must all occur in the id, title, description, tags or features.', { maxLength: 200 })
+  search?: string;
 }
 
 export class ListRecipeCategoriesInput {}
@@ -47,13 +51,20 @@ export class CreateRecipeInput {
   @Text(recipeName, 'Name of the new recipe; unique among your own.', { required: true }) name: string;
   @IsOptional()
   @IsObject({ message: 'must be an object' })
-  @Doc('Changes: any field of the recipe as a JSON merge patch (null removes a field, a list replaces the whole list), and these changes of lists.', modificationsSchema)
+  @Doc(
+    'Changes: any field of the recipe as a JSON merge patch (null removes a field, a list replaces the whole list), and these changes of lists.',
+    modificationsSchema,
+  )
   modifications: Record<string, unknown> = {};
-  @Text(oneLine, 'The same key with the same input returns the first result instead of making a second recipe.', { maxLength: 255 }) idempotency_key?: string;
+  @Text(oneLine, 'The same key with the same input returns the first result instead of making a second recipe.', {
+    maxLength: 255,
+  })
+  idempotency_key?: string;
 }
 export class RecipeSummary {
   @Out('Id for get_recipe and create_recipe_from_template.', text) id: string;
-  @Out('template: comes with the factory; recipe: your own.', { type: 'string', enum: ['template', 'recipe'] }) kind: 'template' | 'recipe';
+  @Out('template: comes with the factory; recipe: your own.', { type: 'string', enum: ['template', 'recipe'] }) kind:
+    'template' | 'recipe';
   @Out('Title.', text) title: string;
   @Out('What it is for.', text) description: string;
   @Out('Category; null for a recipe of your own whose template is gone.', orNull('string')) category: string | null;
@@ -65,7 +76,8 @@ export class RecipeSummary {
 }
 
 export class RecipeList {
-  @Out('Templates first, then your own recipes, the newest first.', listOf(schemaRef('RecipeSummary'))) recipes: RecipeSummary[];
+  @Out('Templates first, then your own recipes, the newest first.', listOf(schemaRef('RecipeSummary')))
+  recipes: RecipeSummary[];
   @Out('How many there are.', { type: 'integer' }) total: number;
 }
 
@@ -82,7 +94,8 @@ export class RecipeCategoryList {
 
 export class RecipeDetails {
   @Out('Id.', text) id: string;
-  @Out('template: comes with the factory; recipe: your own.', { type: 'string', enum: ['template', 'recipe'] }) kind: 'template' | 'recipe';
+  @Out('template: comes with the factory; recipe: your own.', { type: 'string', enum: ['template', 'recipe'] }) kind:
+    'template' | 'recipe';
   @Out('Title.', text) title: string;
   @Out('What it is for.', text) description: string;
   @Out('Category.', orNull('string')) category: string | null;
@@ -111,16 +124,26 @@ export class ResolvedRecipeOutput {
   @Out('Id of the base image.', text) base_image: string;
   @Out('All features, required ones included.', words) features: string[];
   @Out('Packages installed on top of the base, without their dependencies.', words) packages: string[];
-  @Out('Services with their whole configuration.', listOf(schemaRef('ResolvedRecipeService'))) services: ResolvedRecipeService[];
-  @Out('Estimated size of the ISO; null while the package index is not loaded.', orNull('integer')) estimated_size_bytes: number | null;
-  @Out('Estimated time to build and test; null while the package index is not loaded.', orNull('integer')) estimated_seconds: number | null;
+  @Out('Services with their whole configuration.', listOf(schemaRef('ResolvedRecipeService')))
+  services: ResolvedRecipeService[];
+  @Out('Estimated size of the ISO; null while the package index is not loaded.', orNull('integer'))
+  estimated_size_bytes: number | null;
+  @Out('Estimated time to build and test; null while the package index is not loaded.', orNull('integer'))
+  estimated_seconds: number | null;
 }
 
 export class RecipeValidationOutput {
   @Out('Whether the recipe can be built.', { type: 'boolean' }) valid: boolean;
   @Out('Everything that must be corrected.', listOf(schemaRef('RecipeFinding'))) errors: RecipeFinding[];
-  @Out('Worth knowing: features that were added, daemons on one port, nobody can log in.', listOf(schemaRef('RecipeFinding'))) warnings: RecipeFinding[];
-  @Out('What the recipe comes to; null where the base image is not known.', { anyOf: [schemaRef('ResolvedRecipeOutput'), { type: 'null' }] }) resolved: ResolvedRecipeOutput | null;
+  @Out(
+    'Worth knowing: features that were added, daemons on one port, nobody can log in.',
+    listOf(schemaRef('RecipeFinding')),
+  )
+  warnings: RecipeFinding[];
+  @Out('What the recipe comes to; null where the base image is not known.', {
+    anyOf: [schemaRef('ResolvedRecipeOutput'), { type: 'null' }],
+  })
+  resolved: ResolvedRecipeOutput | null;
 }
 
 export class CreatedRecipe {
@@ -141,8 +164,10 @@ export class BaseImageSummary {
   @Out('Whether this factory can build it.', { type: 'boolean' }) available: boolean;
   @Out('Why it cannot be built.', orNull('string')) unavailable_reason: string | null;
   @Out('What to use instead.', orNull('string')) nearest: string | null;
-  @Out('When its package index was last fetched.', orNull('string', { format: 'date-time' })) packages_refreshed_at: string | null;
-  @Out('How many packages its archive has; 0 while the index is not loaded.', { type: 'integer' }) package_count: number;
+  @Out('When its package index was last fetched.', orNull('string', { format: 'date-time' })) packages_refreshed_at:
+    string | null;
+  @Out('How many packages its archive has; 0 while the index is not loaded.', { type: 'integer' })
+  package_count: number;
 }
 
 export class BaseImageSummaryList {

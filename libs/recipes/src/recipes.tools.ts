@@ -2,7 +2,18 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '#libs/platform';
 import { Tool, type CallContext } from '#libs/mcp';
 import { RecipeService } from './recipe.service.js';
-import { CreatedRecipe, CreateRecipeInput, GetRecipeInput, ListRecipeCategoriesInput, ListRecipesInput, RecipeCategoryList, RecipeDetails, RecipeList, RecipeValidationOutput, ValidateRecipeInput } from './recipes.dto.js';
+import {
+  CreatedRecipe,
+  CreateRecipeInput,
+  GetRecipeInput,
+  ListRecipeCategoriesInput,
+  ListRecipesInput,
+  RecipeCategoryList,
+  RecipeDetails,
+  RecipeList,
+  RecipeValidationOutput,
+  ValidateRecipeInput,
+} from './recipes.dto.js';
 
 @Injectable()
 export class RecipesTools {
@@ -29,7 +40,8 @@ export class RecipesTools {
   @Tool({
     name: 'list_recipe_categories',
     title: 'List recipe categories',
-    description: 'Lists the categories of recipe templates, each with a description and the number of its templates. Use it to see what kinds of systems there are; then call list_recipes with a category.',
+    description:
+      'Lists the categories of recipe templates, each with a description and the number of its templates. Use it to see what kinds of systems there are; then call list_recipes with a category.',
     toolset: 'recipes',
     input: ListRecipeCategoriesInput,
     output: RecipeCategoryList,
@@ -45,7 +57,8 @@ export class RecipesTools {
   @Tool({
     name: 'get_recipe',
     title: 'Get a recipe',
-    description: 'Gives a whole recipe, a template or one of your own: base image, features, packages, services, users, tests and the rest. Use it before changing or building a recipe; then call validate_recipe or create_recipe_from_template.',
+    description:
+      'Gives a whole recipe, a template or one of your own: base image, features, packages, services, users, tests and the rest. Use it before changing or building a recipe; then call validate_recipe or create_recipe_from_template.',
     toolset: 'recipes',
     input: GetRecipeInput,
     output: RecipeDetails,
@@ -88,7 +101,11 @@ export class RecipesTools {
     idempotent: false,
     openWorld: false,
   })
-  async createRecipeFromTemplate(caller: Caller, input: CreateRecipeInput, { signal }: Pick<CallContext, 'signal'>): Promise<CreatedRecipe> {
+  async createRecipeFromTemplate(
+    caller: Caller,
+    input: CreateRecipeInput,
+    { signal }: Pick<CallContext, 'signal'>,
+  ): Promise<CreatedRecipe> {
     return await this.recipes.createFromTemplate(caller, input, signal);
   }
 }

@@ -32,8 +32,18 @@ const gib = 2 ** 30;
 /** @throws AppError `invalid_arguments` for what no VM of this host can have, however empty it is */
 export function checkDemand({ memoryMb, vcpus }: VmDemand, limits: VmLimits): void {
   const violations = [
-    ...(memoryMb > limits.memoryMb ? [{ path: '/memory_mb', code: 'max', message: `must not be greater than ${limits.memoryMb}, which is what this host gives to VMs` }] : []),
-    ...(vcpus > limits.vcpusPerVm ? [{ path: '/vcpus', code: 'max', message: `must not be greater than ${limits.vcpusPerVm}` }] : []),
+    ...(memoryMb > limits.memoryMb
+      ? [
+          {
+            path: '/memory_mb',
+            code: 'max',
+            message: `must not be greater than ${limits.memoryMb}, which is what this host gives to VMs`,
+          },
+        ]
+      : []),
+    ...(vcpus > limits.vcpusPerVm
+      ? [{ path: '/vcpus', code: 'max', message: `must not be greater than ${limits.vcpusPerVm}` }]
+      : []),
   ];
   if (violations.length) throw invalidArguments(violations);
 }
@@ -45,21 +55,47 @@ export function checkDemand({ memoryMb, vcpus }: VmDemand, limits: VmLimits): vo
  */
 export function admitVm(limits: VmLimits, use: VmUse, furtherHint = ''): void {
   if (use.vmsOfCaller >= limits.vmsPerCaller) {
-    throw new AppError({ kind: 'quota', reason: 'vm_quota', message: `You have ${use.vmsOfCaller} VMs, and ${limits.vmsPerCaller} is the most.`, hint: `Delete one with delete_vm; list_vms shows them.${furtherHint}` });
+    throw new AppError({
+      kind: 'quota',
+      reason: 'vm_quota',
+      message: `You have ${use.vmsOfCaller} VMs, and ${limits.vmsPerCaller} is the most.`,
+      hint: `Delete one with delete_vm; list_vms shows them.${furtherHint}`,
+    });
   }
-  if (use.vms >= limits.vms) throw hostFull(`it holds ${use.vms} VMs, and ${limits.vms} is the most`, 'Delete a VM that is not needed, or try again later.');
+  if (use.vms >= limits.vms)
+    throw hostFull(
+      `it holds ${use.vms} VMs, and ${limits.vms} is the most`,
+      'Delete a VM that is not needed, or try again later.',
+    );
   if (use.freeDiskBytes < limits.leastFreeDiskBytes) {
-    throw hostFull(`its disk has ${(use.freeDiskBytes / gib).toFixed(1)} GiB free, and VMs start only above ${(limits.leastFreeDiskBytes / gib).toFixed(1)} GiB`, 'Delete VMs or builds that are not needed, or try again later.');
+    throw hostFull(
+      `its disk has ${(use.freeDiskBytes / gib).toFixed(1)} GiB free, and VMs start only above ${(limits.leastFreeDiskBytes / gib).toFixed(1)} GiB`,
+      'Delete VMs or builds that are not needed, or try again later.',
+    );
   }
 }
 
 /** Whether one more VM may run. @throws AppError `host_full` */
 export function admitRunning({ memoryMb, vcpus }: VmDemand, limits: VmLimits, use: VmUse): void {
   const hint = 'Stop a VM that is not needed, ask for less, or try again later.';
-  if (use.memoryMb + memoryMb > limits.memoryMb) throw hostFull(`${use.memoryMb} of its ${limits.memoryMb} MiB for VMs are taken, and this one needs ${memoryMb}`, hint);
-  if (use.vcpus + vcpus > limits.vcpus) throw hostFull(`${use.vcpus} of its ${limits.vcpus} virtual processors are taken, and this one needs ${vcpus}`, hint);
+  if (use.memoryMb + memoryMb > limits.memoryMb)
+    throw hostFull(
+      `${use.memoryMb} of its ${limits.memoryMb} MiB for VMs are taken, and this one needs ${memoryMb}`,
+      hint,
+    );
+  if (use.vcpus + vcpus > limits.vcpus)
+    throw hostFull(
+      `${use.vcpus} of its ${limits.vcpus} virtual processors are taken, and this one needs ${vcpus}`,
+      hint,
+    );
 }
 
 function hostFull(what: string, hint: string): AppError {
-  return new AppError({ kind: 'unavailable', reason: 'host_full', message: `The host is full: ${what}.`, hint, retryAfterSeconds: 60 });
+  return new AppError({
+    kind: 'unavailable',
+    reason: 'host_full',
+    message: `The host is full: ${what}.`,
+    hint,
+    retryAfterSeconds: 60,
+  });
 }

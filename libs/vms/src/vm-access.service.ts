@@ -46,6 +46,16 @@ export class VmAccess {
 }
 
 function notRunning({ state }: Vm): AppError {
-  const hint = state === 'lost' ? 'Its host is not heard of; wait until it is back.' : isLive(state) ? 'Ask list_vms until it is running.' : 'Call start_vm, and ask list_vms until it is running.';
-  return new AppError({ kind: 'wrong_state', reason: 'vm_not_running', message: `The VM is ${state}, not running.`, hint });
+  const hint =
+    state === 'lost'
+      ? 'Its host is not heard of; wait until it is back.'
+      : isLive(state)
+        ? 'Ask list_vms until it is running.'
+        : 'Call start_vm, and ask list_vms until it is running.';
+  return new AppError({
+    kind: 'wrong_state',
+    reason: 'vm_not_running',
+    message: `The VM is ${state}, not running.`,
+    hint,
+  });
 }

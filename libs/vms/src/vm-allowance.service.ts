@@ -24,12 +24,18 @@ export class VmAllowance implements OnModuleInit {
 
   onModuleInit(): void {
     // Each snapshot may hold a whole disk of its own, once everything was written again after it.
-    this.disk.register(async (manager, ownerId) => ((await this.vms.countOf(manager, ownerId)) + (await this.vms.countDiskSnapshotsOf(manager, ownerId))) * this.diskBytes);
+    this.disk.register(
+      async (manager, ownerId) =>
+        ((await this.vms.countOf(manager, ownerId)) + (await this.vms.countDiskSnapshotsOf(manager, ownerId))) *
+        this.diskBytes,
+    );
   }
 
   limitsOf({ kind }: Caller): VmLimits {
     const { limits } = this.capacity;
-    return kind === 'anonymous' ? { ...limits, vmsPerCaller: Math.min(this.settings.anonymousVms, limits.vmsPerCaller) } : limits;
+    return kind === 'anonymous'
+      ? { ...limits, vmsPerCaller: Math.min(this.settings.anonymousVms, limits.vmsPerCaller) }
+      : limits;
   }
 
   async freeDiskBytes(): Promise<number> {

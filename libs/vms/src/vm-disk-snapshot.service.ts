@@ -36,9 +36,27 @@ export class VmDiskSnapshotService {
   async create(caller: Caller, vmName: string, name: string): Promise<VmDiskSnapshot> {
     return await this.change(caller, vmName, async (vm) => {
       const there = await this.vms.diskSnapshots(vm.id);
-      if (there.some((snapshot) => snapshot.name === name)) throw new AppError({ kind: 'conflict', reason: 'vm_snapshot_exists', message: `The VM has a snapshot "${name}" already.`, hint: 'Choose another name, or delete that one first.' });
-      if (there.length >= mostSnapshots) throw new AppError({ kind: 'quota', reason: 'vm_snapshot_quota', message: `The VM has ${mostSnapshots} snapshots, which is the most.`, hint: 'Delete one first.' });
-      if (!vm.startedAt) throw new AppError({ kind: 'wrong_state', reason: 'vm_without_disk', message: 'The VM has never run, so there is nothing on its disk.', hint: 'Start it first.' });
+      if (there.some((snapshot) => snapshot.name === name))
+        throw new AppError({
+          kind: 'conflict',
+          reason: 'vm_snapshot_exists',
+          message: `The VM has a snapshot "${name}" already.`,
+          hint: 'Choose another name, or delete that one first.',
+        });
+      if (there.length >= mostSnapshots)
+        throw new AppError({
+          kind: 'quota',
+          reason: 'vm_snapshot_quota',
+          message: `The VM has ${mostSnapshots} snapshots, which is the most.`,
+          hint: 'Delete one first.',
+        });
+      if (!vm.startedAt)
+        throw new AppError({
+          kind: 'wrong_state',
+          reason: 'vm_without_disk',
+          message: 'The VM has never run, so there is nothing on its disk.',
+          hint: 'Start it first.',
+        });
       await this.vms.inTransaction((manager) => this.allowance.admitDisk(manager, caller));
       const guest = this.host.machine(vm.id)?.guest;
       if (guest) await guest.snapshotDisk(name);
@@ -70,8 +88,20 @@ export class VmDiskSnapshotService {
     const vm = await this.vms.get(caller.ownerId, vmName);
     this.identity.check(vm);
     this.host.checkReady(vm);
-    if (this.changing.has(vm.id)) throw new AppError({ kind: 'quota', reason: 'vm_busy', message: 'Another call changes the snapshots of this VM just now.', hint: 'Wait for its answer, then try again.' });
-    if (isLive(vm.state) && vm.state !== 'running') throw new AppError({ kind: 'wrong_state', reason: 'vm_not_settled', message: `The VM is ${vm.state}; its disk is not to be touched now.`, hint: 'Ask list_vms until it is running or stopped.' });
+    if (this.changing.has(vm.id))
+      throw new AppError({
+        kind: 'quota',
+        reason: 'vm_busy',
+        message: 'Another call changes the snapshots of this VM just now.',
+        hint: 'Wait for its answer, then try again.',
+      });
+    if (isLive(vm.state) && vm.state !== 'running')
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'vm_not_settled',
+        message: `The VM is ${vm.state}; its disk is not to be touched now.`,
+        hint: 'Ask list_vms until it is running or stopped.',
+      });
     this.changing.add(vm.id);
     try {
       return await work(vm);
@@ -81,8 +111,15 @@ export class VmDiskSnapshotService {
   }
 
   private async stoppedWith(vm: Vm, name: string): Promise<void> {
-    if (!(await this.vms.diskSnapshots(vm.id)).some((snapshot) => snapshot.name === name)) throw notFound('vm snapshot', name, 'The list of its snapshots shows their names.');
-    if (isLive(vm.state) || this.host.machine(vm.id)) throw new AppError({ kind: 'wrong_state', reason: 'vm_not_stopped', message: `The VM is ${vm.state}; a disk that is in use cannot be changed that way.`, hint: 'Stop it first with stop_vm.' });
+    if (!(await this.vms.diskSnapshots(vm.id)).some((snapshot) => snapshot.name === name))
+      throw notFound('vm snapshot', name, 'The list of its snapshots shows their names.');
+    if (isLive(vm.state) || this.host.machine(vm.id))
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'vm_not_stopped',
+        message: `The VM is ${vm.state}; a disk that is in use cannot be changed that way.`,
+        hint: 'Stop it first with stop_vm.',
+      });
   }
 
   private diskOf({ id }: Vm): string {

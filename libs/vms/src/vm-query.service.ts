@@ -8,7 +8,10 @@ import type { BootKind, Vm } from './vm.js';
 import type { ListVmsInput, VmDetails, VmList } from './vms.dto.js';
 
 /** Seconds, while none of a kind was seen. */
-const firstGuess: Record<'kvm' | 'tcg', Record<BootKind, number>> = { kvm: { cold: 20, clone: 1 }, tcg: { cold: 90, clone: 2 } };
+const firstGuess: Record<'kvm' | 'tcg', Record<BootKind, number>> = {
+  kvm: { cold: 20, clone: 1 },
+  tcg: { cold: 90, clone: 2 },
+};
 
 /** The use cases that look at VMs. */
 @Injectable()

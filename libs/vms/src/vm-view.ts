@@ -24,12 +24,17 @@ export function detailsOf(vm: Vm, expectedSeconds: number | null): VmDetails {
   };
 }
 
-export const diskSnapshotOf = ({ name, createdAt }: DiskSnapshot): VmDiskSnapshot => ({ name, created_at: createdAt.toISOString() });
+export const diskSnapshotOf = ({ name, createdAt }: DiskSnapshot): VmDiskSnapshot => ({
+  name,
+  created_at: createdAt.toISOString(),
+});
 
 function noticeOf({ state, expiresAt }: Vm): string | null {
   if (!expiresAt) return null;
   const when = expiresAt.toISOString();
-  return isLive(state) ? `Anonymous callers’ VMs live while they are used: this one is stopped at ${when} unless it is used before.` : `Anonymous callers’ VMs are not kept for ever: this one is deleted at ${when} unless it is started before.`;
+  return isLive(state)
+    ? `Anonymous callers’ VMs live while they are used: this one is stopped at ${when} unless it is used before.`
+    : `Anonymous callers’ VMs are not kept for ever: this one is deleted at ${when} unless it is started before.`;
 }
 
 export function nextStepOf({ state, reason, startedAt, name }: Vm, expectedSeconds: number | null): string {
@@ -42,8 +47,11 @@ export function nextStepOf({ state, reason, startedAt, name }: Vm, expectedSecon
     case 'restoring':
       return `Ask list_vms in about ${seconds} seconds; it is running then.`;
     case 'running':
-      if (reason === 'port_closed') return 'A port of it was closed, as its error says; screenshot_vm and interact_vm work on, and stop_vm and start_vm open the port again.';
-      return reason === 'power_ignored' ? `It did not obey its power button within a minute and runs on; call stop_vm with force to end ${name} at once.` : 'Call screenshot_vm to see its screen, and interact_vm to use it.';
+      if (reason === 'port_closed')
+        return 'A port of it was closed, as its error says; screenshot_vm and interact_vm work on, and stop_vm and start_vm open the port again.';
+      return reason === 'power_ignored'
+        ? `It did not obey its power button within a minute and runs on; call stop_vm with force to end ${name} at once.`
+        : 'Call screenshot_vm to see its screen, and interact_vm to use it.';
     case 'stopping':
       return 'It shuts down; ask list_vms in some seconds, or call stop_vm with force to end it at once.';
     case 'stopped':

@@ -7,7 +7,21 @@ import { vmNamePattern } from './vm-name.js';
 import { VmEntity } from './vm.entity.js';
 import { liveStates, type DiskSnapshot, type Vm } from './vm.js';
 
-export type NewVm = Pick<Vm, 'id' | 'ownerId' | 'name' | 'buildId' | 'imageSha256' | 'imageKey' | 'persistenceLabel' | 'memoryMb' | 'vcpus' | 'network' | 'host' | 'expiresAt'>;
+export type NewVm = Pick<
+  Vm,
+  | 'id'
+  | 'ownerId'
+  | 'name'
+  | 'buildId'
+  | 'imageSha256'
+  | 'imageKey'
+  | 'persistenceLabel'
+  | 'memoryMb'
+  | 'vcpus'
+  | 'network'
+  | 'host'
+  | 'expiresAt'
+>;
 
 /** One answer for an unknown name, another's VM and what is no name at all. */
 export const vmNotFound = (name: string): AppError => notFound('vm', name, 'list_vms shows your VMs.');
@@ -22,12 +36,16 @@ export class VmRepository {
 
   async list(ownerId: string, buildId: string | undefined): Promise<Vm[]> {
     if (buildId !== undefined && !isUuid(buildId)) return [];
-    return await this.database.getRepository(VmEntity).find({ where: { ownerId, ...(buildId !== undefined && { buildId }) }, order: { createdAt: 'DESC', id: 'ASC' } });
+    return await this.database
+      .getRepository(VmEntity)
+      .find({ where: { ownerId, ...(buildId !== undefined && { buildId }) }, order: { createdAt: 'DESC', id: 'ASC' } });
   }
 
   /** @throws AppError `vm_not_found` */
   async get(ownerId: string, name: string): Promise<Vm> {
-    const found = vmNamePattern.test(name) ? await this.database.getRepository(VmEntity).findOneBy({ ownerId, name }) : null;
+    const found = vmNamePattern.test(name)
+      ? await this.database.getRepository(VmEntity).findOneBy({ ownerId, name })
+      : null;
     if (!found) throw vmNotFound(name);
     return found;
   }
@@ -54,7 +72,12 @@ export class VmRepository {
               sum(memory_mb) FILTER (WHERE host = $1 AND state = ANY($3)) AS memory, sum(vcpus) FILTER (WHERE host = $1 AND state = ANY($3)) AS vcpus FROM vm`,
       [host, ownerId, liveStates],
     );
-    return { vmsOfCaller: Number(row?.of_caller), vms: Number(row?.vms), memoryMb: Number(row?.memory), vcpus: Number(row?.vcpus) };
+    return {
+      vmsOfCaller: Number(row?.of_caller),
+      vms: Number(row?.vms),
+      memoryMb: Number(row?.memory),
+      vcpus: Number(row?.vcpus),
+    };
   }
 
   async countOf(manager: EntityManager, ownerId: string): Promise<number> {
@@ -62,7 +85,10 @@ export class VmRepository {
   }
 
   async countDiskSnapshotsOf(manager: EntityManager, ownerId: string): Promise<number> {
-    return await manager.createQueryBuilder(VmDiskSnapshotEntity, 'snapshot').where('snapshot.vmId IN (SELECT id FROM vm WHERE owner_id = :ownerId)', { ownerId }).getCount();
+    return await manager
+      .createQueryBuilder(VmDiskSnapshotEntity, 'snapshot')
+      .where('snapshot.vmId IN (SELECT id FROM vm WHERE owner_id = :ownerId)', { ownerId })
+      .getCount();
   }
 
   async isTaken(manager: EntityManager, ownerId: string, name: string): Promise<boolean> {
@@ -76,17 +102,29 @@ export class VmRepository {
       [vm.host],
     );
     const now = new Date();
-    await manager.insert(VmEntity, { ...vm, uidIndex: free?.uid_index ?? 0, state: 'creating', createdAt: now, updatedAt: now, lastUsedAt: now });
+    await manager.insert(VmEntity, {
+      ...vm,
+      uidIndex: free?.uid_index ?? 0,
+      state: 'creating',
+      createdAt: now,
+      updatedAt: now,
+      lastUsedAt: now,
+    });
     return await manager.findOneByOrFail(VmEntity, { id: vm.id });
   }
 
   /** Somebody used it: where it expires at all, its time begins anew. */
   async touch(id: string): Promise<void> {
-    await this.database.query("UPDATE vm SET last_used_at = now(), expires_at = CASE WHEN expires_at IS NULL THEN NULL ELSE now() + $2 * interval '1 hour' END WHERE id = $1", [id, this.settings.vmAnonymousIdleHours]);
+    await this.database.query(
+      "UPDATE vm SET last_used_at = now(), expires_at = CASE WHEN expires_at IS NULL THEN NULL ELSE now() + $2 * interval '1 hour' END WHERE id = $1",
+      [id, this.settings.vmAnonymousIdleHours],
+    );
   }
 
   async diskSnapshots(vmId: string): Promise<DiskSnapshot[]> {
-    return await this.database.getRepository(VmDiskSnapshotEntity).find({ where: { vmId }, order: { createdAt: 'ASC', name: 'ASC' } });
+    return await this.database
+      .getRepository(VmDiskSnapshotEntity)
+      .find({ where: { vmId }, order: { createdAt: 'ASC', name: 'ASC' } });
   }
 
   /** What must hold at the moment that something is decided. */

@@ -36,7 +36,13 @@ export class VmService {
   /** A cold boot from its own disk; starting what runs changes nothing. @throws AppError `vm_not_found`, `vm_stopping`, `host_full`, `vm_host_elsewhere` */
   async start(caller: Caller, name: string): Promise<void> {
     const vm = await this.here(caller, name);
-    if (vm.state === 'stopping') throw new AppError({ kind: 'wrong_state', reason: 'vm_stopping', message: 'The VM is shutting down.', hint: 'Ask list_vms until it is stopped, then start it; stop_vm with force ends it at once.' });
+    if (vm.state === 'stopping')
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'vm_stopping',
+        message: 'The VM is shutting down.',
+        hint: 'Ask list_vms until it is stopped, then start it; stop_vm with force ends it at once.',
+      });
     await this.vms.touch(vm.id);
     const started = isLive(vm.state) ? undefined : await this.admission.readmit(caller, vm);
     if (started) await this.host.launch(started);

@@ -22,7 +22,10 @@ describe('the states of a VM', () => {
 
 describe('the name of a VM', () => {
   it.each(['a', '0', 'web-1', 'a'.repeat(63)])('may be %s', (name) => expect(vmNamePattern.test(name)).toBe(true));
-  it.each(['', '-a', 'A', 'a b', 'a,b', 'a/b', "a'b", 'a"b', 'a\nb', 'a\n', '../x', 'ä', 'a'.repeat(64)])('may not be %j', (name) => expect(vmNamePattern.test(name)).toBe(false));
+  it.each(['', '-a', 'A', 'a b', 'a,b', 'a/b', "a'b", 'a"b', 'a\nb', 'a\n', '../x', 'ä', 'a'.repeat(64)])(
+    'may not be %j',
+    (name) => expect(vmNamePattern.test(name)).toBe(false),
+  );
 
   it('is made of that of its build', () => {
     expect(generateName('Web Server_12', 'abcdef')).toBe('web-server-12-abcdef');
@@ -36,7 +39,14 @@ describe('the name of a VM', () => {
 
 describe('admission', () => {
   const gib = 2 ** 30;
-  const limits: VmLimits = { vmsPerCaller: 3, vms: 5, memoryMb: 4096, vcpus: 8, vcpusPerVm: 4, leastFreeDiskBytes: 5 * gib };
+  const limits: VmLimits = {
+    vmsPerCaller: 3,
+    vms: 5,
+    memoryMb: 4096,
+    vcpus: 8,
+    vcpusPerVm: 4,
+    leastFreeDiskBytes: 5 * gib,
+  };
   const use: VmUse = { vmsOfCaller: 2, vms: 4, memoryMb: 3072, vcpus: 6, freeDiskBytes: 6 * gib };
   const demand = { memoryMb: 1024, vcpus: 2 };
   const admit = (more: Partial<VmUse> & { memory?: number }) => () => {
@@ -57,7 +67,12 @@ describe('admission', () => {
   });
 
   it('tells at once what no host could give', () => {
-    expect(() => checkDemand({ memoryMb: 4097, vcpus: 5 }, limits)).toThrow(expect.objectContaining({ reason: 'invalid_arguments', violations: [expect.objectContaining({ path: '/memory_mb' }), expect.objectContaining({ path: '/vcpus' })] }));
+    expect(() => checkDemand({ memoryMb: 4097, vcpus: 5 }, limits)).toThrow(
+      expect.objectContaining({
+        reason: 'invalid_arguments',
+        violations: [expect.objectContaining({ path: '/memory_mb' }), expect.objectContaining({ path: '/vcpus' })],
+      }),
+    );
     expect(() => checkDemand({ memoryMb: 4096, vcpus: 4 }, limits)).not.toThrow();
   });
 });
@@ -65,7 +80,12 @@ describe('admission', () => {
 describe('clones', () => {
   const vm = { ownerId: 'address:192.0.2.1', imageSha256: 'ab', persistenceLabel: 'of-1' } as Vm;
   it('share a snapshot with nothing of another owner, image or shape', () => {
-    const keys = [snapshotKey(vm, 'f'), snapshotKey({ ...vm, ownerId: 'address:192.0.2.2' }, 'f'), snapshotKey({ ...vm, imageSha256: 'cd' }, 'f'), snapshotKey(vm, 'g')];
+    const keys = [
+      snapshotKey(vm, 'f'),
+      snapshotKey({ ...vm, ownerId: 'address:192.0.2.2' }, 'f'),
+      snapshotKey({ ...vm, imageSha256: 'cd' }, 'f'),
+      snapshotKey(vm, 'g'),
+    ];
     expect(new Set(keys).size).toBe(4);
     for (const key of keys) expect(key).toMatch(/^[0-9a-f]{64}$/);
   });

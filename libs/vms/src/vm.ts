@@ -18,7 +18,8 @@ export const transitions: Record<VmState, readonly VmState[]> = {
 };
 
 /** The states that a state may come from: the condition of every change in the database. */
-export const statesBefore = (state: VmState): VmState[] => vmStates.filter((before) => transitions[before].includes(state));
+export const statesBefore = (state: VmState): VmState[] =>
+  vmStates.filter((before) => transitions[before].includes(state));
 
 /** States that take memory and processors of the host. */
 export const liveStates: readonly VmState[] = ['creating', 'restoring', 'running', 'stopping', 'lost'];
@@ -26,7 +27,19 @@ export const isLive = (state: VmState): boolean => liveStates.includes(state);
 export const startableStates = statesBefore('creating').filter((state) => !isLive(state));
 
 /** Why a VM is in its state, where the state does not say it all. */
-export const vmReasons = ['stopped_by_caller', 'forced_off', 'powered_off', 'factory_stopped', 'factory_died', 'idle', 'guest_died', 'start_failed', 'power_ignored', 'port_closed', 'host_lost'] as const;
+export const vmReasons = [
+  'stopped_by_caller',
+  'forced_off',
+  'powered_off',
+  'factory_stopped',
+  'factory_died',
+  'idle',
+  'guest_died',
+  'start_failed',
+  'power_ignored',
+  'port_closed',
+  'host_lost',
+] as const;
 export type VmReason = (typeof vmReasons)[number];
 
 /** Why a VM failed, or what does not work in one that runs, as the caller is told. */

@@ -1,5 +1,17 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import {
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
 import { actionLimits, usualGuestSize } from '#libs/hypervisor';
 import { Doc, Out, schemaRef } from '#libs/platform';
 import { vmNamePattern, vmNameRule } from './vm-name.js';
@@ -14,7 +26,19 @@ const integer = { type: 'integer' };
 const truth = { type: 'boolean' };
 
 const nameDoc = 'Name of a VM of yours, as create_vm and list_vms tell it.';
-const actionTypes = ['click', 'double_click', 'right_click', 'move', 'scroll', 'drag', 'type', 'key', 'key_combo', 'wait', 'screenshot'];
+const actionTypes = [
+  'click',
+  'double_click',
+  'right_click',
+  'move',
+  'scroll',
+  'drag',
+  'type',
+  'key',
+  'key_combo',
+  'wait',
+  'screenshot',
+];
 /** For whoever writes actions; what they may hold is checked by checkActions, once the size of the screen is known. */
 const actionSchema = {
   type: 'object',
@@ -41,12 +65,40 @@ export class ListVmsInput {
 }
 
 export class CreateVmInput {
-  @IsString() @MaxLength(100) @Doc('Id of a completed build of yours, as create_build and list_builds tell it.') build_id: string;
-  @IsOptional() @Matches(vmNamePattern, { message: vmNameRule }) @Doc('Name for the other VM tools, also its host name: lower-case letters, digits and hyphens. Made up if not given; those that start with of- are the factory’s.', { maxLength: 63 }) name?: string;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(256) @Max(16_777_216) @Doc('Memory in MiB; a desktop wants 2048.', { default: usualGuestSize.memoryMb }) memory_mb: number = usualGuestSize.memoryMb;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_024) @Doc('Virtual processors.', { default: usualGuestSize.vcpus }) vcpus: number = usualGuestSize.vcpus;
-  @IsOptional() @IsIn(['none', 'egress']) @Doc('none: no network. egress: the internet, but neither the host, its networks nor other VMs.', { default: 'none' }) network: 'none' | 'egress' = 'none';
-  @IsOptional() @IsString() @MaxLength(255) @Doc('The same key with the same input returns the first VM instead of making a second.') idempotency_key?: string;
+  @IsString()
+  @MaxLength(100)
+  @Doc('Id of a completed build of yours, as create_build and list_builds tell it.')
+  build_id: string;
+  @IsOptional()
+  @Matches(vmNamePattern, { message: vmNameRule })
+  @Doc(
+    'Name for the other VM tools, also its host name: lower-case letters, digits and hyphens. Made up if not given; those that start with of- are the factory’s.',
+    { maxLength: 63 },
+  )
+  name?: string;
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(256)
+  @Max(16_777_216)
+  @Doc('Memory in MiB; a desktop wants 2048.', { default: usualGuestSize.memoryMb })
+  memory_mb: number = usualGuestSize.memoryMb;
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_024)
+  @Doc('Virtual processors.', { default: usualGuestSize.vcpus })
+  vcpus: number = usualGuestSize.vcpus;
+  @IsOptional()
+  @IsIn(['none', 'egress'])
+  @Doc('none: no network. egress: the internet, but neither the host, its networks nor other VMs.', { default: 'none' })
+  network: 'none' | 'egress' = 'none';
+  @IsOptional()
+  @IsString()
+  @MaxLength(255)
+  @Doc('The same key with the same input returns the first VM instead of making a second.')
+  idempotency_key?: string;
 }
 
 export class VmNameInput {
@@ -55,20 +107,30 @@ export class VmNameInput {
 
 export class StopVmInput {
   @IsString() @MaxLength(1_000) @Doc(nameDoc) vm_name: string;
-  @IsOptional() @IsBoolean() @Doc('false: presses the power button and lets it shut down. true: ends it at once, like pulling the plug.', { default: false }) force: boolean = false;
+  @IsOptional()
+  @IsBoolean()
+  @Doc('false: presses the power button and lets it shut down. true: ends it at once, like pulling the plug.', {
+    default: false,
+  })
+  force: boolean = false;
 }
 
 export class InteractVmInput {
   @IsString() @MaxLength(1_000) @Doc(nameDoc) vm_name: string;
   @IsArray()
   @IsObject({ each: true })
-  @Doc('Actions, performed one after the other: an array or its JSON text, at most 100.', { items: actionSchema, maxItems: actionLimits.actions })
+  @Doc('Actions, performed one after the other: an array or its JSON text, at most 100.', {
+    items: actionSchema,
+    maxItems: actionLimits.actions,
+  })
   actions: Record<string, unknown>[];
   @IsOptional() @IsBoolean() @Doc('Ends with a screenshot.', { default: true }) screenshot_after: boolean = true;
 }
 
 export class CreateDiskSnapshotInput {
-  @Matches(vmNamePattern, { message: vmNameRule }) @Doc('Name of the snapshot: lower-case letters, digits and hyphens.', { maxLength: 63 }) name: string;
+  @Matches(vmNamePattern, { message: vmNameRule })
+  @Doc('Name of the snapshot: lower-case letters, digits and hyphens.', { maxLength: 63 })
+  name: string;
 }
 
 export class VmFault {
@@ -81,18 +143,30 @@ export class VmDetails {
   @Out('Name for the other VM tools.', text) vm_name: string;
   @Out('Id, which never changes.', text) vm_id: string;
   @Out('The build whose image it runs.', text) build_id: string;
-  @Out('creating (its system boots), restoring (made from a snapshot), running, stopping, stopped, failed, or lost (its host is not heard of).', { type: 'string', enum: [...vmStates] }) state: VmState;
-  @Out('Why it is in this state, where that says more.', { type: ['string', 'null'], enum: [...vmReasons, null] }) reason: VmReason | null;
-  @Out('Why it failed, or what does not work in one that runs.', { anyOf: [schemaRef('VmFault'), { type: 'null' }] }) error: VmFault | null;
+  @Out(
+    'creating (its system boots), restoring (made from a snapshot), running, stopping, stopped, failed, or lost (its host is not heard of).',
+    { type: 'string', enum: [...vmStates] },
+  )
+  state: VmState;
+  @Out('Why it is in this state, where that says more.', { type: ['string', 'null'], enum: [...vmReasons, null] })
+  reason: VmReason | null;
+  @Out('Why it failed, or what does not work in one that runs.', { anyOf: [schemaRef('VmFault'), { type: 'null' }] })
+  error: VmFault | null;
   @Out('Memory in MiB.', integer) memory_mb: number;
   @Out('Virtual processors.', integer) vcpus: number;
   @Out('none or egress.', { type: 'string', enum: ['none', 'egress'] }) network: 'none' | 'egress';
-  @Out('Whether its last start was from a snapshot of a booted system; false: it booted; null: it has not started yet.', orNull('boolean')) restored_from_snapshot: boolean | null;
-  @Out('Seconds until it runs, from what earlier starts took; null where it is not starting.', orNull('integer')) expected_seconds: number | null;
+  @Out(
+    'Whether its last start was from a snapshot of a booted system; false: it booted; null: it has not started yet.',
+    orNull('boolean'),
+  )
+  restored_from_snapshot: boolean | null;
+  @Out('Seconds until it runs, from what earlier starts took; null where it is not starting.', orNull('integer'))
+  expected_seconds: number | null;
   @Out('When it was asked for.', time) created_at: string;
   @Out('When it last became running.', timeOrNull) started_at: string | null;
   @Out('When it was last used by a call.', time) last_used_at: string;
-  @Out('When it is stopped, or a stopped one deleted, unless it is used before; null: never.', timeOrNull) expires_at: string | null;
+  @Out('When it is stopped, or a stopped one deleted, unless it is used before; null: never.', timeOrNull) expires_at:
+    string | null;
   @Out('What its owner should know.', orNull('string')) notice: string | null;
   @Out('What to do next.', text) next_step: string;
 }
@@ -129,14 +203,26 @@ export class VmInteraction {
   @Out('Name of the VM.', text) vm_name: string;
   @Out('How many actions were performed.', integer) performed: number;
   @Out('How many were asked for.', integer) total: number;
-  @Out('The action that failed, after which none was performed; null: all were.', { anyOf: [schemaRef('VmActionFailure'), { type: 'null' }] }) failure: VmActionFailure | null;
-  @Out('By which layout characters were typed with keys, in words: that which the guest says its screen has, or the US one where it did not say; null: none were.', orNull('string')) layout: string | null;
-  @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmScreenshotSize'))) pictures: VmScreenshotSize[];
+  @Out('The action that failed, after which none was performed; null: all were.', {
+    anyOf: [schemaRef('VmActionFailure'), { type: 'null' }],
+  })
+  failure: VmActionFailure | null;
+  @Out(
+    'By which layout characters were typed with keys, in words: that which the guest says its screen has, or the US one where it did not say; null: none were.',
+    orNull('string'),
+  )
+  layout: string | null;
+  @Out('Sizes of the pictures, in the order of the images of this answer.', listOf(schemaRef('VmScreenshotSize')))
+  pictures: VmScreenshotSize[];
 }
 
 /** What REST answers: over MCP the pictures are content of their own. */
 export class VmInteractionAnswer extends VmInteraction {
-  @Out('The pictures as PNG in base64, in the order of pictures.', listOf({ type: 'string', contentEncoding: 'base64', contentMediaType: 'image/png' })) images: string[];
+  @Out(
+    'The pictures as PNG in base64, in the order of pictures.',
+    listOf({ type: 'string', contentEncoding: 'base64', contentMediaType: 'image/png' }),
+  )
+  images: string[];
 }
 
 export class VmDiskSnapshot {

@@ -25,16 +25,45 @@ describe('a VM', () => {
   it('of an image that never ran boots once, and is a clone of that', async () => {
     const build = await factory.built(ada);
     const vm = await factory.create(ada, build, { name: 'first', network: 'egress' });
-    expect(vm).toMatchObject({ vm_name: 'first', state: 'running', restored_from_snapshot: true, network: 'egress', memory_mb: 1024, expected_seconds: null });
-    expect(factory.machines.guests.map(({ spec, isClone, isRunning }) => [spec.savable ?? false, isClone, isRunning])).toEqual([[true, false, false], [false, true, true]]);
+    expect(vm).toMatchObject({
+      vm_name: 'first',
+      state: 'running',
+      restored_from_snapshot: true,
+      network: 'egress',
+      memory_mb: 1024,
+      expected_seconds: null,
+    });
+    expect(
+      factory.machines.guests.map(({ spec, isClone, isRunning }) => [spec.savable ?? false, isClone, isRunning]),
+    ).toEqual([
+      [true, false, false],
+      [false, true, true],
+    ]);
     const [clone] = factory.running();
-    expect(clone).toMatchObject({ isLinkUp: true, spec: { survives: true, onReset: 'restart', uidIndex: 0, workDir: factory.directoryOf(vm) } });
-    expect(clone!.restored).toEqual([{ entropy: expect.any(Buffer), hostname: 'first', mac: expect.stringMatching(/^52:/), linkUp: true, sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })] }]);
+    expect(clone).toMatchObject({
+      isLinkUp: true,
+      spec: { survives: true, onReset: 'restart', uidIndex: 0, workDir: factory.directoryOf(vm) },
+    });
+    expect(clone!.restored).toEqual([
+      {
+        entropy: expect.any(Buffer),
+        hostname: 'first',
+        mac: expect.stringMatching(/^52:/),
+        linkUp: true,
+        sshHostKeys: [expect.objectContaining({ type: 'ed25519' }), expect.objectContaining({ type: 'ecdsa' })],
+      },
+    ]);
     expect(clone!.restored[0]!.entropy).toHaveLength(64);
-    expect((await readdir(factory.directoryOf(vm))).sort()).toEqual(expect.arrayContaining(['disk.qcow2', 'image.iso']));
+    expect((await readdir(factory.directoryOf(vm))).sort()).toEqual(
+      expect.arrayContaining(['disk.qcow2', 'image.iso']),
+    );
     expect((await stat(path.join(factory.directoryOf(vm), 'image.iso'))).nlink).toBe(2);
     const again = await factory.create(ada, build, { network: 'egress' });
-    expect(again).toMatchObject({ state: 'running', restored_from_snapshot: true, vm_name: expect.stringMatching(/^web-[0-9a-f]{6}$/) });
+    expect(again).toMatchObject({
+      state: 'running',
+      restored_from_snapshot: true,
+      vm_name: expect.stringMatching(/^web-[0-9a-f]{6}$/),
+    });
     expect(factory.machines.guests).toHaveLength(3);
     expect(new Set(factory.running().map(({ restored }) => restored[0]!.mac)).size).toBe(2);
     // Another shape is another snapshot.
@@ -44,7 +73,10 @@ describe('a VM', () => {
   });
 
   it('shares one boot with those of its kind that are created meanwhile', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: [...Array.from({ length: 20 }, () => 'starting'), 'running'] };
+    factory.machines.script = {
+      ...factory.machines.script,
+      systemStates: [...Array.from({ length: 20 }, () => 'starting'), 'running'],
+    };
     const build = await factory.built(ada);
     const vms = await Promise.all(['a', 'b', 'c'].map((name) => factory.create(ada, build, { name })));
     for (const { vm_name } of vms) await factory.until(ada, vm_name, 'running');
@@ -58,19 +90,35 @@ describe('a VM', () => {
     const build = await factory.built(ada);
     const slow = factory.app.get(VmsTools).createVm(ada, parseInput(CreateVmInput, { build_id: build, name: 'slow' }));
     const vm = await slow;
-    expect(vm).toMatchObject({ state: 'creating', restored_from_snapshot: null, expected_seconds: expect.any(Number), next_step: expect.stringContaining('no snapshot') });
+    expect(vm).toMatchObject({
+      state: 'creating',
+      restored_from_snapshot: null,
+      expected_seconds: expect.any(Number),
+      next_step: expect.stringContaining('no snapshot'),
+    });
     await factory.app.get(VmService).delete(ada, 'slow');
     factory.machines.script = { ...factory.machines.script, systemStates: ['running'] };
     await factory.create(ada, build, { name: 'disk' });
     await factory.app.get(VmService).stop(ada, 'disk', false);
     expect(await factory.get(ada, 'disk')).toMatchObject({ state: 'stopped', reason: 'stopped_by_caller' });
-    expect(await factory.app.get(VmsTools).startVm(ada, { vm_name: 'disk' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
+    expect(await factory.app.get(VmsTools).startVm(ada, { vm_name: 'disk' })).toMatchObject({
+      state: 'running',
+      restored_from_snapshot: false,
+    });
     expect(factory.running()).toHaveLength(1);
-    expect(factory.running()[0]).toMatchObject({ isClone: false, spec: { diskPath: expect.stringContaining('disk.qcow2') } });
+    expect(factory.running()[0]).toMatchObject({
+      isClone: false,
+      spec: { diskPath: expect.stringContaining('disk.qcow2') },
+    });
   });
 
   it('whose helper was late boots by itself, and the next one is asked anew', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2', answers: { '*': { stdout: 'LoadState=loaded\nActiveState=active\n' } } };
+    factory.machines.script = {
+      ...factory.machines.script,
+      systemStates: undefined,
+      agentVersion: '7.2',
+      answers: { '*': { stdout: 'LoadState=loaded\nActiveState=active\n' } },
+    };
     const build = await factory.built(ada);
     await factory.create(ada, build, { name: 'one' });
     expect(await factory.until(ada, 'one', 'running')).toMatchObject({ restored_from_snapshot: false });
@@ -80,17 +128,37 @@ describe('a VM', () => {
   });
 
   it('without an agent by the lock of its image is no clone of anything, and no boot is spent on finding out', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: undefined, serial: 'Debian GNU/Linux 12 web ttyS0\n\nweb login: ' };
-    await factory.create(ada, await factory.built(ada, 'an image without an agent', { base: [{ name: 'perl-base' }], added: [], requested: ['htop'] }), { name: 'closed' });
+    factory.machines.script = {
+      ...factory.machines.script,
+      systemStates: undefined,
+      serial: 'Debian GNU/Linux 12 web ttyS0\n\nweb login: ',
+    };
+    await factory.create(
+      ada,
+      await factory.built(ada, 'an image without an agent', {
+        base: [{ name: 'perl-base' }],
+        added: [],
+        requested: ['htop'],
+      }),
+      { name: 'closed' },
+    );
     expect(await factory.until(ada, 'closed', 'running')).toMatchObject({ restored_from_snapshot: false });
     expect(factory.machines.guests).toHaveLength(1);
   });
 
   it('without a helper in its image boots by itself', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: undefined, agentVersion: '7.2', answers: { '*': { stdout: 'LoadState=not-found\nActiveState=inactive\n' } } };
-    expect(await factory.create(ada, await factory.built(ada), { name: 'plain' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
+    factory.machines.script = {
+      ...factory.machines.script,
+      systemStates: undefined,
+      agentVersion: '7.2',
+      answers: { '*': { stdout: 'LoadState=not-found\nActiveState=inactive\n' } },
+    };
+    expect(await factory.create(ada, await factory.built(ada), { name: 'plain' })).toMatchObject({
+      state: 'running',
+      restored_from_snapshot: false,
+    });
     expect(factory.running()).toHaveLength(1);
-    expect((await factory.app.get(VmSnapshotStore).list())).toEqual([]);
+    expect(await factory.app.get(VmSnapshotStore).list()).toEqual([]);
   });
 
   it('whose snapshot was damaged boots by itself, and the snapshot is dropped', async () => {
@@ -98,14 +166,25 @@ describe('a VM', () => {
     await factory.create(ada, build);
     const [snapshot] = await factory.app.get(VmSnapshotStore).list();
     await rm(path.join(factory.app.get(VmSnapshotStore).pathOf(snapshot!.key), 'state'));
-    expect(await factory.create(ada, build, { name: 'after' })).toMatchObject({ state: 'running', restored_from_snapshot: false });
+    expect(await factory.create(ada, build, { name: 'after' })).toMatchObject({
+      state: 'running',
+      restored_from_snapshot: false,
+    });
     expect(await factory.app.get(VmSnapshotStore).list()).toEqual([]);
   });
 
   it('that does not come up has failed, says why, and leaves nothing running', async () => {
-    factory.machines.script = { ...factory.machines.script, systemStates: ['starting'], serial: '[ 1.0] Kernel panic - not syncing: no init found\n' };
+    factory.machines.script = {
+      ...factory.machines.script,
+      systemStates: ['starting'],
+      serial: '[ 1.0] Kernel panic - not syncing: no init found\n',
+    };
     const vm = await factory.create(ada, await factory.built(ada), { name: 'dark' });
-    expect(vm).toMatchObject({ state: 'failed', reason: 'start_failed', error: { reason: 'system_not_up', message: expect.stringContaining('Kernel panic') } });
+    expect(vm).toMatchObject({
+      state: 'failed',
+      reason: 'start_failed',
+      error: { reason: 'system_not_up', message: expect.stringContaining('Kernel panic') },
+    });
     expect(factory.running()).toEqual([]);
     expect(await readdir(path.join(factory.dataDir, 'vms', 'templates'))).toEqual([]);
   });
@@ -118,7 +197,10 @@ describe('stopping', () => {
     const stopping = factory.app.get(VmService).stop(ada, 'deaf', false);
     await factory.until(ada, 'deaf', 'stopping');
     await stopping;
-    expect(await factory.until(ada, 'deaf', 'running')).toMatchObject({ reason: 'power_ignored', next_step: expect.stringContaining('force') });
+    expect(await factory.until(ada, 'deaf', 'running')).toMatchObject({
+      reason: 'power_ignored',
+      next_step: expect.stringContaining('force'),
+    });
     await factory.app.get(VmService).stop(ada, 'deaf', true);
     expect(await factory.get(ada, 'deaf')).toMatchObject({ state: 'stopped', reason: 'forced_off' });
     await factory.app.get(VmService).stop(ada, 'deaf', true);
@@ -166,7 +248,13 @@ describe('deleting', () => {
     factory.machines.script = { ...factory.machines.script, systemStates: ['starting'] };
     const vm = await factory.create(ada, await factory.built(ada), { name: 'gone' });
     expect(vm.state).toBe('creating');
-    await Promise.all([factory.app.get(VmService).delete(ada, 'gone'), factory.app.get(VmService).delete(ada, 'gone').catch(() => undefined)]);
+    await Promise.all([
+      factory.app.get(VmService).delete(ada, 'gone'),
+      factory.app
+        .get(VmService)
+        .delete(ada, 'gone')
+        .catch(() => undefined),
+    ]);
     await expect(factory.get(ada, 'gone')).rejects.toMatchObject({ reason: 'vm_not_found' });
     expect(await readdir(path.join(factory.dataDir, 'vms', 'machines'))).toEqual([]);
     for (let tries = 0; factory.running().length && tries < 2_000; tries++) await sleep(10);
@@ -179,7 +267,9 @@ describe('deleting', () => {
     await factory.create(ada, build, { name: 'two' });
     await factory.app.get(VmService).delete(ada, 'one');
     const next = await factory.create(ada, build, { name: 'one' });
-    expect((await factory.database.query('SELECT uid_index FROM vm WHERE name = $1', [next.vm_name]))[0]).toMatchObject({ uid_index: 0 });
+    expect((await factory.database.query('SELECT uid_index FROM vm WHERE name = $1', [next.vm_name]))[0]).toMatchObject(
+      { uid_index: 0 },
+    );
     expect(factory.running()).toHaveLength(2);
   });
 });
@@ -189,17 +279,27 @@ describe('a guest that ends', () => {
     const build = await factory.built(ada);
     await factory.create(ada, build, { name: 'mortal' });
     const [guest] = factory.running();
-    const waiting = factory.app.get(VmScreenService).interact(ada, { vm_name: 'mortal', actions: [{ type: 'wait', duration: 20 }], screenshot_after: true }, never);
+    const waiting = factory.app
+      .get(VmScreenService)
+      .interact(ada, { vm_name: 'mortal', actions: [{ type: 'wait', duration: 20 }], screenshot_after: true }, never);
     await sleep(100);
-    const queued = factory.app.get(VmScreenService).interact(ada, { vm_name: 'mortal', actions: [], screenshot_after: true }, never);
+    const queued = factory.app
+      .get(VmScreenService)
+      .interact(ada, { vm_name: 'mortal', actions: [], screenshot_after: true }, never);
     const told = Promise.allSettled([waiting, queued]);
     await sleep(100);
     const died = Date.now();
     guest!.die({ why: 'failed', detail: 'it was killed by SIGKILL' });
-    expect(await factory.until(ada, 'mortal', 'failed')).toMatchObject({ reason: 'guest_died', error: { message: expect.stringContaining('SIGKILL'), hint: expect.stringContaining('start_vm') } });
-    for (const answer of await told) expect(answer).toMatchObject({ status: 'rejected', reason: { reason: 'guest_ended' } });
+    expect(await factory.until(ada, 'mortal', 'failed')).toMatchObject({
+      reason: 'guest_died',
+      error: { message: expect.stringContaining('SIGKILL'), hint: expect.stringContaining('start_vm') },
+    });
+    for (const answer of await told)
+      expect(answer).toMatchObject({ status: 'rejected', reason: { reason: 'guest_ended' } });
     expect(Date.now() - died).toBeLessThan(15_000);
-    await expect(factory.app.get(VmScreenService).screenshot(ada, 'mortal')).rejects.toMatchObject({ reason: 'vm_not_running' });
+    await expect(factory.app.get(VmScreenService).screenshot(ada, 'mortal')).rejects.toMatchObject({
+      reason: 'vm_not_running',
+    });
   });
 
   it('by its own power-off is stopped', async () => {
@@ -245,7 +345,11 @@ it('the tools answer in the shape that they publish', async () => {
   const tools = factory.app.get(VmsTools);
   const build = await factory.built(ada);
   expect(misfit(VmDetails, await factory.create(ada, build, { name: 'shape' }))).toEqual([]);
-  factory.machines.script = { ...factory.machines.script, serial: '[ 1.0] Kernel panic - not syncing: x\n', systemStates: ['starting'] };
+  factory.machines.script = {
+    ...factory.machines.script,
+    serial: '[ 1.0] Kernel panic - not syncing: x\n',
+    systemStates: ['starting'],
+  };
   expect(misfit(VmDetails, await factory.create(ada, await factory.built(ada), { name: 'misshapen' }))).toEqual([]);
   expect(misfit(VmDetails, await tools.stopVm(ada, { vm_name: 'shape', force: false }))).toEqual([]);
   expect(misfit(VmList, await tools.listVms(ada, {}))).toEqual([]);

@@ -40,12 +40,40 @@ export interface VmsModuleOptions {
 @Module({})
 export class VmsModule {
   static forRoot({ builds, hypervisor, timeouts = {} }: VmsModuleOptions): DynamicModule {
-    const host = [HostIdentity, HostCapacity, BootTimesRepository, MachineDirectories, VmSnapshotRepository, VmSnapshotStore, SnapshotSweep, TemplateDirectories, TemplateBoots, BootSnapshots, GuestStarter, VmHost, VmReaper, VmRecovery];
+    const host = [
+      HostIdentity,
+      HostCapacity,
+      BootTimesRepository,
+      MachineDirectories,
+      VmSnapshotRepository,
+      VmSnapshotStore,
+      SnapshotSweep,
+      TemplateDirectories,
+      TemplateBoots,
+      BootSnapshots,
+      GuestStarter,
+      VmHost,
+      VmReaper,
+      VmRecovery,
+    ];
     return {
       module: VmsModule,
       imports: [ArtifactsModule, builds, hypervisor],
       controllers: [VmsController, VmDiskSnapshotsController],
-      providers: [{ provide: VmTimeouts, useValue: Object.assign(new VmTimeouts(), timeouts) }, ...host, VmRepository, VmHostRepository, VmAllowance, VmAdmission, VmService, VmQueryService, VmAccess, VmScreenService, VmDiskSnapshotService, VmsTools],
+      providers: [
+        { provide: VmTimeouts, useValue: Object.assign(new VmTimeouts(), timeouts) },
+        ...host,
+        VmRepository,
+        VmHostRepository,
+        VmAllowance,
+        VmAdmission,
+        VmService,
+        VmQueryService,
+        VmAccess,
+        VmScreenService,
+        VmDiskSnapshotService,
+        VmsTools,
+      ],
       exports: [VmAccess],
     };
   }

@@ -5,7 +5,18 @@ import type { Caller } from '#libs/platform';
 import { VmQueryService } from './vm-query.service.js';
 import { VmScreenService } from './vm-screen.service.js';
 import { VmService } from './vm.service.js';
-import { CreateVmInput, DeletedVm, InteractVmInput, ListVmsInput, StopVmInput, VmDetails, VmInteraction, VmList, VmNameInput, VmScreenshot } from './vms.dto.js';
+import {
+  CreateVmInput,
+  DeletedVm,
+  InteractVmInput,
+  ListVmsInput,
+  StopVmInput,
+  VmDetails,
+  VmInteraction,
+  VmList,
+  VmNameInput,
+  VmScreenshot,
+} from './vms.dto.js';
 
 const toolset = 'vms';
 const reading = { toolset, readOnly: true, destructive: false, idempotent: true, openWorld: false } as const;
@@ -138,5 +149,11 @@ export class VmsTools {
 
 /** The structured answer as text too, for clients that show only content (MCP 2025-11-25, Tools, Structured Content), then the pictures. */
 function withScreenshots(structured: object, pictures: Screenshot[]): ToolReply {
-  return new ToolReply([{ type: 'text', text: JSON.stringify(structured) }, ...pictures.map(({ png }) => ({ type: 'image' as const, data: png.toString('base64'), mimeType: 'image/png' }))], structured);
+  return new ToolReply(
+    [
+      { type: 'text', text: JSON.stringify(structured) },
+      ...pictures.map(({ png }) => ({ type: 'image' as const, data: png.toString('base64'), mimeType: 'image/png' })),
+    ],
+    structured,
+  );
 }

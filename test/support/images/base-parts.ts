@@ -48,7 +48,9 @@ export class BaseParts {
 
 /** From one data directory to another. */
 async function copyParts(from: string, to: string): Promise<void> {
-  const entries = await Promise.all(stages.map(async (stage) => (await namesIn(path.join(from, stage))).map((key) => path.join(stage, key))));
+  const entries = await Promise.all(
+    stages.map(async (stage) => (await namesIn(path.join(from, stage))).map((key) => path.join(stage, key))),
+  );
   const whole = entries.flat().filter((entry) => existsSync(path.join(from, entry, 'complete')));
   const packages = (await namesIn(path.join(from, pool))).map((prefix) => path.join(pool, prefix));
   for (const place of [...packages, ...whole]) {
@@ -58,7 +60,8 @@ async function copyParts(from: string, to: string): Promise<void> {
 }
 
 async function copyTree(from: string, to: string): Promise<void> {
-  const copy = (...how: string[]) => runProgram('cp', ['--archive', ...how, '--no-target-directory', '--', from, to], { deadlineMs: 5 * 60_000 });
+  const copy = (...how: string[]) =>
+    runProgram('cp', ['--archive', ...how, '--no-target-directory', '--', from, to], { deadlineMs: 5 * 60_000 });
   await copy('--link').catch(async (error: unknown) => {
     if (!(error instanceof ProgramError)) throw error;
     // Not on one file system.

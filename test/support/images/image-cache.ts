@@ -20,7 +20,11 @@ export interface Held {
 }
 
 /** Outside of checkouts, so that a fresh clone finds what the last one made; on one file system, so that clones are links. */
-const sharedDirectory = (): string => path.join(process.getuid?.() === 0 ? '/var/cache' : (process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')), 'openfactory-tests');
+const sharedDirectory = (): string =>
+  path.join(
+    process.getuid?.() === 0 ? '/var/cache' : (process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')),
+    'openfactory-tests',
+  );
 
 /**
  * Directories that tests share, by key, across processes and runs. An entry is made beside its place and renamed into it, so a half-made one never
@@ -40,7 +44,9 @@ export class ImageCache {
       if (existsSync(path.join(this.dir, key))) return undefined;
       await this.prune();
       const free = await this.freeBytes();
-      return free < this.bounds.freeBytes ? `${this.dir} has room for ${Math.round(free / 2 ** 20)} MiB only` : undefined;
+      return free < this.bounds.freeBytes
+        ? `${this.dir} has room for ${Math.round(free / 2 ** 20)} MiB only`
+        : undefined;
     } catch (error) {
       return `${this.dir} cannot be used: ${(error as Error).message}`;
     }
@@ -92,18 +98,28 @@ export class ImageCache {
   /** Removes what processes that are gone left half-made, what is unused for long, and what is too much; what was used least recently goes first. */
   async prune(): Promise<void> {
     const found = await readdir(this.dir, { withFileTypes: true });
-    for (const { name } of found.filter((entry) => entry.isFile() && entry.name.endsWith(making))) await removeUnlocked(path.join(this.dir, name));
+    for (const { name } of found.filter((entry) => entry.isFile() && entry.name.endsWith(making)))
+      await removeUnlocked(path.join(this.dir, name));
     const entries = await Promise.all(
-      found.filter((entry) => entry.isDirectory()).map(async ({ name }) => {
-        const place = path.join(this.dir, name);
-        return { place, isScratch: name.includes(scratchMark), usedAt: (await lstat(place).catch(() => undefined))?.mtimeMs ?? Date.now(), bytes: await bytesOf(place) };
-      }),
+      found
+        .filter((entry) => entry.isDirectory())
+        .map(async ({ name }) => {
+          const place = path.join(this.dir, name);
+          return {
+            place,
+            isScratch: name.includes(scratchMark),
+            usedAt: (await lstat(place).catch(() => undefined))?.mtimeMs ?? Date.now(),
+            bytes: await bytesOf(place),
+          };
+        }),
     );
     let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
     let lacking = this.bounds.freeBytes - (await this.freeBytes());
     for (const { place, isScratch, usedAt, bytes } of entries.sort((a, b) => a.usedAt - b.usedAt)) {
       const age = Date.now() - usedAt;
-      const isDue = isScratch ? age > settledMs : total > this.bounds.bytes || lacking > 0 || age > this.bounds.unusedMs;
+      const isDue = isScratch
+        ? age > settledMs
+        : total > this.bounds.bytes || lacking > 0 || age > this.bounds.unusedMs;
       if (!isDue || !(await this.remove(place))) continue;
       total -= bytes;
       lacking -= bytes;
@@ -169,7 +185,9 @@ async function removeUnlocked(file: string): Promise<void> {
 /** What it takes on the disk: memory files are full of holes. */
 async function bytesOf(dir: string): Promise<number> {
   const names = await readdir(dir, { recursive: true }).catch(() => []);
-  const sizes = await Promise.all(names.map(async (name) => (await lstat(path.join(dir, name)).catch(() => undefined))?.blocks ?? 0));
+  const sizes = await Promise.all(
+    names.map(async (name) => (await lstat(path.join(dir, name)).catch(() => undefined))?.blocks ?? 0),
+  );
   return sizes.reduce((sum, blocks) => sum + blocks * 512, 0);
 }
 
@@ -177,7 +195,14 @@ async function bytesOf(dir: string): Promise<number> {
  * The cache of all runs, or one of this run alone where that cannot take the entry: its disk is full, or it may not be written to.
  * @param places `own` goes when the run ends (run-directory-teardown.mjs)
  */
-export async function shelfFor(key: string, tell: (words: string) => void = console.warn, places = { shared: sharedDirectory(), own: process.env.TEST_RUN_DIR ?? path.join(tmpdir(), 'openfactory-tests-alone') }): Promise<ImageCache> {
+export async function shelfFor(
+  key: string,
+  tell: (words: string) => void = console.warn,
+  places = {
+    shared: sharedDirectory(),
+    own: process.env.TEST_RUN_DIR ?? path.join(tmpdir(), 'openfactory-tests-alone'),
+  },
+): Promise<ImageCache> {
   const shared = new ImageCache(places.shared);
   const problem = await shared.problem(key);
   if (problem === undefined) return shared;

@@ -14,7 +14,11 @@ const busy = 4;
  * others that waited for it then lock its successor.
  * @returns undefined where its directory is gone, or where it cannot be had at once and `wait` is false
  */
-export async function lock(file: string, kind: 'shared' | 'exclusive', { wait }: { wait: boolean }): Promise<KernelLock | undefined> {
+export async function lock(
+  file: string,
+  kind: 'shared' | 'exclusive',
+  { wait }: { wait: boolean },
+): Promise<KernelLock | undefined> {
   for (;;) {
     const handle = await opened(file);
     if (!handle) return undefined;
@@ -44,7 +48,11 @@ async function opened(file: string): Promise<FileHandle | undefined> {
 
 /** The lock is of what was opened, which flock(1) and we share: it stays when flock ends. */
 async function lockHandle(handle: FileHandle, kind: 'shared' | 'exclusive', wait: boolean): Promise<boolean> {
-  const program = spawn('flock', [`--${kind}`, '--conflict-exit-code', String(busy), ...(wait ? [] : ['--nonblock']), '3'], { stdio: ['ignore', 'ignore', 'pipe', handle.fd] });
+  const program = spawn(
+    'flock',
+    [`--${kind}`, '--conflict-exit-code', String(busy), ...(wait ? [] : ['--nonblock']), '3'],
+    { stdio: ['ignore', 'ignore', 'pipe', handle.fd] },
+  );
   let complaint = '';
   program.stderr?.on('data', (chunk) => (complaint += String(chunk)));
   const [code] = (await once(program, 'close')) as [number | null];

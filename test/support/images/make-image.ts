@@ -27,7 +27,11 @@ type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-ex
 
 /** Names what a recipe becomes: by the recipe, by the product's part in it, and by the machine that its boot was saved on. */
 export async function imageKey(recipe: object): Promise<string> {
-  return createHash('sha256').update(canonicalJson([layout, recipe, await productToday(partInImages), await new QemuHypervisor().fingerprint(shape)])).digest('hex');
+  return createHash('sha256')
+    .update(
+      canonicalJson([layout, recipe, await productToday(partInImages), await new QemuHypervisor().fingerprint(shape)]),
+    )
+    .digest('hex');
 }
 
 /** Of the guests whose boot a build keeps. */
@@ -51,25 +55,42 @@ export async function makeImage(recipe: { base_image: string }, dataDir: string,
   for (const name of madeAgain) await rm(path.join(dataDir, name), { recursive: true, force: true });
   const [snapshot] = await readdir(path.join(dataDir, 'vms/snapshots'));
   const iso = await largestFile(path.join(dataDir, 'artifacts'));
-  if (snapshot === undefined || iso === undefined) throw new Error(`The boot of the image was not kept, or not the image:\n${factory.output.slice(-4_000)}`);
-  const about: AboutImage = { buildId, iso: path.relative(dataDir, iso), snapshot: path.join('vms/snapshots', snapshot) };
+  if (snapshot === undefined || iso === undefined)
+    throw new Error(`The boot of the image was not kept, or not the image:\n${factory.output.slice(-4_000)}`);
+  const about: AboutImage = {
+    buildId,
+    iso: path.relative(dataDir, iso),
+    snapshot: path.join('vms/snapshots', snapshot),
+  };
   await writeFile(path.join(outDir, imageFiles.about), JSON.stringify(about));
   await rename(dataDir, path.join(outDir, imageFiles.factory));
 }
 
 /** Of the files of a build, which the store names as it likes, the image is hundreds of times larger than all others together. */
 async function largestFile(dir: string): Promise<string | undefined> {
-  const files = (await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile());
-  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => ({ file: path.join(parentPath, name), size: (await stat(path.join(parentPath, name))).size })));
+  const files = (await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) =>
+    entry.isFile(),
+  );
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => ({
+      file: path.join(parentPath, name),
+      size: (await stat(path.join(parentPath, name))).size,
+    })),
+  );
   return sizes.sort((a, b) => b.size - a.size)[0]?.file;
 }
 
 async function build(url: string, recipe: object): Promise<string> {
-  const { build_id: id } = await ask(`${url}/api/builds`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ recipe }) });
+  const { build_id: id } = await ask(`${url}/api/builds`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ recipe }),
+  });
   for (;;) {
     const state = await ask(`${url}/api/builds/${id}/status`);
     if (state.status === 'completed') return id;
-    if (['failed', 'cancelled'].includes(state.status)) throw new Error(`The image is ${state.status}: ${JSON.stringify(state.error, null, 2)}`);
+    if (['failed', 'cancelled'].includes(state.status))
+      throw new Error(`The image is ${state.status}: ${JSON.stringify(state.error, null, 2)}`);
     await sleep(500);
   }
 }

@@ -14,4 +14,10 @@ export const saidByFiles = [
 ] as const;
 
 export const saidGroups = [{ name: 'devs', gid: 1500 }, { name: 'eve' }] as const;
-export const saidUser = { username: 'eve', password_hash: '!', groups: ['devs'], shell: '/bin/sh', home: '/srv/eve/' } as const;
+export const saidUser = {
+  username: 'eve',
+  password_hash: '!',
+  groups: ['devs'],
+  shell: '/bin/sh',
+  home: '/srv/eve/',
+} as const;

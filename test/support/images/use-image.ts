@@ -46,13 +46,17 @@ export class UsedImage {
 
   /** Makes a data directory, which must be empty, that of a stopped factory in which somebody on this machine has built the image. */
   async factoryIn(dataDir: string): Promise<void> {
-    await runProgram('cp', ['--archive', '--reflink=auto', '--no-target-directory', this.#factory, dataDir], { deadlineMs: 5 * minutes });
+    await runProgram('cp', ['--archive', '--reflink=auto', '--no-target-directory', this.#factory, dataDir], {
+      deadlineMs: 5 * minutes,
+    });
   }
 
   async open(): Promise<void> {
     const key = `image-${await imageKey(this.recipe)}`;
     this.#cache = await shelfFor(key);
-    this.#held = await this.#cache.obtain(key, (outDir) => this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)));
+    this.#held = await this.#cache.obtain(key, (outDir) =>
+      this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)),
+    );
     this.#about = JSON.parse(await readFile(path.join(this.#held.dir, imageFiles.about), 'utf8')) as AboutImage;
   }
 
@@ -79,11 +83,20 @@ export class UsedImage {
   async inClone<T>(work: (clone: Clone) => Promise<T>, { name }: { name?: string } = {}): Promise<T> {
     return await this.scratch(async (workDir) => {
       const patience = AbortSignal.timeout(5 * minutes);
-      const spec = { isoPath: this.isoPath, ...usualGuestSize, firmware: 'bios', network: 'none', workDir, diskPath: path.join(workDir, 'disk.qcow2'), uidIndex: randomInt(uidIndexes.from, uidIndexes.to) } as const;
+      const spec = {
+        isoPath: this.isoPath,
+        ...usualGuestSize,
+        firmware: 'bios',
+        network: 'none',
+        workDir,
+        diskPath: path.join(workDir, 'disk.qcow2'),
+        uidIndex: randomInt(uidIndexes.from, uidIndexes.to),
+      } as const;
       const guest = await this.#hypervisor.startFromSnapshot(this.snapshotDir, spec, patience);
       try {
         await guest.waitForAgent(patience);
-        if (name !== undefined) await guest.helper.restore({ entropy: randomBytes(64), hostname: name, linkUp: false }, 2 * minutes);
+        if (name !== undefined)
+          await guest.helper.restore({ entropy: randomBytes(64), hostname: name, linkUp: false }, 2 * minutes);
         const run = async (...argv: string[]) => {
           const { code, stdout, stderr } = await guest.execute('/usr/bin/env', argv, { deadlineMs: 2 * minutes });
           if (code !== 0) throw new Error(`${argv.join(' ')} failed (${code}): ${stderr}${stdout}`);

@@ -3,10 +3,21 @@ import { useState, type FormEvent } from 'react';
 import type { LinkDetails } from './account-link';
 
 const shortestPassword = 12;
-const submitLabel = { setup: 'Make the account', invitation: 'Make the account', reset: 'Set the password', confirm: 'Confirm the address' };
+const submitLabel = {
+  setup: 'Make the account',
+  invitation: 'Make the account',
+  reset: 'Set the password',
+  confirm: 'Confirm the address',
+};
 
 /** E-mail where one is needed, and a password twice. */
-export function AccountForm({ link, onSubmit }: { link: LinkDetails; onSubmit: (values: { email: string; password: string }) => Promise<void> }) {
+export function AccountForm({
+  link,
+  onSubmit,
+}: {
+  link: LinkDetails;
+  onSubmit: (values: { email: string; password: string }) => Promise<void>;
+}) {
   const [email, setEmail] = useState(link.email ?? '');
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
@@ -24,7 +35,15 @@ export function AccountForm({ link, onSubmit }: { link: LinkDetails; onSubmit: (
     <form onSubmit={(event) => void submit(event)}>
       <Stack>
         {needsEmail && (
-          <TextInput label="E-mail" type="email" autoComplete="username" required readOnly={link.email !== null} value={email} onChange={(event) => setEmail(event.currentTarget.value)} />
+          <TextInput
+            label="E-mail"
+            type="email"
+            autoComplete="username"
+            required
+            readOnly={link.email !== null}
+            value={email}
+            onChange={(event) => setEmail(event.currentTarget.value)}
+          />
         )}
         <PasswordInput
           label="New password"

@@ -14,5 +14,10 @@ export function readConsoleLink(page: URL): ConsoleLink {
   const fragment = new URLSearchParams(page.hash.slice(1));
   const socketUrl = fromRoot('/api/vms/console');
   socketUrl.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
-  return { vmName: decodeURIComponent(page.pathname.split('/').pop() ?? ''), token: fragment.get('token') ?? undefined, viewOnly: fragment.get('view') === 'only', socketUrl: socketUrl.href };
+  return {
+    vmName: decodeURIComponent(page.pathname.split('/').pop() ?? ''),
+    token: fragment.get('token') ?? undefined,
+    viewOnly: fragment.get('view') === 'only',
+    socketUrl: socketUrl.href,
+  };
 }

@@ -3,7 +3,13 @@ import { useState } from 'react';
 import type { TypingFailure } from './remote-screen';
 
 /** A box whose text is typed into the VM: the clipboard of this computer does not reach it otherwise. */
-export function TypeTextForm({ isEnabled, onType }: { isEnabled: boolean; onType: (text: string) => Promise<TypingFailure> }) {
+export function TypeTextForm({
+  isEnabled,
+  onType,
+}: {
+  isEnabled: boolean;
+  onType: (text: string) => Promise<TypingFailure>;
+}) {
   const [isOpen, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [isTyping, setTyping] = useState(false);

@@ -3,8 +3,17 @@ import { useEffect, useState } from 'react';
 import { AccountForm } from '../account/account-form';
 import { applyLink, lookAtLink, type LinkDetails, type Outcome } from '../account/account-link';
 
-const titles = { setup: 'Set up OpenFactory', invitation: 'Make your account', reset: 'Set a new password', confirm: 'Confirm your address' };
-const withoutToken: Outcome = { isDone: false, title: 'This link is not complete.', advice: 'Copy it whole, with everything after the #.' };
+const titles = {
+  setup: 'Set up OpenFactory',
+  invitation: 'Make your account',
+  reset: 'Set a new password',
+  confirm: 'Confirm your address',
+};
+const withoutToken: Outcome = {
+  isDone: false,
+  title: 'This link is not complete.',
+  advice: 'Copy it whole, with everything after the #.',
+};
 
 /** What a link of an account leads to. */
 export function AccountPage({ token }: { token: string | undefined }) {
@@ -31,7 +40,12 @@ export function AccountPage({ token }: { token: string | undefined }) {
             {outcome.advice}
           </Alert>
         )}
-        {link && token !== undefined && !outcome?.isDone && <AccountForm link={link} onSubmit={async (values) => setOutcome(await applyLink(link.kind, { token, ...values }))} />}
+        {link && token !== undefined && !outcome?.isDone && (
+          <AccountForm
+            link={link}
+            onSubmit={async (values) => setOutcome(await applyLink(link.kind, { token, ...values }))}
+          />
+        )}
       </Stack>
     </Container>
   );

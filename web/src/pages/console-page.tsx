@@ -14,10 +14,14 @@ export function ConsolePage({ link }: { link: ConsoleLink }) {
   useEffect(() => {
     document.title = `${link.vmName} – console`;
   }, [link.vmName]);
-  useEffect(() => leaveScreenByKey(() => {
-    screen.current?.releaseShortcut();
-    toolbar.current?.querySelector<HTMLElement>('button:not(:disabled)')?.focus();
-  }), [screen]);
+  useEffect(
+    () =>
+      leaveScreenByKey(() => {
+        screen.current?.releaseShortcut();
+        toolbar.current?.querySelector<HTMLElement>('button:not(:disabled)')?.focus();
+      }),
+    [screen],
+  );
 
   return (
     <div className="console" ref={page}>

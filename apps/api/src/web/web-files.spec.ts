@@ -8,8 +8,11 @@ const baseAt = (address: string, seenPath: string) => {
 };
 
 describe('the base of the page', () => {
-  it.each(['/', '/account', '/console/vm', '/console/', '/a/b/c/', '/builds/1/log'])('is the root of the factory at %s, also below a path that a proxy takes away', (path) => {
-    expect(baseAt(`http://factory.example${path}`, path)).toBe('/');
-    expect(baseAt(`https://example.org/factory${path}#token=x`, path)).toBe('/factory/');
-  });
+  it.each(['/', '/account', '/console/vm', '/console/', '/a/b/c/', '/builds/1/log'])(
+    'is the root of the factory at %s, also below a path that a proxy takes away',
+    (path) => {
+      expect(baseAt(`http://factory.example${path}`, path)).toBe('/');
+      expect(baseAt(`https://example.org/factory${path}#token=x`, path)).toBe('/factory/');
+    },
+  );
 });

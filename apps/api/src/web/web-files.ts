@@ -27,10 +27,18 @@ export class WebFiles {
   /** Named by its content, so that it never changes. */
   sendAsset(response: Response, file: string): void {
     response.removeHeader('Cache-Control');
-    response.sendFile(file, { root: path.join(webRoot, 'assets'), dotfiles: 'ignore', maxAge: yearMs, immutable: true }, (error) => {
-      if (!error || response.headersSent) return;
-      response.set('Cache-Control', 'no-store').status(404).type('text/plain').send(`${notFound('page', file).message}\n`);
-    });
+    response.sendFile(
+      file,
+      { root: path.join(webRoot, 'assets'), dotfiles: 'ignore', maxAge: yearMs, immutable: true },
+      (error) => {
+        if (!error || response.headersSent) return;
+        response
+          .set('Cache-Control', 'no-store')
+          .status(404)
+          .type('text/plain')
+          .send(`${notFound('page', file).message}\n`);
+      },
+    );
   }
 }
 

@@ -8,10 +8,18 @@ const longestMs = 24 * 60 * 60 * 1000;
 /** @throws AppError */
 export async function readManifest(file: string): Promise<BackupManifest> {
   try {
-    const { stdout } = await runProgram('tar', ['--zstd', '--extract', '--to-stdout', '--occurrence=1', `--file=${file}`, manifestName], { deadlineMs: 60_000, outputCapBytes: 1 << 16 });
+    const { stdout } = await runProgram(
+      'tar',
+      ['--zstd', '--extract', '--to-stdout', '--occurrence=1', `--file=${file}`, manifestName],
+      { deadlineMs: 60_000, outputCapBytes: 1 << 16 },
+    );
     return parseManifest(stdout);
   } catch (error) {
-    if (error instanceof ProgramError) throw refusal(`The archive cannot be read: ${error.message}.`, 'Choose an archive that "openfactory backup" made; if it is one, run "openfactory doctor".');
+    if (error instanceof ProgramError)
+      throw refusal(
+        `The archive cannot be read: ${error.message}.`,
+        'Choose an archive that "openfactory backup" made; if it is one, run "openfactory doctor".',
+      );
     throw error;
   }
 }
@@ -21,10 +29,18 @@ export async function readManifest(file: string): Promise<BackupManifest> {
  * names that lead out are refused before, links that lead out and devices after, and nothing is used until then.
  * @throws AppError
  */
-export async function unpack(file: string, dir: string, { keepOwners, signal }: { keepOwners: boolean; signal: AbortSignal }): Promise<void> {
+export async function unpack(
+  file: string,
+  dir: string,
+  { keepOwners, signal }: { keepOwners: boolean; signal: AbortSignal },
+): Promise<void> {
   await checkNames(file, signal);
   const owners = keepOwners ? [] : ['--no-same-owner'];
-  await runProgram('tar', ['--zstd', '--extract', '--keep-old-files', ...owners, `--file=${file}`, `--directory=${dir}`], { deadlineMs: longestMs, signal });
+  await runProgram(
+    'tar',
+    ['--zstd', '--extract', '--keep-old-files', ...owners, `--file=${file}`, `--directory=${dir}`],
+    { deadlineMs: longestMs, signal },
+  );
   await checkTree(dir, dir);
 }
 
@@ -57,4 +73,8 @@ async function checkTree(root: string, dir: string): Promise<void> {
   }
 }
 
-const unsafe = () => refusal('The archive holds names or links that lead out of it, or special files.', 'It was not made by "openfactory backup"; nothing was touched.');
+const unsafe = () =>
+  refusal(
+    'The archive holds names or links that lead out of it, or special files.',
+    'It was not made by "openfactory backup"; nothing was touched.',
+  );

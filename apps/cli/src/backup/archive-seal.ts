@@ -27,11 +27,16 @@ export async function checkSeal(file: string): Promise<void> {
     if (size <= sealBytes) throw damaged(file);
     await handle.read(end, 0, sealBytes, size - sealBytes);
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file, { end: size - sealBytes - 1, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(file, { end: size - sealBytes - 1, highWaterMark: 1 << 20 }))
+      hash.update(chunk as Buffer);
     if (!seal(hash.digest()).equals(end)) throw damaged(file);
   } finally {
     await handle.close();
   }
 }
 
-const damaged = (file: string) => refusal(`${file} is damaged, incomplete, or no backup of OpenFactory.`, 'Nothing was touched; use another copy of the archive.');
+const damaged = (file: string) =>
+  refusal(
+    `${file} is damaged, incomplete, or no backup of OpenFactory.`,
+    'Nothing was touched; use another copy of the archive.',
+  );

@@ -60,7 +60,12 @@ export class ArchiveWriter {
     };
     try {
       // Blocking factor 1: the end mark is then exactly two blocks, and not padded to a record.
-      await runProgram('tar', ['--create', '--blocking-factor=1', '--file=-', ...args], { deadlineMs: longestMs, signal: this.signal, okCodes: [0, 1], onStdout });
+      await runProgram('tar', ['--create', '--blocking-factor=1', '--file=-', ...args], {
+        deadlineMs: longestMs,
+        signal: this.signal,
+        okCodes: [0, 1],
+        onStdout,
+      });
     } catch (error) {
       throw this.failure ?? error;
     }
@@ -116,7 +121,8 @@ export class ArchiveWriter {
   }
 }
 
-const endedEarly = (how: number | string | null) => Object.assign(new Error(`zstd ended early (${how ?? 'killed'})`), { code: 'EPIPE' });
+const endedEarly = (how: number | string | null) =>
+  Object.assign(new Error(`zstd ended early (${how ?? 'killed'})`), { code: 'EPIPE' });
 
 async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, 'r');

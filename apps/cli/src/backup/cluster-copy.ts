@@ -8,7 +8,16 @@ import type { ArchiveWriter } from './archive-writer.js';
 const excluded = [
   'database/postmaster.pid',
   'database/postmaster.opts',
-  ...['pg_wal', 'pg_replslot', 'pg_dynshmem', 'pg_notify', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans'].map((dir) => `database/${dir}/*`),
+  ...[
+    'pg_wal',
+    'pg_replslot',
+    'pg_dynshmem',
+    'pg_notify',
+    'pg_serial',
+    'pg_snapshots',
+    'pg_stat_tmp',
+    'pg_subtrans',
+  ].map((dir) => `database/${dir}/*`),
   'database/global/pg_control',
   'database/backup_label',
   'database/tablespace_map',
@@ -22,8 +31,19 @@ export async function copyCluster(client: Client, dataDir: string, archive: Arch
   const name = `openfactory_backup_${randomBytes(6).toString('hex')}`;
   await client.query('SELECT pg_create_physical_replication_slot($1, true, true)', [name]);
   await client.query('SELECT pg_backup_start($1, fast => true)', [name]);
-  await archive.addFiles(['--anchored', '--wildcards', ...excluded.map((pattern) => `--exclude=${pattern}`), '--no-anchored', '--exclude=pgsql_tmp*', `--directory=${dataDir}`, 'database']);
-  await archive.addMember('database/global/pg_control', await readWhole(path.join(dataDir, 'database/global/pg_control')));
+  await archive.addFiles([
+    '--anchored',
+    '--wildcards',
+    ...excluded.map((pattern) => `--exclude=${pattern}`),
+    '--no-anchored',
+    '--exclude=pgsql_tmp*',
+    `--directory=${dataDir}`,
+    'database',
+  ]);
+  await archive.addMember(
+    'database/global/pg_control',
+    await readWhole(path.join(dataDir, 'database/global/pg_control')),
+  );
 
   const { rows } = await client.query<{ last: string; label: string; tablespaces: string }>(
     'SELECT pg_walfile_name(lsn) AS last, labelfile AS label, spcmapfile AS tablespaces FROM pg_backup_stop(wait_for_archive => false)',
@@ -38,8 +58,11 @@ export async function copyCluster(client: Client, dataDir: string, archive: Arch
 
 /** The names of segments of one timeline sort as their contents do. */
 async function segmentsBetween(dataDir: string, first: string, last: string): Promise<string[]> {
-  const names = (await readdir(path.join(dataDir, 'database/pg_wal'))).filter((name) => /^[0-9A-F]{24}$/.test(name) && name >= first && name <= last).sort();
-  if (names[0] !== first || names.at(-1) !== last) throw new Error(`the write-ahead log from ${first} to ${last} is incomplete`);
+  const names = (await readdir(path.join(dataDir, 'database/pg_wal')))
+    .filter((name) => /^[0-9A-F]{24}$/.test(name) && name >= first && name <= last)
+    .sort();
+  if (names[0] !== first || names.at(-1) !== last)
+    throw new Error(`the write-ahead log from ${first} to ${last} is incomplete`);
   return names.map((name) => `database/pg_wal/${name}`);
 }
 

@@ -4,7 +4,10 @@ import { refusal } from './manifest.js';
 /** @throws AppError where the database is not the embedded one */
 export function embeddedDataDir(settings: Settings, instead: string): string {
   if (settings.usesEmbeddedDatabase) return settings.dataDir;
-  throw refusal('The database is a server of its own (DATABASE_URL), which this command does not save or restore.', `The database is ${instead}: see docs/operations.md.`);
+  throw refusal(
+    'The database is a server of its own (DATABASE_URL), which this command does not save or restore.',
+    `The database is ${instead}: see docs/operations.md.`,
+  );
 }
 
 /** Ctrl-C ends the work cleanly: nothing half-written stays. */

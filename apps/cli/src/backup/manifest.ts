@@ -24,15 +24,28 @@ export function newManifest(facts: Omit<BackupManifest, 'format'>): BackupManife
 const major = (version: string) => Number.parseInt(version, 10);
 
 /** @throws AppError where this installation cannot restore the backup */
-export function checkManifest(manifest: BackupManifest, host: { postgresVersion: string | undefined; architecture: string }): void {
+export function checkManifest(
+  manifest: BackupManifest,
+  host: { postgresVersion: string | undefined; architecture: string },
+): void {
   if (manifest.format !== formatVersion) {
-    throw refusal(`The backup has format ${manifest.format}, this OpenFactory reads format ${formatVersion}.`, `Restore it with OpenFactory ${manifest.openfactory_version}.`);
+    throw refusal(
+      `The backup has format ${manifest.format}, this OpenFactory reads format ${formatVersion}.`,
+      `Restore it with OpenFactory ${manifest.openfactory_version}.`,
+    );
   }
   if (manifest.architecture !== host.architecture) {
-    throw refusal(`The backup was taken on ${manifest.architecture}, this machine is ${host.architecture}.`, `Restore it on a ${manifest.architecture} machine.`);
+    throw refusal(
+      `The backup was taken on ${manifest.architecture}, this machine is ${host.architecture}.`,
+      `Restore it on a ${manifest.architecture} machine.`,
+    );
   }
-  const [wanted, here] = [major(manifest.postgresql_version), host.postgresVersion === undefined ? undefined : major(host.postgresVersion)];
-  if (here === undefined) throw refusal('The embedded PostgreSQL is not installed for this machine.', 'Run "npm run setup".');
+  const [wanted, here] = [
+    major(manifest.postgresql_version),
+    host.postgresVersion === undefined ? undefined : major(host.postgresVersion),
+  ];
+  if (here === undefined)
+    throw refusal('The embedded PostgreSQL is not installed for this machine.', 'Run "npm run setup".');
   if (wanted !== here) {
     throw refusal(
       `The backup holds a PostgreSQL ${wanted} database, but this OpenFactory brings PostgreSQL ${here}.`,
@@ -45,8 +58,18 @@ export function checkManifest(manifest: BackupManifest, host: { postgresVersion:
 export function parseManifest(text: string): BackupManifest {
   try {
     const manifest = JSON.parse(text) as BackupManifest;
-    const texts = [manifest.openfactory_version, manifest.postgresql_version, manifest.architecture, manifest.created_at];
-    if (Number.isInteger(manifest.format) && Number.isFinite(manifest.data_bytes) && texts.every((value) => typeof value === 'string')) return manifest;
+    const texts = [
+      manifest.openfactory_version,
+      manifest.postgresql_version,
+      manifest.architecture,
+      manifest.created_at,
+    ];
+    if (
+      Number.isInteger(manifest.format) &&
+      Number.isFinite(manifest.data_bytes) &&
+      texts.every((value) => typeof value === 'string')
+    )
+      return manifest;
   } catch {
     // Falls through to the refusal.
   }

@@ -11,6 +11,9 @@ export async function adoptCluster(clusterDir: string, account: Account | undefi
   const present = (await readFile(file, 'utf8')).split('\n');
   const missing = peerMap(account).filter((line) => !present.includes(line));
   if (missing.length) await appendFile(file, `\n${missing.join('\n')}\n`);
-  if (account) await runProgram('chown', ['--recursive', '--no-dereference', `${account.uid}:${account.gid}`, clusterDir], { deadlineMs: 60 * 60_000 });
+  if (account)
+    await runProgram('chown', ['--recursive', '--no-dereference', `${account.uid}:${account.gid}`, clusterDir], {
+      deadlineMs: 60 * 60_000,
+    });
   await chmod(clusterDir, 0o700);
 }

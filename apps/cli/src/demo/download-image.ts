@@ -19,7 +19,11 @@ export interface IsoDownload {
  * wrong never, it is `<name>.partial`.
  * @returns the file
  */
-export async function downloadImage({ url, file_name, size_bytes, sha256 }: IsoDownload, dir: string, { onBytes, signal }: { onBytes: (bytes: number) => void; signal: AbortSignal }): Promise<string> {
+export async function downloadImage(
+  { url, file_name, size_bytes, sha256 }: IsoDownload,
+  dir: string,
+  { onBytes, signal }: { onBytes: (bytes: number) => void; signal: AbortSignal },
+): Promise<string> {
   const file = path.join(dir, path.basename(file_name));
   const partial = `${file}.partial`;
   try {
@@ -35,7 +39,9 @@ export async function downloadImage({ url, file_name, size_bytes, sha256 }: IsoD
         callback(bytes > size_bytes ? new Error('it is larger than promised') : null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(answer.body as never), check, createWriteStream(partial, { flush: true }), { signal });
+    await pipeline(Readable.fromWeb(answer.body as never), check, createWriteStream(partial, { flush: true }), {
+      signal,
+    });
     if (bytes !== size_bytes) throw new Error(`it ended after ${bytes} of ${size_bytes} bytes`);
     if (hash.digest('hex') !== sha256) throw new Error('its sha256 is not the promised one');
     await rename(partial, file);
@@ -43,6 +49,12 @@ export async function downloadImage({ url, file_name, size_bytes, sha256 }: IsoD
   } catch (error) {
     await rm(partial, { force: true });
     signal.throwIfAborted();
-    throw new AppError({ kind: 'unavailable', reason: 'download_failed', message: `The image could not be downloaded to ${file}: ${errorMessage(error)}.`, hint: 'The build is kept; get_iso_download_url gives a new URL.', cause: error });
+    throw new AppError({
+      kind: 'unavailable',
+      reason: 'download_failed',
+      message: `The image could not be downloaded to ${file}: ${errorMessage(error)}.`,
+      hint: 'The build is kept; get_iso_download_url gives a new URL.',
+      cause: error,
+    });
   }
 }

@@ -13,7 +13,10 @@ const barWidth = 24;
 const nameWidth = 10;
 
 /** One line, never wider than the terminal: `[####----]  45 %  squashfs 12 s, 3 of 6 stages from the cache, about 1 min 20 s left`. */
-export function progressLine(state: BuildProgress, { stageSeconds, columns }: { stageSeconds: number; columns: number }): string {
+export function progressLine(
+  state: BuildProgress,
+  { stageSeconds, columns }: { stageSeconds: number; columns: number },
+): string {
   const filled = Math.round((state.progress / 100) * barWidth);
   const bar = `[${'#'.repeat(filled)}${'-'.repeat(barWidth - filled)}] ${String(state.progress).padStart(3)} %`;
   const done = state.stages.filter((one) => one.state === 'done');
@@ -28,13 +31,21 @@ export function progressLine(state: BuildProgress, { stageSeconds, columns }: { 
 }
 
 function now(state: BuildProgress, seconds: number): string {
-  return state.stage && state.status !== 'pending' && !state.cancel_requested ? `${state.stage} ${duration(seconds)}` : waitingFor(state);
+  return state.stage && state.status !== 'pending' && !state.cancel_requested
+    ? `${state.stage} ${duration(seconds)}`
+    : waitingFor(state);
 }
 
 /** What a build that has not ended waits for, in words. */
-export function waitingFor({ status, stage, queue_position: before, cancel_requested: isCancelled }: BuildProgress): string {
+export function waitingFor({
+  status,
+  stage,
+  queue_position: before,
+  cancel_requested: isCancelled,
+}: BuildProgress): string {
   if (isCancelled) return 'cancelling';
-  if (status === 'pending') return before ? `waiting for ${before} ${before === 1 ? 'build' : 'builds'}` : 'waiting for a worker';
+  if (status === 'pending')
+    return before ? `waiting for ${before} ${before === 1 ? 'build' : 'builds'}` : 'waiting for a worker';
   return stage ?? status;
 }
 

@@ -21,7 +21,15 @@ export type DemoOutcome = 'done' | 'failed' | 'cancelled';
 
 interface BuildStatus extends BuildProgress {
   name: string;
-  error: { stage: string | null; reason: string; message: string; hint: string | null; fault: string; last_lines: string[]; request_id: string | null } | null;
+  error: {
+    stage: string | null;
+    reason: string;
+    message: string;
+    hint: string | null;
+    fault: string;
+    last_lines: string[];
+    request_id: string | null;
+  } | null;
 }
 
 const username = 'demo';
@@ -39,7 +47,12 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
     const { build_id: id } = await client.call<{ build_id: string }>('create_build', { recipe_id: recipeId });
     running = id;
     screen.line(`Build ${id} has started.\n`);
-    const state = await follow(client, id, { screen, signal, pollEveryMs: options.pollEveryMs ?? 1_000, waiting: new WaitingLines(options.tellEveryMs) });
+    const state = await follow(client, id, {
+      screen,
+      signal,
+      pollEveryMs: options.pollEveryMs ?? 1_000,
+      waiting: new WaitingLines(options.tellEveryMs),
+    });
     running = undefined;
     if (state.status !== 'completed') return tellFailure(state, screen);
     const download = await client.call<IsoDownload>('get_iso_download_url', { build_id: id }, signal);
@@ -64,18 +77,36 @@ interface Run {
   signal: AbortSignal;
 }
 
-async function makeRecipe(client: FactoryClient, { template, name }: DemoOptions, { screen, signal }: Run): Promise<{ recipeId: string; password: string }> {
-  const { recipes } = await client.call<{ recipes: { id: string; kind: string; title: string }[] }>('list_recipes', {}, signal);
+async function makeRecipe(
+  client: FactoryClient,
+  { template, name }: DemoOptions,
+  { screen, signal }: Run,
+): Promise<{ recipeId: string; password: string }> {
+  const { recipes } = await client.call<{ recipes: { id: string; kind: string; title: string }[] }>(
+    'list_recipes',
+    {},
+    signal,
+  );
   const templates = recipes.filter(({ kind }) => kind === 'template');
   const chosen = templates.find(({ id }) => id === template);
-  if (!chosen) throw new AppError({ kind: 'not_found', reason: 'template_not_found', message: `There is no template "${template}".`, hint: `There are ${templates.map(({ id }) => id).join(', ')}.` });
+  if (!chosen)
+    throw new AppError({
+      kind: 'not_found',
+      reason: 'template_not_found',
+      message: `There is no template "${template}".`,
+      hint: `There are ${templates.map(({ id }) => id).join(', ')}.`,
+    });
   screen.line(`${templates.length} templates; taking ${chosen.id}: ${chosen.title}.`);
   const password = newPassword();
-  const recipe = await client.call<{ recipe_id: string; name: string }>('create_recipe_from_template', {
-    template_id: chosen.id,
-    name: name ?? `demo-${chosen.id.replaceAll('.', '-').slice(0, 48)}-${randomBytes(3).toString('hex')}`,
-    modifications: { add_users: [{ username, password, sudo: true }] },
-  }, signal);
+  const recipe = await client.call<{ recipe_id: string; name: string }>(
+    'create_recipe_from_template',
+    {
+      template_id: chosen.id,
+      name: name ?? `demo-${chosen.id.replaceAll('.', '-').slice(0, 48)}-${randomBytes(3).toString('hex')}`,
+      modifications: { add_users: [{ username, password, sudo: true }] },
+    },
+    signal,
+  );
   screen.line(`Recipe ${recipe.name} is made.`);
   return { recipeId: recipe.recipe_id, password };
 }
@@ -83,10 +114,16 @@ async function makeRecipe(client: FactoryClient, { template, name }: DemoOptions
 /** To be typed on whatever keyboard the image believes in: no y or z, nothing that looks like something else. 20 of 23 letters: 90 bits. */
 function newPassword(): string {
   const letters = 'abcdefghijkmnopqrstuvwx';
-  return Array.from({ length: 4 }, () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')).join('-');
+  return Array.from({ length: 4 }, () =>
+    Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join(''),
+  ).join('-');
 }
 
-async function follow(client: FactoryClient, id: string, { screen, signal, pollEveryMs, waiting }: Run & { pollEveryMs: number; waiting: WaitingLines }): Promise<BuildStatus> {
+async function follow(
+  client: FactoryClient,
+  id: string,
+  { screen, signal, pollEveryMs, waiting }: Run & { pollEveryMs: number; waiting: WaitingLines },
+): Promise<BuildStatus> {
   let told = 0;
   let stage: string | null = null;
   let stageSince = performance.now();
@@ -102,9 +139,13 @@ async function follow(client: FactoryClient, id: string, { screen, signal, pollE
       return state;
     }
     if (state.stage !== stage) [stage, stageSince] = [state.stage, performance.now()];
-    const line = screen.isTerminal ? undefined : await waiting.next(state, performance.now(), () => client.lastLogLine(id, signal));
+    const line = screen.isTerminal
+      ? undefined
+      : await waiting.next(state, performance.now(), () => client.lastLogLine(id, signal));
     if (line !== undefined) screen.line(line);
-    screen.redraw(progressLine(state, { stageSeconds: (performance.now() - stageSince) / 1_000, columns: screen.columns }));
+    screen.redraw(
+      progressLine(state, { stageSeconds: (performance.now() - stageSince) / 1_000, columns: screen.columns }),
+    );
     await sleep(pollEveryMs, undefined, { signal });
   }
 }
@@ -115,10 +156,13 @@ function tellFailure({ status, error, name }: BuildStatus, screen: Screen): Demo
     screen.line(`The build of ${name} was cancelled by somebody else.`);
     return 'failed';
   }
-  screen.line(`The build of ${name} failed${error.stage ? ` in the stage ${error.stage}` : ''} (${error.reason}): ${error.message}`);
+  screen.line(
+    `The build of ${name} failed${error.stage ? ` in the stage ${error.stage}` : ''} (${error.reason}): ${error.message}`,
+  );
   if (error.hint) screen.line(error.hint);
   if (error.request_id) screen.line(`Your operator finds the details by ${error.request_id}.`);
-  if (error.last_lines.length) screen.line(['The last lines of the log:', ...error.last_lines.map((line) => `  ${line}`)].join('\n'));
+  if (error.last_lines.length)
+    screen.line(['The last lines of the log:', ...error.last_lines.map((line) => `  ${line}`)].join('\n'));
   return 'failed';
 }
 
@@ -128,7 +172,12 @@ async function fetchImage(download: IsoDownload, dir: string, { screen, signal }
   const onBytes = (bytes: number) => {
     if (performance.now() - drawnAt < downloadDrawnEveryMs) return;
     drawnAt = performance.now();
-    screen.redraw(`Downloading ${download.file_name}: ${mebibytes(bytes)} of ${mebibytes(download.size_bytes)}`.slice(0, screen.columns - 1));
+    screen.redraw(
+      `Downloading ${download.file_name}: ${mebibytes(bytes)} of ${mebibytes(download.size_bytes)}`.slice(
+        0,
+        screen.columns - 1,
+      ),
+    );
   };
   const file = await downloadImage(download, dir, { onBytes, signal });
   screen.line(`Downloaded ${file}: ${mebibytes(download.size_bytes)}, sha256 ${download.sha256} as promised.`);

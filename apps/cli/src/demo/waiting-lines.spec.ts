@@ -2,12 +2,22 @@ import { expect, it } from '@jest/globals';
 import type { BuildProgress } from './progress-line.js';
 import { WaitingLines } from './waiting-lines.js';
 
-const state = (more: Partial<BuildProgress>): BuildProgress => ({ status: 'building', stage: null, progress: 0, stages: [], queue_position: null, estimated_seconds_left: null, cancel_requested: false, ...more });
+const state = (more: Partial<BuildProgress>): BuildProgress => ({
+  status: 'building',
+  stage: null,
+  progress: 0,
+  stages: [],
+  queue_position: null,
+  estimated_seconds_left: null,
+  cancel_requested: false,
+  ...more,
+});
 
 it('tells at once that a build waits for something else, and calmly that it still waits for the same', async () => {
   const lines = new WaitingLines(15_000);
   let asked = 0;
-  const at = (seconds: number, more: Partial<BuildProgress>) => lines.next(state(more), seconds * 1_000, () => Promise.resolve(`line ${++asked}`));
+  const at = (seconds: number, more: Partial<BuildProgress>) =>
+    lines.next(state(more), seconds * 1_000, () => Promise.resolve(`line ${++asked}`));
   expect(await at(100, { status: 'pending', queue_position: 2 })).toBe('waiting for 2 builds …');
   expect(await at(101, { status: 'pending', queue_position: 2 })).toBeUndefined();
   expect(await at(102, { status: 'pending', queue_position: 1 })).toBe('waiting for 1 build …');

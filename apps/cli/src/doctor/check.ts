@@ -22,6 +22,9 @@ export const fail = (name: string, found: string, remedy: string): Check => ({ n
 export function formatChecks(checks: Check[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return checks
-    .flatMap(({ name, verdict, found, remedy }) => [`${verdict.padEnd(5)} ${name.padEnd(width)}  ${found}`, ...(remedy ? [`${' '.repeat(width + 8)}-> ${remedy}`] : [])])
+    .flatMap(({ name, verdict, found, remedy }) => [
+      `${verdict.padEnd(5)} ${name.padEnd(width)}  ${found}`,
+      ...(remedy ? [`${' '.repeat(width + 8)}-> ${remedy}`] : []),
+    ])
     .join('\n');
 }

@@ -38,14 +38,23 @@ export async function examine(load: () => { settings: Settings; warnings: string
   return [...checks, ...(await Promise.all(running)).flat()];
 }
 
-function readConfiguration(load: () => { settings: Settings; warnings: string[] }): { checks: Check[]; settings?: Settings } {
+function readConfiguration(load: () => { settings: Settings; warnings: string[] }): {
+  checks: Check[];
+  settings?: Settings;
+} {
   try {
     const { settings, warnings } = load();
-    const checks = warnings.length ? warnings.map((warning) => warn('configuration', warning, 'Correct or unset the variable.')) : [ok('configuration', 'valid')];
+    const checks = warnings.length
+      ? warnings.map((warning) => warn('configuration', warning, 'Correct or unset the variable.'))
+      : [ok('configuration', 'valid')];
     return { checks, settings };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { checks: [fail('configuration', error.message, `${error.hint ?? ''} Checks that depend on it were left out.`.trim())] };
+    return {
+      checks: [
+        fail('configuration', error.message, `${error.hint ?? ''} Checks that depend on it were left out.`.trim()),
+      ],
+    };
   }
 }
 

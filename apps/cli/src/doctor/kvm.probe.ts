@@ -9,8 +9,20 @@ export async function probeKvm(probe = probeAcceleration): Promise<Check[]> {
   try {
     const { kind, why } = await probe();
     if (kind === 'kvm') return [ok(name, `works: ${why}`)];
-    return [warn(name, why, 'Guests will run on emulation (TCG), many times slower. Switch virtualisation on (nested, in a virtual machine), load kvm_intel or kvm_amd, and let this account open /dev/kvm.')];
+    return [
+      warn(
+        name,
+        why,
+        'Guests will run on emulation (TCG), many times slower. Switch virtualisation on (nested, in a virtual machine), load kvm_intel or kvm_amd, and let this account open /dev/kvm.',
+      ),
+    ];
   } catch (error) {
-    return [warn(name, errorMessage(error), 'Builds cannot boot their images here, and there are no virtual machines: run "npm run setup" as root.')];
+    return [
+      warn(
+        name,
+        errorMessage(error),
+        'Builds cannot boot their images here, and there are no virtual machines: run "npm run setup" as root.',
+      ),
+    ];
   }
 }

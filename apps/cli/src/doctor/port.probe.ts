@@ -9,10 +9,21 @@ export async function probePort({ host, port }: Settings): Promise<Check[]> {
   if (problem === undefined) return [ok('port', `${place} is free`)];
   if (problem === 'EADDRINUSE') {
     if (await isFactory(host, port)) return [ok('port', `a running OpenFactory listens on ${place}`)];
-    return [fail('port', `another program listens on ${place}`, 'Stop it, or choose another port with OPENFACTORY_PORT.')];
+    return [
+      fail('port', `another program listens on ${place}`, 'Stop it, or choose another port with OPENFACTORY_PORT.'),
+    ];
   }
-  if (problem === 'EACCES') return [fail('port', `this account may not listen on ${place}`, 'Choose a port from 1024 with OPENFACTORY_PORT, behind a proxy if need be.')];
-  return [fail('port', `cannot listen on ${place} (${problem})`, 'Set OPENFACTORY_HOST to an address of this machine.')];
+  if (problem === 'EACCES')
+    return [
+      fail(
+        'port',
+        `this account may not listen on ${place}`,
+        'Choose a port from 1024 with OPENFACTORY_PORT, behind a proxy if need be.',
+      ),
+    ];
+  return [
+    fail('port', `cannot listen on ${place} (${problem})`, 'Set OPENFACTORY_HOST to an address of this machine.'),
+  ];
 }
 
 function tryToListen(host: string, port: number): Promise<string | undefined> {

@@ -18,20 +18,34 @@ export async function probeDisk({ dataDir }: Settings): Promise<Check[]> {
   const found = `${gigabytes(free)} free at ${dir}`;
   const remedy = 'Free some space, or choose another disk with OPENFACTORY_DATA_DIR.';
   if (free < leastDiskBytes) return [fail('disk space', found, remedy)];
-  return [free < goodDiskBytes ? warn('disk space', found, `Images will need more. ${remedy}`) : ok('disk space', found)];
+  return [
+    free < goodDiskBytes ? warn('disk space', found, `Images will need more. ${remedy}`) : ok('disk space', found),
+  ];
 }
 
 export async function probeMemory(): Promise<Check[]> {
   const text = await readFile('/proc/meminfo', 'utf8');
   const available = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
   const found = `${gigabytes(available)} of ${gigabytes(os.totalmem())} available`;
-  if (available < leastMemoryBytes) return [fail('memory', found, 'Close other programs, or give this machine more memory.')];
-  return [available < goodMemoryBytes ? warn('memory', found, 'Enough for the factory itself; virtual machines will need more.') : ok('memory', found)];
+  if (available < leastMemoryBytes)
+    return [fail('memory', found, 'Close other programs, or give this machine more memory.')];
+  return [
+    available < goodMemoryBytes
+      ? warn('memory', found, 'Enough for the factory itself; virtual machines will need more.')
+      : ok('memory', found),
+  ];
 }
 
 export async function probeControlGroups(): Promise<Check[]> {
   const controllers = await readFile('/sys/fs/cgroup/cgroup.controllers', 'utf8').catch(() => undefined);
-  if (controllers === undefined) return [warn('control groups', 'no cgroup v2 at /sys/fs/cgroup', 'The factory runs without; limits of builds and guests will rest on rlimits and a watchdog.')];
+  if (controllers === undefined)
+    return [
+      warn(
+        'control groups',
+        'no cgroup v2 at /sys/fs/cgroup',
+        'The factory runs without; limits of builds and guests will rest on rlimits and a watchdog.',
+      ),
+    ];
   return [ok('control groups', `cgroup v2 with ${controllers.trim() || 'no controllers'}`)];
 }
 

@@ -7,15 +7,29 @@ const said = (environment: Record<string, string>, boundPort?: number) => {
   if (boundPort !== undefined) settings.boundTo(boundPort);
   return banner(settings);
 };
-const lineOf = (text: string, name: string) => text.split('\n').find((line) => line.trim().startsWith(name))?.replace(/.*?\s{2,}(?=\S)/g, '');
+const lineOf = (text: string, name: string) =>
+  text
+    .split('\n')
+    .find((line) => line.trim().startsWith(name))
+    ?.replace(/.*?\s{2,}(?=\S)/g, '');
 
 describe('the banner', () => {
   it.each([
     ['nothing set', {}, 'http://127.0.0.1:3000', '127.0.0.1:3000'],
-    ['every IPv4 address', { OPENFACTORY_HOST: '0.0.0.0' }, 'http://127.0.0.1:3000', '0.0.0.0:3000, every IPv4 address of this machine'],
+    [
+      'every IPv4 address',
+      { OPENFACTORY_HOST: '0.0.0.0' },
+      'http://127.0.0.1:3000',
+      '0.0.0.0:3000, every IPv4 address of this machine',
+    ],
     ['every address', { OPENFACTORY_HOST: '::' }, 'http://127.0.0.1:3000', '[::]:3000, every address of this machine'],
     ['an IPv6 address', { OPENFACTORY_HOST: '::1', OPENFACTORY_PORT: '8080' }, 'http://[::1]:8080', '[::1]:8080'],
-    ['a proxy with a path', { OPENFACTORY_PUBLIC_URL: 'https://factory.example/of/' }, 'https://factory.example/of', '127.0.0.1:3000'],
+    [
+      'a proxy with a path',
+      { OPENFACTORY_PUBLIC_URL: 'https://factory.example/of/' },
+      'https://factory.example/of',
+      '127.0.0.1:3000',
+    ],
   ])('names the addresses that are used: %s', (_case, environment, url, listening) => {
     const text = said(environment);
     expect(lineOf(text, 'MCP, Streamable HTTP')).toBe(`${url}/api/mcp`);

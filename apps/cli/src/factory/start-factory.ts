@@ -1,7 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { AppError, databaseUnreachable, EmbeddedPostgres, keepSecret, migrate, Readiness, unprivilegedAccount, type Settings } from '#libs/platform';
+import {
+  AppError,
+  databaseUnreachable,
+  EmbeddedPostgres,
+  keepSecret,
+  migrate,
+  Readiness,
+  unprivilegedAccount,
+  type Settings,
+} from '#libs/platform';
 import { FirstAdministrator } from '#libs/identity';
 import { migrations } from '#migrations';
 import { createApp } from '../../../api/src/create-app.js';
@@ -18,7 +27,10 @@ export interface RunningFactory {
 }
 
 /** Brings up database, schema, application and roles, in that order; whatever was started is stopped again if a later step fails. */
-export async function startFactory(settings: Settings, more: Pick<AppOptions, 'extraModules' | 'pipelineModule' | 'hypervisorModule' | 'consoleModule'> = {}): Promise<RunningFactory> {
+export async function startFactory(
+  settings: Settings,
+  more: Pick<AppOptions, 'extraModules' | 'pipelineModule' | 'hypervisorModule' | 'consoleModule'> = {},
+): Promise<RunningFactory> {
   if (settings.roles.includes('api')) await checkAddress(settings);
   await makeDataDir(settings.dataDir);
   const undo: (() => Promise<void>)[] = [];
@@ -80,10 +92,22 @@ async function checkAddress({ host, port }: Settings): Promise<void> {
   } catch (error) {
     const where = `${host}:${port}`;
     const known: Partial<Record<string, [string, string]>> = {
-      EADDRINUSE: [`The address ${where} is taken by another program.`, 'Stop that program, or choose another port with OPENFACTORY_PORT.'],
-      EADDRNOTAVAIL: [`This machine has no address ${host}.`, 'Set OPENFACTORY_HOST to one of its own, such as 127.0.0.1.'],
-      ENOTFOUND: [`The host name ${host} is unknown.`, 'Set OPENFACTORY_HOST to an address of this machine, such as 127.0.0.1.'],
-      EACCES: [`Listening on ${where} is not allowed for this account.`, 'Choose a port above 1023 with OPENFACTORY_PORT.'],
+      EADDRINUSE: [
+        `The address ${where} is taken by another program.`,
+        'Stop that program, or choose another port with OPENFACTORY_PORT.',
+      ],
+      EADDRNOTAVAIL: [
+        `This machine has no address ${host}.`,
+        'Set OPENFACTORY_HOST to one of its own, such as 127.0.0.1.',
+      ],
+      ENOTFOUND: [
+        `The host name ${host} is unknown.`,
+        'Set OPENFACTORY_HOST to an address of this machine, such as 127.0.0.1.',
+      ],
+      EACCES: [
+        `Listening on ${where} is not allowed for this account.`,
+        'Choose a port above 1023 with OPENFACTORY_PORT.',
+      ],
     };
     const [message, hint] = known[(error as NodeJS.ErrnoException).code ?? ''] ?? [];
     if (!message) throw error;

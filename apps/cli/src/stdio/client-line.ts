@@ -21,7 +21,9 @@ export function readClientLine(text: string): ClientLine {
   return {
     text,
     ids: [...new Set(ids)],
-    isUnreadable: !messages.some((message) => message && ('method' in message ? !('id' in message) || isId(message.id) : isAnswer(message))),
+    isUnreadable: !messages.some(
+      (message) => message && ('method' in message ? !('id' in message) || isId(message.id) : isAnswer(message)),
+    ),
     isInitialize: single?.method === 'initialize' && ids.length === 1,
     cancels: isId(cancelled) ? cancelled : undefined,
   };
@@ -36,6 +38,8 @@ export const parsed = (text: string): unknown => {
     return undefined;
   }
 };
-export const asObject = (value: unknown): JsonObject | undefined => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined);
+export const asObject = (value: unknown): JsonObject | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
 export const isId = (value: unknown): value is MessageId => typeof value === 'string' || typeof value === 'number';
-export const isAnswer = (message: JsonObject): boolean => !('method' in message) && 'id' in message && ('result' in message || 'error' in message);
+export const isAnswer = (message: JsonObject): boolean =>
+  !('method' in message) && 'id' in message && ('result' in message || 'error' in message);

@@ -44,11 +44,18 @@ export async function* messagesOf(response: Response, position: StreamPosition =
 
 async function* events(response: Response, position: StreamPosition): AsyncGenerator<FactoryMessage> {
   if (!response.body) return;
-  const stream = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream({ onRetry: (ms: number) => { position.retryMs = ms; } }));
+  const stream = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(
+    new EventSourceParserStream({
+      onRetry: (ms: number) => {
+        position.retryMs = ms;
+      },
+    }),
+  );
   for await (const { id, event, data } of stream) {
     if (id !== undefined) position.lastEventId = id;
     if (!data) continue;
-    if (event === 'endpoint') throw new NotMcp('It speaks the HTTP+SSE transport at this address; Streamable HTTP is wanted.', response.status);
+    if (event === 'endpoint')
+      throw new NotMcp('It speaks the HTTP+SSE transport at this address; Streamable HTTP is wanted.', response.status);
     const message = asMessage(data);
     if (!message) throw new NotMcp(`It sent an event that is no JSON-RPC message: ${shown(data)}.`, response.status);
     yield message;
@@ -62,9 +69,12 @@ function asMessage(text: string): FactoryMessage | undefined {
 
 function whatInstead({ status, statusText, headers }: Response, type: string, text: string): string {
   const location = headers.get('location');
-  if (status >= 300 && status < 400 && location) return `It sends its callers on (HTTP ${status}) to ${shown(location)}.`;
+  if (status >= 300 && status < 400 && location)
+    return `It sends its callers on (HTTP ${status}) to ${shown(location)}.`;
   const problem = asObject(parsed(text));
-  const words = [problem?.detail, problem?.title, problem?.message].find((value) => typeof value === 'string') ?? (text.trim() ? `${type.split(';', 1)[0] || 'something'}: ${shown(text)}` : 'nothing');
+  const words =
+    [problem?.detail, problem?.title, problem?.message].find((value) => typeof value === 'string') ??
+    (text.trim() ? `${type.split(';', 1)[0] || 'something'}: ${shown(text)}` : 'nothing');
   return `It answered HTTP ${status}${statusText && ` ${statusText}`} with ${shown(String(words))}`;
 }
 

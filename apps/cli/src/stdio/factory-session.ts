@@ -39,7 +39,8 @@ export class FactorySession {
     if (response.status !== 404 || !this.initialize) return response;
     // Looked into, since whatever else stands at an address answers 404, too.
     const text = await response.text();
-    if (!sessionNotFound.test(text)) return new Response(text, { status: 404, statusText: response.statusText, headers: response.headers });
+    if (!sessionNotFound.test(text))
+      return new Response(text, { status: 404, statusText: response.statusText, headers: response.headers });
     await this.reopen(this.initialize);
     return await this.fetch({ method: 'POST', body: line.text });
   }
@@ -74,9 +75,13 @@ export class FactorySession {
       this.protocolVersion = undefined;
       for await (const { message } of messagesOf(await this.open(line))) {
         if ('result' in message) this.opened(message);
-        else if ('error' in message) throw new NotMcp(`It forgot the session and opens no other: ${JSON.stringify(message.error)}`, 404);
+        else if ('error' in message)
+          throw new NotMcp(`It forgot the session and opens no other: ${JSON.stringify(message.error)}`, 404);
       }
-      const ready = await this.fetch({ method: 'POST', body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' });
+      const ready = await this.fetch({
+        method: 'POST',
+        body: '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+      });
       await ready.body?.cancel();
     })().finally(() => (this.reopening = undefined));
     await this.reopening;
@@ -97,7 +102,17 @@ export class FactorySession {
     }
   }
 
-  private async fetch({ method, body, headers, signal }: { method: string; body?: string; headers?: Record<string, string>; signal?: AbortSignal }): Promise<Response> {
+  private async fetch({
+    method,
+    body,
+    headers,
+    signal,
+  }: {
+    method: string;
+    body?: string;
+    headers?: Record<string, string>;
+    signal?: AbortSignal;
+  }): Promise<Response> {
     return await fetch(this.options.endpoint, {
       method,
       // Elsewhere a POST would arrive as a GET, and the key would be left out.

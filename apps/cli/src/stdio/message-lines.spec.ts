@@ -28,7 +28,10 @@ describe('messageLines', () => {
   });
 
   it('keeps bytes that are no UTF-8 apart from the rest', async () => {
-    expect(await linesOf(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22, 0x0a, 0x31]))).toEqual(['"\uFFFD\uFFFD\uFFFD"', '1']);
+    expect(await linesOf(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22, 0x0a, 0x31]))).toEqual([
+      '"\uFFFD\uFFFD\uFFFD"',
+      '1',
+    ]);
   });
 
   it('tells of a line that is too long, keeps none of it, and goes on with the next', async () => {
@@ -37,10 +40,16 @@ describe('messageLines', () => {
 
   it('gives back whatever messages were sent, however they come in pieces', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.jsonValue()), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), async (values, sizes) => {
-        const lines = await linesOf(values.map((value) => `${JSON.stringify(value)}\n`).join(''), sizes);
-        expect(lines.map((line) => JSON.parse(line!) as unknown)).toEqual(values.map((value) => JSON.parse(JSON.stringify(value)) as unknown));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.jsonValue()),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        async (values, sizes) => {
+          const lines = await linesOf(values.map((value) => `${JSON.stringify(value)}\n`).join(''), sizes);
+          expect(lines.map((line) => JSON.parse(line!) as unknown)).toEqual(
+            values.map((value) => JSON.parse(JSON.stringify(value)) as unknown),
+          );
+        },
+      ),
     );
   });
 });
@@ -53,5 +62,6 @@ describe('oneLine', () => {
     expect(JSON.parse(line)).toEqual(value);
   });
 
-  it('leaves numbers as they were written', () => expect(oneLine('{\n"n": 12345678901234567890 }')).toBe('{ "n": 12345678901234567890 }'));
+  it('leaves numbers as they were written', () =>
+    expect(oneLine('{\n"n": 12345678901234567890 }')).toBe('{ "n": 12345678901234567890 }'));
 });

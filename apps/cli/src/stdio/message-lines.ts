@@ -10,7 +10,10 @@ export const longestLineBytes = 64 * 1024 * 1024;
  * JSON takes for a space, and a byte order mark at the start are no part of a message.
  * @yields null for a line that was too long to be kept
  */
-export async function* messageLines(input: AsyncIterable<Buffer | string>, longest = longestLineBytes): AsyncGenerator<string | null> {
+export async function* messageLines(
+  input: AsyncIterable<Buffer | string>,
+  longest = longestLineBytes,
+): AsyncGenerator<string | null> {
   let pieces: Buffer[] = [];
   let bytes = 0;
   let first = true;
@@ -47,5 +50,8 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
  * that some readers take for line ends are written as escapes.
  */
 export function oneLine(json: string): string {
-  return json.replace(/[\r\n]+/g, ' ').replace(separators, escaped).trim();
+  return json
+    .replace(/[\r\n]+/g, ' ')
+    .replace(separators, escaped)
+    .trim();
 }

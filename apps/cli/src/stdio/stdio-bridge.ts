@@ -44,7 +44,13 @@ export class StdioBridge {
 
   constructor(private readonly options: StdioBridgeOptions) {
     const { endpoint, headers } = options;
-    this.session = new FactorySession({ endpoint, headers, signal: this.stop.signal, heard: (message) => this.emit(message), note: options.note });
+    this.session = new FactorySession({
+      endpoint,
+      headers,
+      signal: this.stop.signal,
+      heard: (message) => this.emit(message),
+      note: options.note,
+    });
   }
 
   /** Until the input ends; then waits a little for what is still running. */
@@ -77,7 +83,9 @@ export class StdioBridge {
     try {
       if (this.options.fault) throw new Misconfigured(this.options.fault);
       const position: StreamPosition = {};
-      await this.take(await this.session.post(line), asked, position).catch((error: unknown) => this.unlessResumable(error, asked, position));
+      await this.take(await this.session.post(line), asked, position).catch((error: unknown) =>
+        this.unlessResumable(error, asked, position),
+      );
       await this.resume(asked, position);
       if (asked.open.size) this.fail(asked, `What answers at ${this.options.endpoint} said nothing to this request.`);
     } catch (error) {
@@ -107,19 +115,23 @@ export class StdioBridge {
     const ids: (MessageId | null)[] = asked.line.isUnreadable ? [null] : [...asked.open];
     asked.open.clear();
     for (const id of ids) this.options.write(oneLine(JSON.stringify({ jsonrpc: '2.0', id, error })));
-    if (!ids.length) this.options.note(`The factory refused a message that has no answer (HTTP ${status}): ${String(error.message)}`);
+    if (!ids.length)
+      this.options.note(`The factory refused a message that has no answer (HTTP ${status}): ${String(error.message)}`);
   }
 
   /** A stream that broke, or that the factory closed for now, goes on after its last event (MCP 2025-11-25, Resumability). */
   private async resume(asked: Asked, position: StreamPosition): Promise<void> {
     for (let times = 0; times < mostResumptions && asked.open.size && position.lastEventId !== undefined; times++) {
       await sleep(position.retryMs ?? 1_000, undefined, { signal: this.stop.signal });
-      await this.take(await this.session.resume(position.lastEventId), asked, position).catch((error: unknown) => this.unlessResumable(error, asked, position));
+      await this.take(await this.session.resume(position.lastEventId), asked, position).catch((error: unknown) =>
+        this.unlessResumable(error, asked, position),
+      );
     }
   }
 
   private unlessResumable(error: unknown, asked: Asked, position: StreamPosition): void {
-    if (error instanceof NotMcp || !asked.open.size || position.lastEventId === undefined || this.stop.signal.aborted) throw error;
+    if (error instanceof NotMcp || !asked.open.size || position.lastEventId === undefined || this.stop.signal.aborted)
+      throw error;
   }
 
   private fail(asked: Asked, words: string, isUnreadable = false): void {
@@ -137,8 +149,10 @@ export class StdioBridge {
   private inWords(error: unknown): string {
     const { endpoint } = this.options;
     if (error instanceof Misconfigured) return error.message;
-    if (error instanceof NotMcp && error.status >= 500) return `No factory can be reached at ${endpoint}. ${error.message} Is it running?`;
-    if (error instanceof NotMcp) return `What answers at ${endpoint} is not the MCP endpoint of a factory. ${error.message} OPENFACTORY_URL must be the address of the factory itself, such as http://127.0.0.1:3000.`;
+    if (error instanceof NotMcp && error.status >= 500)
+      return `No factory can be reached at ${endpoint}. ${error.message} Is it running?`;
+    if (error instanceof NotMcp)
+      return `What answers at ${endpoint} is not the MCP endpoint of a factory. ${error.message} OPENFACTORY_URL must be the address of the factory itself, such as http://127.0.0.1:3000.`;
     return `The factory at ${endpoint} cannot be reached (${causeOf(error)}). Start it with "npm run up", or set OPENFACTORY_URL.`;
   }
 

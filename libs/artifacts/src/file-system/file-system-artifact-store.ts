@@ -3,7 +3,15 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { ArtifactMismatch, ArtifactMissing, ArtifactStore, type ArtifactToStore, type ByteRange, type GroupUsage, type StoredArtifact } from '../artifact-store.port.js';
+import {
+  ArtifactMismatch,
+  ArtifactMissing,
+  ArtifactStore,
+  type ArtifactToStore,
+  type ByteRange,
+  type GroupUsage,
+  type StoredArtifact,
+} from '../artifact-store.port.js';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const chunkBytes = 1 << 20;
@@ -14,7 +22,10 @@ export class FileSystemArtifactStore extends ArtifactStore {
     super();
   }
 
-  async put({ group, path: source, sha256, sizeBytes }: ArtifactToStore, signal?: AbortSignal): Promise<StoredArtifact> {
+  async put(
+    { group, path: source, sha256, sizeBytes }: ArtifactToStore,
+    signal?: AbortSignal,
+  ): Promise<StoredArtifact> {
     const key = `${group}/${randomUUID()}`;
     const target = this.fileOf(key);
     await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
@@ -22,7 +33,8 @@ export class FileSystemArtifactStore extends ArtifactStore {
       // Copied rather than moved: whoever made the file may still hold it open, and may be another account.
       const copied = await copyHashed(source, `${target}.part`, signal);
       if (copied.sha256 !== sha256) throw new ArtifactMismatch('the sha256 differs');
-      if (copied.sizeBytes !== sizeBytes) throw new ArtifactMismatch(`it holds ${copied.sizeBytes} bytes, not ${sizeBytes}`);
+      if (copied.sizeBytes !== sizeBytes)
+        throw new ArtifactMismatch(`it holds ${copied.sizeBytes} bytes, not ${sizeBytes}`);
       await rename(`${target}.part`, target);
       await syncDirectory(path.dirname(target));
     } catch (error) {
@@ -37,7 +49,10 @@ export class FileSystemArtifactStore extends ArtifactStore {
     const handle = await open(this.fileOf(key), 'r').catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'ENOENT' ? new ArtifactMissing() : error;
     });
-    return handle.createReadStream({ highWaterMark: chunkBytes / 4, ...(range && { start: range.first, end: range.last }) });
+    return handle.createReadStream({
+      highWaterMark: chunkBytes / 4,
+      ...(range && { start: range.first, end: range.last }),
+    });
   }
 
   async localPath(key: string): Promise<string | undefined> {
@@ -65,9 +80,16 @@ export class FileSystemArtifactStore extends ArtifactStore {
   private async usageOf(group: string): Promise<GroupUsage> {
     const directory = this.directoryOf(group);
     const names = (await orUndefined(readdir(directory))) ?? [];
-    const files = (await Promise.all(names.map((name) => orUndefined(stat(path.join(directory, name)))))).filter((file) => file !== undefined);
+    const files = (await Promise.all(names.map((name) => orUndefined(stat(path.join(directory, name)))))).filter(
+      (file) => file !== undefined,
+    );
     const changed = [...files, await orUndefined(stat(directory))].map((file) => file?.mtimeMs ?? 0);
-    return { group, count: files.length, sizeBytes: files.reduce((sum, { size }) => sum + size, 0), changedAt: new Date(Math.max(...changed)) };
+    return {
+      group,
+      count: files.length,
+      sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
+      changedAt: new Date(Math.max(...changed)),
+    };
   }
 
   /** Keys come back from the database; still no other text ever becomes a path. */
@@ -83,7 +105,11 @@ export class FileSystemArtifactStore extends ArtifactStore {
   }
 }
 
-async function copyHashed(source: string, target: string, signal?: AbortSignal): Promise<{ sha256: string; sizeBytes: number }> {
+async function copyHashed(
+  source: string,
+  target: string,
+  signal?: AbortSignal,
+): Promise<{ sha256: string; sizeBytes: number }> {
   // O_NOFOLLOW, O_NONBLOCK: neither a link to a file of the host nor a pipe that never ends.
   const from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -99,7 +125,11 @@ async function copyHashed(source: string, target: string, signal?: AbortSignal):
   }
 }
 
-async function copyInto(to: FileHandle, from: FileHandle, signal?: AbortSignal): Promise<{ sha256: string; sizeBytes: number }> {
+async function copyInto(
+  to: FileHandle,
+  from: FileHandle,
+  signal?: AbortSignal,
+): Promise<{ sha256: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(chunkBytes);
   let sizeBytes = 0;
@@ -109,7 +139,7 @@ async function copyInto(to: FileHandle, from: FileHandle, signal?: AbortSignal):
     if (bytesRead === 0) break;
     const chunk = buffer.subarray(0, bytesRead);
     hash.update(chunk);
-    for (let written = 0; written < bytesRead; ) written += (await to.write(chunk, written)).bytesWritten;
+    for (let written = 0; written < bytesRead;) written += (await to.write(chunk, written)).bytesWritten;
     sizeBytes += bytesRead;
   }
   await to.sync();

@@ -21,18 +21,29 @@ export function artifactStoreContract(open: (directory: string) => ArtifactStore
   const made = async (text: string) => {
     const file = path.join(directory, randomUUID());
     await writeFile(file, text);
-    return { group, path: file, sha256: createHash('sha256').update(text).digest('hex'), sizeBytes: Buffer.byteLength(text) };
+    return {
+      group,
+      path: file,
+      sha256: createHash('sha256').update(text).digest('hex'),
+      sizeBytes: Buffer.byteLength(text),
+    };
   };
-  const textOf = async (key: string, range?: { first: number; last: number }) => Buffer.concat(await (await store.open(key, range)).toArray()).toString();
-  const gone = (file: string) => access(file).then(
-    () => false,
-    () => true,
-  );
+  const textOf = async (key: string, range?: { first: number; last: number }) =>
+    Buffer.concat(await (await store.open(key, range)).toArray()).toString();
+  const gone = (file: string) =>
+    access(file).then(
+      () => false,
+      () => true,
+    );
 
   it('takes a file over and gives it back, whole or in part', async () => {
     const artifact = await made('0123456789');
     const stored = await store.put(artifact);
-    expect(stored).toEqual({ key: expect.stringMatching(/^[0-9a-f-]{36}\/[0-9a-f-]{36}$/), sizeBytes: 10, sha256: artifact.sha256 });
+    expect(stored).toEqual({
+      key: expect.stringMatching(/^[0-9a-f-]{36}\/[0-9a-f-]{36}$/),
+      sizeBytes: 10,
+      sha256: artifact.sha256,
+    });
     expect(await gone(artifact.path)).toBe(true);
     expect(await textOf(stored.key)).toBe('0123456789');
     expect(await textOf(stored.key, { first: 2, last: 4 })).toBe('234');

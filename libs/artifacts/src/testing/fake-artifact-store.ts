@@ -1,7 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { ArtifactMismatch, ArtifactMissing, ArtifactStore, type ArtifactToStore, type ByteRange, type GroupUsage, type StoredArtifact } from '../artifact-store.port.js';
+import {
+  ArtifactMismatch,
+  ArtifactMissing,
+  ArtifactStore,
+  type ArtifactToStore,
+  type ByteRange,
+  type GroupUsage,
+  type StoredArtifact,
+} from '../artifact-store.port.js';
 
 /** An honest store in memory. */
 export class FakeArtifactStore extends ArtifactStore {
@@ -21,7 +29,9 @@ export class FakeArtifactStore extends ArtifactStore {
   async open(key: string, range?: ByteRange): Promise<Readable> {
     const found = this.kept.get(key);
     if (!found) throw new ArtifactMissing();
-    return await Promise.resolve(Readable.from([range ? found.content.subarray(range.first, range.last + 1) : found.content]));
+    return await Promise.resolve(
+      Readable.from([range ? found.content.subarray(range.first, range.last + 1) : found.content]),
+    );
   }
 
   localPath(): Promise<undefined> {

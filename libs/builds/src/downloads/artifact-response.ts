@@ -6,7 +6,12 @@ import type { BuildArtifact } from '../build.js';
 import { parseRange } from './byte-range.js';
 
 /** Answers with an artifact, whole or the part that the client asked for (RFC 9110, sections 13 and 14). */
-export async function sendArtifact(request: Request, response: Response, artifact: BuildArtifact, store: ArtifactStore): Promise<void> {
+export async function sendArtifact(
+  request: Request,
+  response: Response,
+  artifact: BuildArtifact,
+  store: ArtifactStore,
+): Promise<void> {
   const { sizeBytes, sha256, mediaType, name, storeKey } = artifact;
   const etag = `"${sha256}"`;
   response.setHeader('ETag', etag);
@@ -34,14 +39,37 @@ export async function sendArtifact(request: Request, response: Response, artifac
 }
 
 function refuseRange(request: Request, response: Response, sizeBytes: number): void {
-  const error = new AppError({ kind: 'invalid', reason: 'range_not_satisfiable', message: `The file holds ${sizeBytes} bytes; the range lies outside.` });
-  const body = JSON.stringify({ type: 'about:blank', title: 'Range not satisfiable', status: 416, detail: error.message, reason: error.reason, request_id: requestIdOf(request) });
-  sendErrorBody(request, response, error, { status: 416, body, contentType: 'application/problem+json; charset=utf-8', headers: { 'Content-Range': `bytes */${sizeBytes}` } });
+  const error = new AppError({
+    kind: 'invalid',
+    reason: 'range_not_satisfiable',
+    message: `The file holds ${sizeBytes} bytes; the range lies outside.`,
+  });
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: 'Range not satisfiable',
+    status: 416,
+    detail: error.message,
+    reason: error.reason,
+    request_id: requestIdOf(request),
+  });
+  sendErrorBody(request, response, error, {
+    status: 416,
+    body,
+    contentType: 'application/problem+json; charset=utf-8',
+    headers: { 'Content-Range': `bytes */${sizeBytes}` },
+  });
 }
 
-const matches = (header: string | undefined, etag: string) => header !== undefined && (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+const matches = (header: string | undefined, etag: string) =>
+  header !== undefined &&
+  (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
 
 /** For a header, and for the disk of whoever downloads: no path, no quotes, no leading dot. */
 export function safeName(name: string): string {
-  return name.replace(/[^\w.+~-]/g, '_').replace(/^[.-]+/, '').slice(0, 200) || 'artifact';
+  return (
+    name
+      .replace(/[^\w.+~-]/g, '_')
+      .replace(/^[.-]+/, '')
+      .slice(0, 200) || 'artifact'
+  );
 }

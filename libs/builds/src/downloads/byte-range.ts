@@ -8,7 +8,10 @@ export function parseRange(header: string | undefined, sizeBytes: number): ByteR
   const [, from = '', to = ''] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header ?? '') ?? [];
   if (from === '' && to === '') return undefined;
   const end = sizeBytes - 1;
-  if (from === '') return Number(to) === 0 || sizeBytes === 0 ? 'unsatisfiable' : { first: Math.max(0, sizeBytes - Number(to)), last: end };
+  if (from === '')
+    return Number(to) === 0 || sizeBytes === 0
+      ? 'unsatisfiable'
+      : { first: Math.max(0, sizeBytes - Number(to)), last: end };
   const range = { first: Number(from), last: to === '' ? end : Math.min(end, Number(to)) };
   if (to !== '' && Number(to) < range.first) return undefined;
   return range.first > end ? 'unsatisfiable' : range;

@@ -4,7 +4,12 @@ import { readDownload, signDownload } from './download-token.js';
 
 const key = randomBytes(32);
 const now = new Date('2026-01-01T00:00:00Z');
-const grant = { buildId: randomUUID(), artifactId: randomUUID(), expiresAt: new Date(now.getTime() + 60_000), principalId: `key:${randomUUID()}` };
+const grant = {
+  buildId: randomUUID(),
+  artifactId: randomUUID(),
+  expiresAt: new Date(now.getTime() + 60_000),
+  principalId: `key:${randomUUID()}`,
+};
 const invalid = expect.objectContaining({ reason: 'download_link_invalid' });
 
 describe('a download token', () => {
@@ -16,7 +21,9 @@ describe('a download token', () => {
   });
 
   it('expires', () => {
-    expect(() => readDownload(key, signDownload(key, grant), grant.expiresAt)).toThrow(expect.objectContaining({ reason: 'download_link_expired' }));
+    expect(() => readDownload(key, signDownload(key, grant), grant.expiresAt)).toThrow(
+      expect.objectContaining({ reason: 'download_link_expired' }),
+    );
   });
 
   it('is void with any bit changed, another key, or in another spelling', () => {
@@ -27,7 +34,8 @@ describe('a download token', () => {
       forged[at]! ^= 1;
       expect(() => readDownload(key, forged.toString('base64url'), now)).toThrow(invalid);
     }
-    for (const other of ['', 'x', `${token}x`, `${token}=`, `${token} `, token.slice(1), 'A'.repeat(10_000)]) expect(() => readDownload(key, other, now)).toThrow(invalid);
+    for (const other of ['', 'x', `${token}x`, `${token}=`, `${token} `, token.slice(1), 'A'.repeat(10_000)])
+      expect(() => readDownload(key, other, now)).toThrow(invalid);
     expect(() => readDownload(randomBytes(32), token, now)).toThrow(invalid);
   });
 });

@@ -1,4 +1,14 @@
-import { AppError, bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from '#libs/platform';
+import {
+  AppError,
+  bytesOfUuid,
+  principalBytes,
+  readClaims,
+  readPrincipal,
+  signClaims,
+  uuidBytes,
+  uuidOfBytes,
+  writePrincipal,
+} from '#libs/platform';
 
 export interface DownloadGrant {
   buildId: string;
@@ -27,10 +37,26 @@ export function readDownload(key: Buffer, token: string, now: Date): DownloadGra
   const claims = readClaims(key, token, claimBytes);
   if (!claims) throw invalidLink();
   const expiresAt = new Date(claims.readUIntBE(2 * uuidBytes, timeBytes) * 1000);
-  if (expiresAt <= now) throw new AppError({ kind: 'forbidden', reason: 'download_link_expired', message: 'This download link has expired.', hint: 'get_iso_download_url gives a new one.' });
-  return { buildId: uuidOfBytes(claims.subarray(0, uuidBytes)), artifactId: uuidOfBytes(claims.subarray(uuidBytes, 2 * uuidBytes)), expiresAt, principalId: readPrincipal(claims, principalAt) };
+  if (expiresAt <= now)
+    throw new AppError({
+      kind: 'forbidden',
+      reason: 'download_link_expired',
+      message: 'This download link has expired.',
+      hint: 'get_iso_download_url gives a new one.',
+    });
+  return {
+    buildId: uuidOfBytes(claims.subarray(0, uuidBytes)),
+    artifactId: uuidOfBytes(claims.subarray(uuidBytes, 2 * uuidBytes)),
+    expiresAt,
+    principalId: readPrincipal(claims, principalAt),
+  };
 }
 
 function invalidLink(): AppError {
-  return new AppError({ kind: 'forbidden', reason: 'download_link_invalid', message: 'This is not a download link of this factory.', hint: 'Copy the whole link; get_iso_download_url gives a new one.' });
+  return new AppError({
+    kind: 'forbidden',
+    reason: 'download_link_invalid',
+    message: 'This is not a download link of this factory.',
+    hint: 'Copy the whole link; get_iso_download_url gives a new one.',
+  });
 }

@@ -20,8 +20,14 @@ export class DownloadsController {
   /** Public on purpose: the token is the permission. */
   @PublicRoute()
   @Get(':token')
-  @FileAnswers({ 403: ['download_link_invalid', 'download_link_expired', 'download_link_revoked'], 404: ['build_not_found', 'artifact_not_found'] })
-  @ApiOperation({ operationId: 'download', summary: 'The file that a signed, expiring URL stands for; needs no credentials, and understands Range' })
+  @FileAnswers({
+    403: ['download_link_invalid', 'download_link_expired', 'download_link_revoked'],
+    404: ['build_not_found', 'artifact_not_found'],
+  })
+  @ApiOperation({
+    operationId: 'download',
+    summary: 'The file that a signed, expiring URL stands for; needs no credentials, and understands Range',
+  })
   @ApiParam({ name: 'token', type: String })
   async download(@Param('token') token: string, @Req() request: Request, @Res() response: Response): Promise<void> {
     const { artifact, maker } = await this.downloads.artifactFor(token);

@@ -21,6 +21,11 @@ export const FileAnswers = (refusals: Refusals): MethodDecorator =>
     ApiHeader({ name: 'If-Range', required: false, description: 'An ETag: for another file the whole is sent.' }),
     ApiHeader({ name: 'If-None-Match', required: false, description: 'ETags of what is there already.' }),
     ApiResponse({ status: 200, description: 'The file.', headers, content }),
-    ApiResponse({ status: 206, description: 'A part of the file.', headers: { ...headers, 'Content-Range': header('Which bytes of how many.') }, content }),
+    ApiResponse({
+      status: 206,
+      description: 'A part of the file.',
+      headers: { ...headers, 'Content-Range': header('Which bytes of how many.') },
+      content,
+    }),
     ApiResponse({ status: 304, description: 'It is there already.', headers: { ETag: headers.ETag } }),
   );

@@ -1,7 +1,18 @@
 import { AppError, type AppErrorOptions, type Fault } from '#libs/platform';
 
 /** In the order they run. `boot` is what the status `testing` means. */
-export const stageNames = ['resolve', 'fetch', 'base', 'packages', 'configure', 'initramfs', 'squashfs', 'image', 'boot', 'evidence'] as const;
+export const stageNames = [
+  'resolve',
+  'fetch',
+  'base',
+  'packages',
+  'configure',
+  'initramfs',
+  'squashfs',
+  'image',
+  'boot',
+  'evidence',
+] as const;
 export type StageName = (typeof stageNames)[number];
 
 export interface PipelineInput {

@@ -35,7 +35,9 @@ export class DiskGuard {
     const wanted = needs.reduce((sum, { bytes }) => sum + bytes, 0);
     if (free >= wanted + this.reserveBytes) return;
     const parts = needs.map((need) => `${need.stage} ${mebibytes(need.bytes)}`).join(', ');
-    const what = wanted ? `this build needs about ${mebibytes(wanted)} MiB (${parts}), and ${mebibytes(this.reserveBytes)} MiB must stay free` : `${mebibytes(this.reserveBytes)} MiB must stay free`;
+    const what = wanted
+      ? `this build needs about ${mebibytes(wanted)} MiB (${parts}), and ${mebibytes(this.reserveBytes)} MiB must stay free`
+      : `${mebibytes(this.reserveBytes)} MiB must stay free`;
     throw diskFull(stage, `The disk has ${mebibytes(free)} MiB free; ${what}.`);
   }
 
@@ -50,12 +52,23 @@ export class DiskGuard {
       controller.abort();
     };
     const timer = setInterval(() => void look(), everyMs).unref();
-    return { signal: AbortSignal.any([outer, controller.signal]), get full() { return full; }, look, stop: () => clearInterval(timer) };
+    return {
+      signal: AbortSignal.any([outer, controller.signal]),
+      get full() {
+        return full;
+      },
+      look,
+      stop: () => clearInterval(timer),
+    };
   }
 
   /** Of a stage that failed while the disk was full. */
   failure(stage: StageName, cause: unknown): BuildFailure {
-    return diskFull(stage, `The disk was nearly full, so the stage ${stage} was stopped: ${mebibytes(this.reserveBytes)} MiB must stay free.`, cause);
+    return diskFull(
+      stage,
+      `The disk was nearly full, so the stage ${stage} was stopped: ${mebibytes(this.reserveBytes)} MiB must stay free.`,
+      cause,
+    );
   }
 
   private async freeBytes(): Promise<number> {
@@ -68,11 +81,20 @@ export class DiskGuard {
 export function isDiskFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') return true;
-  return error instanceof ProgramError && /No space left on device|Disk quota exceeded/.test(`${error.message}\n${error.result?.stderr ?? ''}`);
+  return (
+    error instanceof ProgramError &&
+    /No space left on device|Disk quota exceeded/.test(`${error.message}\n${error.result?.stderr ?? ''}`)
+  );
 }
 
 function diskFull(stage: StageName, message: string, cause?: unknown): BuildFailure {
-  return new BuildFailure(stage, 'system', { reason: 'disk_full', message, hint: 'Free some space (openfactory cache shows and prunes what builds keep), then retry the build.', retryable: true, cause });
+  return new BuildFailure(stage, 'system', {
+    reason: 'disk_full',
+    message,
+    hint: 'Free some space (openfactory cache shows and prunes what builds keep), then retry the build.',
+    retryable: true,
+    cause,
+  });
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);

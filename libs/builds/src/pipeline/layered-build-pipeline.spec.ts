@@ -31,10 +31,31 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 async function run(...errors: Error[]) {
   const stage = new FailingStage(errors);
   const lines: string[] = [];
-  const listener: PipelineListener = { onStageStarted: () => Promise.resolve(), onStageFinished: () => Promise.resolve(), onStageProgress: () => undefined, onLog: (line) => lines.push(line) };
-  const disk = { require: () => Promise.resolve(), watch: (signal: AbortSignal) => ({ signal, full: false, look: () => Promise.resolve(), stop: () => undefined }), failure: () => new Error('full') };
-  const pipeline = new LayeredBuildPipeline({ stages: [stage], cache: new StageCache(path.join(dir, 'cache')), recipes: { resolve: () => Promise.resolve({ recipe: { name: 'x' }, resolution: {} }) } as never, disk: disk as never, workDir: path.join(dir, 'work'), tidy: () => Promise.resolve() });
-  const error = await pipeline.run({ buildId: 'b', ownerId: 'o', recipe: {} }, listener, new AbortController().signal).then(() => undefined, (failure: Error) => failure);
+  const listener: PipelineListener = {
+    onStageStarted: () => Promise.resolve(),
+    onStageFinished: () => Promise.resolve(),
+    onStageProgress: () => undefined,
+    onLog: (line) => lines.push(line),
+  };
+  const disk = {
+    require: () => Promise.resolve(),
+    watch: (signal: AbortSignal) => ({ signal, full: false, look: () => Promise.resolve(), stop: () => undefined }),
+    failure: () => new Error('full'),
+  };
+  const pipeline = new LayeredBuildPipeline({
+    stages: [stage],
+    cache: new StageCache(path.join(dir, 'cache')),
+    recipes: { resolve: () => Promise.resolve({ recipe: { name: 'x' }, resolution: {} }) } as never,
+    disk: disk as never,
+    workDir: path.join(dir, 'work'),
+    tidy: () => Promise.resolve(),
+  });
+  const error = await pipeline
+    .run({ buildId: 'b', ownerId: 'o', recipe: {} }, listener, new AbortController().signal)
+    .then(
+      () => undefined,
+      (failure: Error) => failure,
+    );
   return { made: stage.made, error, lines };
 }
 
@@ -56,6 +77,8 @@ describe('a stage', () => {
 
   it('that failed for another reason, or whose word it is, is not tried again', async () => {
     expect(await run(new Error('broken'))).toMatchObject({ made: 1 });
-    expect(await run(new BuildFailure('base', 'system', { reason: 'x', message: 'late', cause: late() }))).toMatchObject({ made: 1 });
+    expect(
+      await run(new BuildFailure('base', 'system', { reason: 'x', message: 'late', cause: late() })),
+    ).toMatchObject({ made: 1 });
   });
 });

@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, clip, errorMessage, isLate, untilAborted } from '#libs/platform';
-import { BuildFailure, BuildPipeline, type BuiltArtifact, type PipelineInput, type PipelineListener, type PipelineOutcome, type StageName } from './build-pipeline.port.js';
+import {
+  BuildFailure,
+  BuildPipeline,
+  type BuiltArtifact,
+  type PipelineInput,
+  type PipelineListener,
+  type PipelineOutcome,
+  type StageName,
+} from './build-pipeline.port.js';
 import { isDiskFull, type DiskGuard, type DiskNeed, type DiskWatch } from './disk-guard.js';
 import { fileSha256 } from './file-hash.js';
 import type { RecipeResolver } from './recipe-resolver.js';
@@ -49,7 +57,9 @@ export class LayeredBuildPipeline extends BuildPipeline {
       await discardTree(workDir);
       if (--this.running === 0) {
         // A cache that cannot be tidied is no reason to fail a build that is done; the next one tries again.
-        this.tidying = this.tidy().catch((error: unknown) => listener.onLog(`The cache could not be tidied: ${this.shown(errorMessage(error))}`));
+        this.tidying = this.tidy().catch((error: unknown) =>
+          listener.onLog(`The cache could not be tidied: ${this.shown(errorMessage(error))}`),
+        );
         await this.tidying;
       }
     }
@@ -58,7 +68,11 @@ export class LayeredBuildPipeline extends BuildPipeline {
   /** What is half-made or in a scratch place while no build runs is of no use to anybody: to be asked before the first one. */
   async leftOvers(): Promise<string[]> {
     const { workDir, bootDir, cache } = this.parts;
-    const scratch = await Promise.all([workDir, ...(bootDir ? [bootDir] : [])].map(async (dir) => (await readdir(dir).catch(() => [])).map((name) => path.join(dir, name))));
+    const scratch = await Promise.all(
+      [workDir, ...(bootDir ? [bootDir] : [])].map(async (dir) =>
+        (await readdir(dir).catch(() => [])).map((name) => path.join(dir, name)),
+      ),
+    );
     return [...(await cache.partials()), ...scratch.flat()];
   }
 
@@ -104,16 +118,29 @@ export class LayeredBuildPipeline extends BuildPipeline {
         await discardTree(path.join(workDir, stage.name));
         return await this.obtain(stage, state, context, disk);
       });
-      await listener.onStageFinished(stage.name, { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache });
+      await listener.onStageFinished(stage.name, {
+        seconds: Math.round((performance.now() - began) / 100) / 10,
+        fromCache,
+      });
     } catch (error) {
       signal.throwIfAborted();
-      throw await this.asFailure(stage.name, disk.full || isDiskFull(error) ? this.parts.disk.failure(stage.name, error) : error, state, log);
+      throw await this.asFailure(
+        stage.name,
+        disk.full || isDiskFull(error) ? this.parts.disk.failure(stage.name, error) : error,
+        state,
+        log,
+      );
     } finally {
       disk.stop();
     }
   }
 
-  private async obtain(stage: BuildStage, state: PipelineState, context: StageContext, disk: DiskWatch): Promise<boolean> {
+  private async obtain(
+    stage: BuildStage,
+    state: PipelineState,
+    context: StageContext,
+    disk: DiskWatch,
+  ): Promise<boolean> {
     const make = async (outDir: string) => {
       try {
         await stage.make(state, outDir, context);
@@ -136,13 +163,48 @@ export class LayeredBuildPipeline extends BuildPipeline {
   }
 
   /** A failed boot keeps its image: it was written, it is only not verified. */
-  private async asFailure(stage: StageName, error: unknown, state: PipelineState, log: string[]): Promise<BuildFailure> {
-    const artifacts = stage === 'boot' && state.image ? [await this.imageArtifact(state.recipe.name, state.image, state.input.buildId)] : [];
-    const lastLines = (error instanceof BuildFailure && error.lastLines.length ? error.lastLines : log.slice(-keptLogLines)).map((line) => this.shown(line));
-    if (!(error instanceof AppError)) return new BuildFailure(stage, 'system', { reason: 'stage_failed', message: `The stage ${stage} failed: ${clip(this.shown(errorMessage(error)), 500)}`, hint: 'Retry the build; if it stays, tell your operator the build id.', retryable: true, cause: error }, lastLines, artifacts);
+  private async asFailure(
+    stage: StageName,
+    error: unknown,
+    state: PipelineState,
+    log: string[],
+  ): Promise<BuildFailure> {
+    const artifacts =
+      stage === 'boot' && state.image
+        ? [await this.imageArtifact(state.recipe.name, state.image, state.input.buildId)]
+        : [];
+    const lastLines = (
+      error instanceof BuildFailure && error.lastLines.length ? error.lastLines : log.slice(-keptLogLines)
+    ).map((line) => this.shown(line));
+    if (!(error instanceof AppError))
+      return new BuildFailure(
+        stage,
+        'system',
+        {
+          reason: 'stage_failed',
+          message: `The stage ${stage} failed: ${clip(this.shown(errorMessage(error)), 500)}`,
+          hint: 'Retry the build; if it stays, tell your operator the build id.',
+          retryable: true,
+          cause: error,
+        },
+        lastLines,
+        artifacts,
+      );
     const { reason, message, hint, retryable } = error;
     const whose = error instanceof BuildFailure ? error.whose : error.fault;
-    return new BuildFailure(stage, whose, { reason, message: this.shown(message), hint, retryable, cause: error instanceof BuildFailure ? error.cause : error }, lastLines, artifacts);
+    return new BuildFailure(
+      stage,
+      whose,
+      {
+        reason,
+        message: this.shown(message),
+        hint,
+        retryable,
+        cause: error instanceof BuildFailure ? error.cause : error,
+      },
+      lastLines,
+      artifacts,
+    );
   }
 
   /** Where the factory keeps its things is nobody's business. */
@@ -169,21 +231,46 @@ export class LayeredBuildPipeline extends BuildPipeline {
       await add('serial.log', bootReport.serialPath, 'text/plain'),
       ...(bootReport.screenshotPath ? [await add('screenshot.png', bootReport.screenshotPath, 'image/png')] : []),
     ];
-    artifacts.push(await add('SHA256SUMS', await written('SHA256SUMS', artifacts.map(({ sha256, name }) => `${sha256}  ${name}\n`).join('')), 'text/plain'));
-    await listener.onStageFinished('evidence', { seconds: Math.round((performance.now() - began) / 100) / 10, fromCache: false });
+    artifacts.push(
+      await add(
+        'SHA256SUMS',
+        await written('SHA256SUMS', artifacts.map(({ sha256, name }) => `${sha256}  ${name}\n`).join('')),
+        'text/plain',
+      ),
+    );
+    await listener.onStageFinished('evidence', {
+      seconds: Math.round((performance.now() - began) / 100) / 10,
+      fromCache: false,
+    });
     return { artifacts, imageSha256: image.sha256, imageId: image.id };
   }
 
   /** The image was hashed while it was written, and is hashed again by whoever takes it over. */
-  private async imageArtifact(recipeName: string, { path: from, sha256 }: NonNullable<PipelineState['image']>, buildId: string): Promise<BuiltArtifact> {
+  private async imageArtifact(
+    recipeName: string,
+    { path: from, sha256 }: NonNullable<PipelineState['image']>,
+    buildId: string,
+  ): Promise<BuiltArtifact> {
     return await this.artifact(`${recipeName}.iso`, from, 'application/x-iso9660-image', buildId, sha256);
   }
 
   /** A file of its own for whoever takes it over: a link where the disk allows, so that an image of a gigabyte is not copied. */
-  private async artifact(name: string, from: string, mediaType: string, buildId: string, sha256?: string): Promise<BuiltArtifact> {
+  private async artifact(
+    name: string,
+    from: string,
+    mediaType: string,
+    buildId: string,
+    sha256?: string,
+  ): Promise<BuiltArtifact> {
     const file = path.join(this.parts.workDir, `${artifactPrefix}${buildId}-${randomBytes(8).toString('hex')}`);
     await link(from, file).catch(() => copyFile(from, file));
-    return { name, path: file, mediaType, sizeBytes: (await stat(file)).size, sha256: sha256 ?? (await fileSha256(file)) };
+    return {
+      name,
+      path: file,
+      mediaType,
+      sizeBytes: (await stat(file)).size,
+      sha256: sha256 ?? (await fileSha256(file)),
+    };
   }
 
   /** What a stage needs whose result is not in the cache; one whose inputs are not known yet counts as missing. */
@@ -192,7 +279,9 @@ export class LayeredBuildPipeline extends BuildPipeline {
       const inputs = stage.inputs(state);
       return inputs === undefined || !this.parts.cache.has(stage.name, stage.version, inputs);
     });
-    const needs = await Promise.all(missing.map(async (stage) => ({ stage: stage.name, bytes: await stage.needsBytes(state) })));
+    const needs = await Promise.all(
+      missing.map(async (stage) => ({ stage: stage.name, bytes: await stage.needsBytes(state) })),
+    );
     return needs.filter(({ bytes }) => bytes > 0);
   }
 }

@@ -29,10 +29,12 @@ export interface PackageLock {
   requested: string[];
 }
 
-export const installedBytes = (packages: LockedPackage[]): number => packages.reduce((sum, one) => sum + one.installedBytes, 0);
+export const installedBytes = (packages: LockedPackage[]): number =>
+  packages.reduce((sum, one) => sum + one.installedBytes, 0);
 
 /** At most, of everything in it as a squashfs: measured were 30 % of what is unpacked at the fastest level. */
-export const compressedBytes = ({ base, added }: PackageLock): number => Math.round(installedBytes([...base, ...added]) / 2);
+export const compressedBytes = ({ base, added }: PackageLock): number =>
+  Math.round(installedBytes([...base, ...added]) / 2);
 
 /**
  * What apt is asked for where it knows these packages only: to remove what neither the base nor the recipe brings is done already, and apt
@@ -51,5 +53,9 @@ export function isWithoutAgent({ base, added, requested }: PackageLock): boolean
 }
 
 export function lockHash(packages: LockedPackage[]): string {
-  return createHash('sha256').update(canonicalJson(packages.map(({ name, version, architecture, sha256 }) => [name, version, architecture, sha256]))).digest('hex');
+  return createHash('sha256')
+    .update(
+      canonicalJson(packages.map(({ name, version, architecture, sha256 }) => [name, version, architecture, sha256])),
+    )
+    .digest('hex');
 }

@@ -54,5 +54,8 @@ it('leaves what is half-made to whoever makes it, and minds no missing directory
   await mkdir(path.join(dirs.cacheDir, 'base', 'x.partial-1'));
   await pruneCache(dirs, 0);
   expect(await readdir(path.join(dirs.cacheDir, 'base'))).toEqual(['x.partial-1']);
-  expect(await measureCache({ cacheDir: path.join(root, 'no'), poolDir: path.join(root, 'no') })).toEqual({ entries: 0, bytes: 0 });
+  expect(await measureCache({ cacheDir: path.join(root, 'no'), poolDir: path.join(root, 'no') })).toEqual({
+    entries: 0,
+    bytes: 0,
+  });
 });

@@ -29,12 +29,19 @@ async function listEntries(dirs: CacheDirs): Promise<Entry[]> {
 
 async function stageResults({ cacheDir }: CacheDirs): Promise<Entry[]> {
   const found: string[] = [];
-  for (const stage of await namesIn(cacheDir)) found.push(...(await namesIn(path.join(cacheDir, stage))).map((key) => path.join(cacheDir, stage, key)));
+  for (const stage of await namesIn(cacheDir))
+    found.push(...(await namesIn(path.join(cacheDir, stage))).map((key) => path.join(cacheDir, stage, key)));
   const bytes = await treeBytes(found);
-  return await Promise.all(found.map(async (dir, index) => {
-    const used = await stat(path.join(dir, 'complete')).catch(() => undefined);
-    return { bytes: bytes[index] ?? 0, usedAtMs: used?.mtimeMs ?? 0, ...(used && { remove: () => removeEntry(dir) }) };
-  }));
+  return await Promise.all(
+    found.map(async (dir, index) => {
+      const used = await stat(path.join(dir, 'complete')).catch(() => undefined);
+      return {
+        bytes: bytes[index] ?? 0,
+        usedAtMs: used?.mtimeMs ?? 0,
+        ...(used && { remove: () => removeEntry(dir) }),
+      };
+    }),
+  );
 }
 
 /** Not whole any more before the first of it is gone, whatever kills us. */

@@ -10,7 +10,10 @@ export class RecipeResolver {
   constructor(private readonly recipes: RecipeReader) {}
 
   async resolve({ recipe, ownerId }: PipelineInput): Promise<{ recipe: RecipeDto; resolution: Resolution }> {
-    const { document, resolution } = await this.recipes.prepare({ ...ownGrant(ownerId), address: '', checkedAt: 0 }, recipe);
+    const { document, resolution } = await this.recipes.prepare(
+      { ...ownGrant(ownerId), address: '', checkedAt: 0 },
+      recipe,
+    );
     return { recipe: parseInput(RecipeClass, document), resolution };
   }
 }

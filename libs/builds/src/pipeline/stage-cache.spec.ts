@@ -24,7 +24,13 @@ describe('StageCache', () => {
   });
 
   it('tells stages, versions and inputs apart', () => {
-    const keys = [cache.keyOf('a', 1, {}), cache.keyOf('b', 1, {}), cache.keyOf('a', 2, {}), cache.keyOf('a', 1, ['a b']), cache.keyOf('a', 1, ['a', 'b'])];
+    const keys = [
+      cache.keyOf('a', 1, {}),
+      cache.keyOf('b', 1, {}),
+      cache.keyOf('a', 2, {}),
+      cache.keyOf('a', 1, ['a b']),
+      cache.keyOf('a', 1, ['a', 'b']),
+    ];
     expect(new Set(keys).size).toBe(keys.length);
   });
 
@@ -46,9 +52,15 @@ describe('StageCache', () => {
       if (made === 1) throw new Error('the first fails');
       await write('x')(outDir);
     };
-    const [first, second] = await Promise.allSettled([cache.obtain('base', 1, {}, slow, never), cache.obtain('base', 1, {}, slow, never)]);
+    const [first, second] = await Promise.allSettled([
+      cache.obtain('base', 1, {}, slow, never),
+      cache.obtain('base', 1, {}, slow, never),
+    ]);
     expect([first.status, second.status, made]).toEqual(['rejected', 'fulfilled', 2]);
-    const [third, fourth] = await Promise.all([cache.obtain('b', 1, {}, slow, never), cache.obtain('b', 1, {}, slow, never)]);
+    const [third, fourth] = await Promise.all([
+      cache.obtain('b', 1, {}, slow, never),
+      cache.obtain('b', 1, {}, slow, never),
+    ]);
     expect([third.hit, fourth.hit, made]).toEqual([false, true, 3]);
   });
 
@@ -61,6 +73,8 @@ describe('StageCache', () => {
   });
 
   it('starts nothing for a build that is cancelled', async () => {
-    await expect(cache.obtain('base', 1, {}, write('x'), AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
+    await expect(cache.obtain('base', 1, {}, write('x'), AbortSignal.abort(new Error('cancelled')))).rejects.toThrow(
+      'cancelled',
+    );
   });
 });

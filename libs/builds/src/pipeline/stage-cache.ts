@@ -26,14 +26,22 @@ export class StageCache {
   constructor(private readonly dir: string) {}
 
   keyOf(stage: string, version: number, inputs: unknown): string {
-    return createHash('sha256').update(canonicalJson([stage, version, inputs])).digest('hex');
+    return createHash('sha256')
+      .update(canonicalJson([stage, version, inputs]))
+      .digest('hex');
   }
 
   has(stage: string, version: number, inputs: unknown): boolean {
     return existsSync(path.join(this.dir, stage, this.keyOf(stage, version, inputs), 'complete'));
   }
 
-  async obtain(stage: string, version: number, inputs: unknown, make: (outDir: string) => Promise<void>, signal: AbortSignal): Promise<CacheEntry> {
+  async obtain(
+    stage: string,
+    version: number,
+    inputs: unknown,
+    make: (outDir: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<CacheEntry> {
     const key = this.keyOf(stage, version, inputs);
     const dir = path.join(this.dir, stage, key);
     for (;;) {
@@ -58,7 +66,8 @@ export class StageCache {
   async partials(): Promise<string[]> {
     const found: string[] = [];
     for (const stage of await readdir(this.dir).catch(() => [])) {
-      for (const name of await readdir(path.join(this.dir, stage)).catch(() => [])) if (name.includes(partialMark)) found.push(path.join(this.dir, stage, name));
+      for (const name of await readdir(path.join(this.dir, stage)).catch(() => []))
+        if (name.includes(partialMark)) found.push(path.join(this.dir, stage, name));
     }
     return found;
   }
@@ -69,7 +78,10 @@ export class StageCache {
     try {
       await fill(partial);
       await writeFile(path.join(path.dirname(partial), `${path.basename(partial)}.complete`), '');
-      await rename(path.join(path.dirname(partial), `${path.basename(partial)}.complete`), path.join(partial, 'complete'));
+      await rename(
+        path.join(path.dirname(partial), `${path.basename(partial)}.complete`),
+        path.join(partial, 'complete'),
+      );
       await rename(partial, dir);
     } catch (error) {
       await rm(`${partial}.complete`, { force: true });

@@ -19,12 +19,22 @@ describe('what guests run on', () => {
   });
 
   it('is emulation where KVM needs many times longer than that', async () => {
-    expect(await probing(late, undefined, late).found).toMatchObject({ kind: 'tcg', why: expect.stringContaining(late) });
-    expect(await probing('no permission', undefined).found).toMatchObject({ kind: 'tcg', why: expect.stringContaining('no permission') });
+    expect(await probing(late, undefined, late).found).toMatchObject({
+      kind: 'tcg',
+      why: expect.stringContaining(late),
+    });
+    expect(await probing('no permission', undefined).found).toMatchObject({
+      kind: 'tcg',
+      why: expect.stringContaining('no permission'),
+    });
   });
 
   it('is not known, and asked again, where no guest came to its end', async () => {
-    await expect(probing(late, late).found).rejects.toMatchObject({ reason: 'host_too_slow', fault: 'system', retryable: true });
+    await expect(probing(late, late).found).rejects.toMatchObject({
+      reason: 'host_too_slow',
+      fault: 'system',
+      retryable: true,
+    });
     await expect(probing('broken', 'broken').found).rejects.toMatchObject({ reason: 'hypervisor_unavailable' });
   });
 });

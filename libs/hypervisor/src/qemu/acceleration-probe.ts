@@ -26,10 +26,16 @@ export async function probeAcceleration(probe: Probe = runProbe, absent = findWh
   const began = performance.now();
   const emulated = await probe('tcg');
   if (emulated === late) throw hostTooSlow(`No virtual machine ran its code within ${usualMs / 1000} s.`);
-  if (emulated !== undefined) throw guestError('hypervisor_unavailable', `No virtual machine runs on this host: ${emulated}.`, { hint: 'Run "openfactory doctor"; qemu-system-x86 and bubblewrap must be installed, and user namespaces allowed.' });
+  if (emulated !== undefined)
+    throw guestError('hypervisor_unavailable', `No virtual machine runs on this host: ${emulated}.`, {
+      hint: 'Run "openfactory doctor"; qemu-system-x86 and bubblewrap must be installed, and user namespaces allowed.',
+    });
   if (absent !== undefined) return { kind: 'tcg', why: absent };
-  const again = failure === late ? await probe('kvm', Math.max(usualMs, farBeyond * (performance.now() - began))) : failure;
-  return again === undefined ? { kind: 'kvm', why: 'a guest ran its own code on it' } : { kind: 'tcg', why: `/dev/kvm exists but does not work: ${again}` };
+  const again =
+    failure === late ? await probe('kvm', Math.max(usualMs, farBeyond * (performance.now() - began))) : failure;
+  return again === undefined
+    ? { kind: 'kvm', why: 'a guest ran its own code on it' }
+    : { kind: 'tcg', why: `/dev/kvm exists but does not work: ${again}` };
 }
 
 function findWhyNot(): string | undefined {
@@ -55,15 +61,35 @@ export async function runProbe(kind: Acceleration['kind'], deadlineMs = usualMs)
 }
 
 async function runToEnd(kind: Acceleration['kind'], disk: string, deadlineMs: number): Promise<string | undefined> {
-  const block = JSON.stringify({ driver: 'raw', 'node-name': 'disk', 'read-only': true, file: { driver: 'file', filename: '/disk' } });
-  const devices = ['-blockdev', block, '-device', JSON.stringify({ driver: 'virtio-blk-pci', drive: 'disk', bootindex: 0 }), '-device', `isa-debug-exit,iobase=${debugExitPort},iosize=1`];
-  const child = spawnConfined(qemuProgram, [...machineArguments(kind, 'single'), '-no-reboot', '-m', '32', '-smp', '1', ...devices], { readOnly: { [disk]: '/disk' }, kvm: kind === 'kvm' }, { account: await guestAccount() });
+  const block = JSON.stringify({
+    driver: 'raw',
+    'node-name': 'disk',
+    'read-only': true,
+    file: { driver: 'file', filename: '/disk' },
+  });
+  const devices = [
+    '-blockdev',
+    block,
+    '-device',
+    JSON.stringify({ driver: 'virtio-blk-pci', drive: 'disk', bootindex: 0 }),
+    '-device',
+    `isa-debug-exit,iobase=${debugExitPort},iosize=1`,
+  ];
+  const child = spawnConfined(
+    qemuProgram,
+    [...machineArguments(kind, 'single'), '-no-reboot', '-m', '32', '-smp', '1', ...devices],
+    { readOnly: { [disk]: '/disk' }, kvm: kind === 'kvm' },
+    { account: await guestAccount() },
+  );
   return await new Promise((resolve) => {
     let words = '';
     let isLate = false;
     child.stdin?.on('error', () => undefined).end();
     child.stdout?.resume();
-    child.stderr?.on('data', asText((text) => (words = `${words}${text}`.slice(-2_000))));
+    child.stderr?.on(
+      'data',
+      asText((text) => (words = `${words}${text}`.slice(-2_000))),
+    );
     const stopClock = afterHostTime(deadlineMs, () => {
       isLate = true;
       killGroup(child, 100);

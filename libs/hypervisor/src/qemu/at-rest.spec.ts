@@ -5,7 +5,13 @@ import { untilAtRest } from './at-rest.js';
 /** Reads what the script says, one entry a look, and then the last one again and again. */
 function worker(...perLook: number[]) {
   const looks = { count: 0, taken: 0 };
-  return { looks, cpuMs: () => (looks.count++ % 2 ? (looks.taken += perLook[Math.min(looks.count / 2 - 1, perLook.length - 1)] ?? 0) : looks.taken) };
+  return {
+    looks,
+    cpuMs: () =>
+      looks.count++ % 2
+        ? (looks.taken += perLook[Math.min(looks.count / 2 - 1, perLook.length - 1)] ?? 0)
+        : looks.taken,
+  };
 }
 
 describe('untilAtRest', () => {
@@ -24,7 +30,7 @@ describe('untilAtRest', () => {
 
   it('sees a real process work', () => {
     const before = cpuMsOf(process.pid);
-    for (let sum = 0; cpuMsOf(process.pid) - before < 30; ) sum += Math.sqrt(sum);
+    for (let sum = 0; cpuMsOf(process.pid) - before < 30;) sum += Math.sqrt(sum);
     expect(cpuMsOf(2 ** 30)).toBe(0);
   });
 });

@@ -18,9 +18,12 @@ const restShare = 0.15;
  * does again, all at once.
  * @param cpuMs the processor time that it has taken so far
  */
-export async function untilAtRest(cpuMs: () => number, { lookMs, quietLooks, mostMs }: RestTimeouts = usualTimeouts): Promise<void> {
+export async function untilAtRest(
+  cpuMs: () => number,
+  { lookMs, quietLooks, mostMs }: RestTimeouts = usualTimeouts,
+): Promise<void> {
   let quiet = 0;
-  for (const endsAt = performance.now() + mostMs; quiet < quietLooks && performance.now() < endsAt; ) {
+  for (const endsAt = performance.now() + mostMs; quiet < quietLooks && performance.now() < endsAt;) {
     const before = cpuMs();
     await sleep(lookMs);
     quiet = cpuMs() - before <= lookMs * restShare ? quiet + 1 : 0;

@@ -29,14 +29,30 @@ type ConfinedSpawn = Pick<SpawnOptions, 'account' | 'survives' | 'inherit' | 'ou
 export const infoDescriptor = 3;
 
 /** As `runConfined`, for a program that stays; `inherit` begins with the pipe for bwrap's information. Ends with the factory unless it `survives`. */
-export function spawnConfined(program: string, args: readonly string[], confinement: Confinement, options: ConfinedSpawn): ChildProcess {
+export function spawnConfined(
+  program: string,
+  args: readonly string[],
+  confinement: Confinement,
+  options: ConfinedSpawn,
+): ChildProcess {
   const info = options.inherit ? ['--info-fd', String(infoDescriptor)] : [];
-  const [first, ...rest] = [...(confinement.join ?? []), 'bwrap', ...(options.survives ? [] : ['--die-with-parent']), ...info, ...confined(program, args, confinement)];
+  const [first, ...rest] = [
+    ...(confinement.join ?? []),
+    'bwrap',
+    ...(options.survives ? [] : ['--die-with-parent']),
+    ...info,
+    ...confined(program, args, confinement),
+  ];
   return spawnProgram(first as string, rest, options);
 }
 
 /** Runs a confined program to its end. @throws ProgramError */
-export async function runConfined(program: string, args: readonly string[], confinement: Confinement, options: RunOptions): Promise<ProgramResult> {
+export async function runConfined(
+  program: string,
+  args: readonly string[],
+  confinement: Confinement,
+  options: RunOptions,
+): Promise<ProgramResult> {
   return await runProgram('bwrap', ['--die-with-parent', ...confined(program, args, confinement)], options);
 }
 
@@ -44,24 +60,75 @@ export async function runConfined(program: string, args: readonly string[], conf
  * bwrap(1): namespaces of its own of every kind, so no network but a joined one, not even the host's loopback, and no process to see but its own; of the host's
  * files the programs in /usr and what is named. It is the first process of its pid namespace: nothing that it started outlives it.
  */
-function confined(program: string, args: readonly string[], { readOnly = {}, writable = {}, ...limits }: Confinement): string[] {
-  const binds = (kind: string, places: Record<string, string>) => Object.entries(places).flatMap(([host, seen]) => [kind, host, seen]);
+function confined(
+  program: string,
+  args: readonly string[],
+  { readOnly = {}, writable = {}, ...limits }: Confinement,
+): string[] {
+  const binds = (kind: string, places: Record<string, string>) =>
+    Object.entries(places).flatMap(([host, seen]) => [kind, host, seen]);
   const places = [
-    ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
+    ...[
+      '--ro-bind',
+      '/usr',
+      '/usr',
+      '--symlink',
+      'usr/bin',
+      '/bin',
+      '--symlink',
+      'usr/lib',
+      '/lib',
+      '--symlink',
+      'usr/lib64',
+      '/lib64',
+    ],
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
     ...binds('--ro-bind', readOnly),
     ...binds('--bind', writable),
     ...(limits.kvm ? ['--dev-bind-try', '/dev/kvm', '/dev/kvm'] : []),
   ];
-  const namespaces = ['--unshare-all', ...(limits.join ? ['--share-net'] : []), '--unshare-user', '--disable-userns', '--as-pid-1', '--cap-drop', 'ALL', '--hostname', 'guest', '--chdir', '/'];
+  const namespaces = [
+    '--unshare-all',
+    ...(limits.join ? ['--share-net'] : []),
+    '--unshare-user',
+    '--disable-userns',
+    '--as-pid-1',
+    '--cap-drop',
+    'ALL',
+    '--hostname',
+    'guest',
+    '--chdir',
+    '/',
+  ];
   const identity = limits.asRoot ? ['--uid', '0', '--gid', '0'] : [];
   // One arena (mallopt(3)): each thread's own would keep some hundred kilobytes that no other may use, a mebibyte of every clone's.
   const variables = { PATH: '/usr/bin:/usr/sbin', LC_ALL: 'C.UTF-8', TMPDIR: '/tmp', MALLOC_ARENA_MAX: '1' };
-  const environment = ['--clearenv', ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value])];
-  return [...namespaces, ...identity, ...environment, ...places, '--', 'prlimit', ...resourceLimits(limits), '--', ...(limits.processors ? onProcessors(limits.processors) : []), program, ...args];
+  const environment = [
+    '--clearenv',
+    ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
+  ];
+  return [
+    ...namespaces,
+    ...identity,
+    ...environment,
+    ...places,
+    '--',
+    'prlimit',
+    ...resourceLimits(limits),
+    '--',
+    ...(limits.processors ? onProcessors(limits.processors) : []),
+    program,
+    ...args,
+  ];
 }
 
 /** setrlimit(2), as control groups may be absent or not ours to give. */
 function resourceLimits({ fileBytes = 64 << 20, addressBytes, processes }: Confinement): string[] {
-  return [`--fsize=${fileBytes}`, '--core=0', '--nofile=1024', ...(addressBytes === undefined ? [] : [`--as=${addressBytes}`]), ...(processes === undefined ? [] : [`--nproc=${processes}`])];
+  return [
+    `--fsize=${fileBytes}`,
+    '--core=0',
+    '--nofile=1024',
+    ...(addressBytes === undefined ? [] : [`--as=${addressBytes}`]),
+    ...(processes === undefined ? [] : [`--nproc=${processes}`]),
+  ];
 }

@@ -2,7 +2,11 @@ import { stat } from 'node:fs/promises';
 import { AppError, buildAccount, vmAccounts, type Account } from '#libs/platform';
 
 const kvmDevice = '/dev/kvm';
-let found: Promise<{ build: Account; vms: { gid: number; firstId: number; count: number }; kvmGroup: number | undefined } | undefined> | undefined;
+let found:
+  | Promise<
+      { build: Account; vms: { gid: number; firstId: number; count: number }; kvmGroup: number | undefined } | undefined
+    >
+  | undefined;
 
 /**
  * The account of a uid index, which is one VM's alone, else that of builds; undefined where the factory is not root: all guests then run under its own
@@ -17,7 +21,12 @@ export async function guestAccount(uidIndex?: number): Promise<Account | undefin
   const { build, vms, kvmGroup } = accounts;
   const groups = [vms.gid, ...(kvmGroup === undefined ? [] : [kvmGroup])];
   if (uidIndex === undefined) return { ...build, groups };
-  if (!Number.isSafeInteger(uidIndex) || uidIndex < 0 || uidIndex >= vms.count) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: `A uidIndex is a number below ${vms.count}.` });
+  if (!Number.isSafeInteger(uidIndex) || uidIndex < 0 || uidIndex >= vms.count)
+    throw new AppError({
+      kind: 'internal',
+      reason: 'guest_spec_invalid',
+      message: `A uidIndex is a number below ${vms.count}.`,
+    });
   return { uid: vms.firstId + uidIndex, gid: vms.firstId + uidIndex, groups };
 }
 

@@ -33,10 +33,19 @@ async function takeOver(record: GuestRecord, host: HostProcessors): Promise<Qemu
   try {
     const process = QemuProcess.ofOthers(processes, openSync(runtime.logPath, 'r'));
     qmp = await connectQmp(await runtime.connect(socketNames.qmp), process);
-    const [named, status] = (await Promise.all([qmp.call('query-name', {}, callMs), qmp.call('query-status', {}, callMs)])) as [{ name?: unknown }, { running?: unknown }];
+    const [named, status] = (await Promise.all([
+      qmp.call('query-name', {}, callMs),
+      qmp.call('query-status', {}, callMs),
+    ])) as [{ name?: unknown }, { running?: unknown }];
     // One that stands still was being started, restored or saved by a factory that did not come to the end of it.
-    if (named.name !== name || status.running !== true) throw new Error('it is not the guest that was recorded, or does not run');
-    const serial = new SerialLog(await runtime.connect(socketNames.serial), path.join(spec.workDir, serialLog), undefined, { goesOn: true });
+    if (named.name !== name || status.running !== true)
+      throw new Error('it is not the guest that was recorded, or does not run');
+    const serial = new SerialLog(
+      await runtime.connect(socketNames.serial),
+      path.join(spec.workDir, serialLog),
+      undefined,
+      { goesOn: true },
+    );
     const ports = await GuestPorts.open(runtime, memoryIn(record));
     const share = host.note(processorsOf(processes.qemu.pid));
     void process.closed.then(() => share.release());
@@ -49,7 +58,9 @@ async function takeOver(record: GuestRecord, host: HostProcessors): Promise<Qemu
 }
 
 async function clearAway(workDir: string): Promise<void> {
-  const places = (await readdir(workDir).catch(() => [])).filter((name) => name.startsWith(runtimePrefix)).map((name) => path.join(workDir, name));
+  const places = (await readdir(workDir).catch(() => []))
+    .filter((name) => name.startsWith(runtimePrefix))
+    .map((name) => path.join(workDir, name));
   for (const pid of await guestProcesses(workDir, places)) {
     const identity = identify(pid);
     if (!identity) continue;
@@ -62,11 +73,16 @@ async function clearAway(workDir: string): Promise<void> {
 
 /** Those that have one of these places of this directory: a factory may have been killed before it wrote down which they are. */
 async function guestProcesses(workDir: string, places: readonly string[]): Promise<number[]> {
-  const owns = new Set((await Promise.all(places.map((place) => fileOf(path.join(place, ownName))))).filter((file) => file !== undefined));
+  const owns = new Set(
+    (await Promise.all(places.map((place) => fileOf(path.join(place, ownName))))).filter((file) => file !== undefined),
+  );
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const read = (pid: string, name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
   // By the directory itself: the names of another factory's guests may be the same, and bwrap has not mounted it at once.
-  const isOne = async (pid: string) => owns.has((await fileOf(`/proc/${pid}/root${guestDir}`)) ?? '') || ((await read(pid, 'comm')).trim() === 'bwrap' && (await read(pid, 'cmdline')).includes(`${workDir}/${runtimePrefix}`));
+  const isOne = async (pid: string) =>
+    owns.has((await fileOf(`/proc/${pid}/root${guestDir}`)) ?? '') ||
+    ((await read(pid, 'comm')).trim() === 'bwrap' &&
+      (await read(pid, 'cmdline')).includes(`${workDir}/${runtimePrefix}`));
   const found = await Promise.all(pids.map(async (pid) => ((await isOne(pid)) ? [Number(pid)] : [])));
   return found.flat();
 }

@@ -12,14 +12,24 @@ type Answers = Record<string, (args: Record<string, unknown>) => object | Buffer
 async function agentWith(answers: Answers, callDeadlineMs = 2_000) {
   const peer = await peerPair();
   peers.push(peer);
-  const all: Answers = { 'guest-sync-delimited': ({ id }) => marked({ return: id }), 'guest-info': () => ({ return: { version: '7.2.22' } }), ...answers };
-  peer.answer(({ execute, arguments: args }) => all[String(execute)]?.((args ?? {}) as Record<string, unknown>) as Buffer | undefined);
+  const all: Answers = {
+    'guest-sync-delimited': ({ id }) => marked({ return: id }),
+    'guest-info': () => ({ return: { version: '7.2.22' } }),
+    ...answers,
+  };
+  peer.answer(
+    ({ execute, arguments: args }) =>
+      all[String(execute)]?.((args ?? {}) as Record<string, unknown>) as Buffer | undefined,
+  );
   return { peer, agent: new GuestAgentClient(peer.socket, callDeadlineMs) };
 }
 
 describe('GuestAgentClient', () => {
   it('finds its step behind half an old line', async () => {
-    const { peer, agent } = await agentWith({ 'guest-sync-delimited': ({ id }) => Buffer.concat([Buffer.from('"half": 1}\n{"return": 7}\n{"ret'), marked({ return: id })]) });
+    const { peer, agent } = await agentWith({
+      'guest-sync-delimited': ({ id }) =>
+        Buffer.concat([Buffer.from('"half": 1}\n{"return": 7}\n{"ret'), marked({ return: id })]),
+    });
     await agent.waitUntilReady(forever);
     expect(await agent.version()).toBe('7.2.22');
     expect(peer.heard()).toContain('\u00ff{"execute":"guest-sync-delimited"');
@@ -36,7 +46,9 @@ describe('GuestAgentClient', () => {
 
   it('asks again until an agent is there', async () => {
     let asked = 0;
-    const { agent } = await agentWith({ 'guest-sync-delimited': ({ id }) => (++asked < 3 ? undefined : marked({ return: id })) });
+    const { agent } = await agentWith({
+      'guest-sync-delimited': ({ id }) => (++asked < 3 ? undefined : marked({ return: id })),
+    });
     await agent.waitUntilReady(forever, 50);
     expect(asked).toBe(3);
   });
@@ -44,8 +56,16 @@ describe('GuestAgentClient', () => {
   it('is there by a late answer to an earlier question, and takes those to the others for none to what it is asked next', async () => {
     const asked: number[] = [];
     // As QEMU's agent does: the mark is an error of its own, before the answer.
-    const answerTo = (id: unknown) => Buffer.concat([Buffer.from(`${JSON.stringify({ error: { class: 'GenericError', desc: "JSON parse error, stray '\\xff'" } })}\n`), marked({ return: id })]);
-    const { agent, peer } = await agentWith({ 'guest-sync-delimited': ({ id }) => (asked.push(id as number) > 3 ? answerTo(id) : undefined) });
+    const answerTo = (id: unknown) =>
+      Buffer.concat([
+        Buffer.from(
+          `${JSON.stringify({ error: { class: 'GenericError', desc: "JSON parse error, stray '\\xff'" } })}\n`,
+        ),
+        marked({ return: id }),
+      ]);
+    const { agent, peer } = await agentWith({
+      'guest-sync-delimited': ({ id }) => (asked.push(id as number) > 3 ? answerTo(id) : undefined),
+    });
     const ready = agent.waitUntilReady(forever, 30);
     while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     peer.say(answerTo(asked[0]));
@@ -63,23 +83,52 @@ describe('GuestAgentClient', () => {
         asked.push(args);
         return { return: { pid: 42 } };
       },
-      'guest-exec-status': ({ pid }) => (++polls < 3 ? { return: { exited: false } } : { return: { exited: true, exitcode: pid === 42 ? 3 : 0, 'out-data': base64('out ü'), 'err-data': base64('err') } }),
+      'guest-exec-status': ({ pid }) =>
+        ++polls < 3
+          ? { return: { exited: false } }
+          : {
+              return: {
+                exited: true,
+                exitcode: pid === 42 ? 3 : 0,
+                'out-data': base64('out ü'),
+                'err-data': base64('err'),
+              },
+            },
     });
-    expect(await agent.execute('/bin/cat', ['-n'], { deadlineMs: 5_000, input: 'text' })).toEqual({ code: 3, stdout: 'out ü', stderr: 'err' });
+    expect(await agent.execute('/bin/cat', ['-n'], { deadlineMs: 5_000, input: 'text' })).toEqual({
+      code: 3,
+      stdout: 'out ü',
+      stderr: 'err',
+    });
     expect(asked).toEqual([{ path: '/bin/cat', arg: ['-n'], 'capture-output': true, 'input-data': base64('text') }]);
   });
 
   it('makes a code of a signal', async () => {
-    const { agent } = await agentWith({ 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: { exited: true, signal: 9 } }) });
+    const { agent } = await agentWith({
+      'guest-exec': () => ({ return: { pid: 1 } }),
+      'guest-exec-status': () => ({ return: { exited: true, signal: 9 } }),
+    });
     expect(await agent.execute('/bin/x', [], { deadlineMs: 5_000 })).toMatchObject({ code: 137 });
   });
 
   it.each<[string, Answers]>([
     ['says nothing', { 'guest-exec': () => undefined }],
-    ['never ends the program', { 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: { exited: false } }) }],
+    [
+      'never ends the program',
+      { 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: { exited: false } }) },
+    ],
     ['gives no process id', { 'guest-exec': () => ({ return: { pid: '1; reboot' } }) }],
-    ['gives nonsense for a status', { 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: [] }) }],
-    ['gives no exit code', { 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: { exited: true, exitcode: 'zero' } }) }],
+    [
+      'gives nonsense for a status',
+      { 'guest-exec': () => ({ return: { pid: 1 } }), 'guest-exec-status': () => ({ return: [] }) },
+    ],
+    [
+      'gives no exit code',
+      {
+        'guest-exec': () => ({ return: { pid: 1 } }),
+        'guest-exec-status': () => ({ return: { exited: true, exitcode: 'zero' } }),
+      },
+    ],
     ['refuses', { 'guest-exec': () => ({ error: { class: 'GenericError', desc: 'no' } }) }],
     ['refuses without a word', { 'guest-exec': () => ({ error: null }) }],
     ['sends no JSON', { 'guest-exec': () => Buffer.from('boo\n') }],
@@ -93,11 +142,15 @@ describe('GuestAgentClient', () => {
 
   it('takes no late answer for the next one', async () => {
     let calls = 0;
-    const { peer, agent } = await agentWith({
-      'guest-exec': () => (++calls === 1 ? undefined : { return: { pid: 2 } }),
-      'guest-exec-status': ({ pid }) => ({ return: { exited: true, exitcode: pid } }),
-      'guest-sync-delimited': ({ id }) => Buffer.concat([Buffer.from('{"return": {"pid": 1}}\n'), marked({ return: id })]),
-    }, 200);
+    const { peer, agent } = await agentWith(
+      {
+        'guest-exec': () => (++calls === 1 ? undefined : { return: { pid: 2 } }),
+        'guest-exec-status': ({ pid }) => ({ return: { exited: true, exitcode: pid } }),
+        'guest-sync-delimited': ({ id }) =>
+          Buffer.concat([Buffer.from('{"return": {"pid": 1}}\n'), marked({ return: id })]),
+      },
+      200,
+    );
     await expect(agent.execute('/bin/a', [], { deadlineMs: 300 })).rejects.toThrow('did not answer guest-exec');
     peer.say('{"return": {"pid": 1}}\n');
     expect(await agent.execute('/bin/b', [], { deadlineMs: 2_000 })).toMatchObject({ code: 2 });

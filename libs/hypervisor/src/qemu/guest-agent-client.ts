@@ -34,7 +34,13 @@ export class GuestAgentClient {
     private readonly callDeadlineMs = 60_000,
     private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
-    this.#line = new LineSocket(socket, { peer: 'guest agent', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, {
+      peer: 'guest agent',
+      budget: lateBudget,
+      maxLineBytes: lineBytes,
+      onLine: (line) => this.#receive(line),
+      onClosed: (error) => this.#end(error),
+    });
   }
 
   /** Asks again and again until the agent answers: before it runs, nobody reads the port. @throws the signal's reason; AppError */
@@ -44,7 +50,9 @@ export class GuestAgentClient {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.#inTurn(() => this.#synchronise(wholeDayMs, { first, signal: AbortSignal.any([signal, AbortSignal.timeout(everyMs)]) }));
+        return await this.#inTurn(() =>
+          this.#synchronise(wholeDayMs, { first, signal: AbortSignal.any([signal, AbortSignal.timeout(everyMs)]) }),
+        );
       } catch (error) {
         signal.throwIfAborted();
         if (this.#closedBy) throw error;
@@ -61,14 +69,21 @@ export class GuestAgentClient {
   /** @throws AppError `guest_agent_failed` */
   async execute(path: string, args: readonly string[], { deadlineMs, input }: ExecuteOptions): Promise<ExecuteResult> {
     const callMs = Math.min(this.callDeadlineMs, deadlineMs);
-    const command = { path, arg: args, 'capture-output': true, ...(input !== undefined && { 'input-data': Buffer.from(input).toString('base64') }) };
+    const command = {
+      path,
+      arg: args,
+      'capture-output': true,
+      ...(input !== undefined && { 'input-data': Buffer.from(input).toString('base64') }),
+    };
     const patience = hostTimeout(deadlineMs);
     try {
       const started = await this.#call('guest-exec', command, callMs);
-      if (!isRecord(started) || !Number.isSafeInteger(started.pid)) throw failed('answered guest-exec without a process id');
+      if (!isRecord(started) || !Number.isSafeInteger(started.pid))
+        throw failed('answered guest-exec without a process id');
       for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, slowestPollMs)) {
         const status = await this.#call('guest-exec-status', { pid: started.pid }, callMs);
-        if (!isRecord(status) || typeof status.exited !== 'boolean') throw failed('answered guest-exec-status without saying whether the program ended');
+        if (!isRecord(status) || typeof status.exited !== 'boolean')
+          throw failed('answered guest-exec-status without saying whether the program ended');
         if (status.exited) return resultOf(status);
         if (patience.signal.aborted) throw late(`did not see the end of ${clip(path)} within ${deadlineMs / 1000} s`);
         await sleep(Math.min(pauseMs, deadlineMs));
@@ -96,24 +111,49 @@ export class GuestAgentClient {
   }
 
   /** @param first the lowest of our numbers that may come back */
-  async #synchronise(deadlineMs: number, { first, signal }: { first?: number; signal?: AbortSignal } = {}): Promise<void> {
+  async #synchronise(
+    deadlineMs: number,
+    { first, signal }: { first?: number; signal?: AbortSignal } = {},
+  ): Promise<void> {
     const id = ++this.#lastSync;
     const isOurs = (value: unknown) => typeof value === 'number' && value >= (first ?? id) && value <= id;
     this.#inStep = false;
-    const request = Buffer.concat([Buffer.of(mark), Buffer.from(`${JSON.stringify({ execute: 'guest-sync-delimited', arguments: { id } })}\n`)]);
-    const answer = await this.#exchange(request, deadlineMs, 'guest-sync-delimited', (message, isMarked) => isMarked && isOurs(message.return), signal);
+    const request = Buffer.concat([
+      Buffer.of(mark),
+      Buffer.from(`${JSON.stringify({ execute: 'guest-sync-delimited', arguments: { id } })}\n`),
+    ]);
+    const answer = await this.#exchange(
+      request,
+      deadlineMs,
+      'guest-sync-delimited',
+      (message, isMarked) => isMarked && isOurs(message.return),
+      signal,
+    );
     // Behind an answer to an earlier one come those to the later ones, and before each what the agent says of the mark, which is no JSON.
     this.#inStep = answer.return === id;
   }
 
   async #ask(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
-    const message = await this.#exchange(`${JSON.stringify({ execute: command, arguments: args })}\n`, deadlineMs, command, (_answer, isMarked) => !isMarked);
+    const message = await this.#exchange(
+      `${JSON.stringify({ execute: command, arguments: args })}\n`,
+      deadlineMs,
+      command,
+      (_answer, isMarked) => !isMarked,
+    );
     if (!('error' in message)) return message.return;
-    throw failed(`refused ${command}: ${clip(isRecord(message.error) ? String(message.error.desc) : 'no reason', 200)}`);
+    throw failed(
+      `refused ${command}: ${clip(isRecord(message.error) ? String(message.error.desc) : 'no reason', 200)}`,
+    );
   }
 
   /** @returns the first answer that is `wanted`; others are dropped */
-  #exchange(request: Buffer | string, deadlineMs: number, command: string, wanted: (message: Record<string, unknown>, isMarked: boolean) => boolean, signal?: AbortSignal): Promise<Record<string, unknown>> {
+  #exchange(
+    request: Buffer | string,
+    deadlineMs: number,
+    command: string,
+    wanted: (message: Record<string, unknown>, isMarked: boolean) => boolean,
+    signal?: AbortSignal,
+  ): Promise<Record<string, unknown>> {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     return new Promise((resolve, reject) => {
       const stop = () => {
@@ -127,7 +167,9 @@ export class GuestAgentClient {
         reject(error);
       };
       const onAbort = () => this.#fail?.(failed(`was not waited for: ${command} was cancelled`));
-      const stopClock = afterHostTime(deadlineMs, () => this.#fail?.(late(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)));
+      const stopClock = afterHostTime(deadlineMs, () =>
+        this.#fail?.(late(`did not answer ${command} within ${Math.round(deadlineMs)} ms`)),
+      );
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting = (message, isMarked) => {
         if (!wanted(message, isMarked)) return false;
@@ -156,7 +198,8 @@ export class GuestAgentClient {
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const failed = (what: string, cause?: Error) => guestError('guest_agent_failed', `The guest's agent ${what}.`, { cause });
+const failed = (what: string, cause?: Error) =>
+  guestError('guest_agent_failed', `The guest's agent ${what}.`, { cause });
 const late = (what: string) => failed(what, hostTooSlow(what));
 
 function resultOf(status: Record<string, unknown>): ExecuteResult {

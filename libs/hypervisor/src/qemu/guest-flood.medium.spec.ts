@@ -34,7 +34,13 @@ function othersTurns(): { turns: () => number; timers: () => number; stop: () =>
 }
 
 const newlines: Flood = { piece: Buffer.alloc(64 << 10, '\n'), bytes: 10_000_000 };
-const flooded = { reason: 'guest_flooded', fault: 'system', message: expect.stringMatching(/^The (guest agent|guest helper|QMP server) sent more than \d+ (lines|bytes|bytes in one line) that nobody asked for, and was cut off\.$/) };
+const flooded = {
+  reason: 'guest_flooded',
+  fault: 'system',
+  message: expect.stringMatching(
+    /^The (guest agent|guest helper|QMP server) sent more than \d+ (lines|bytes|bytes in one line) that nobody asked for, and was cut off\.$/,
+  ),
+};
 
 describe('a guest that floods', () => {
   it.each<[string, Flood]>([
@@ -54,14 +60,20 @@ describe('a guest that floods', () => {
     const server = await flooding(newlines);
     let [lines, most, before] = [0, 0, 0];
     // A turn ends where the immediates come.
-    const perTurn = () => setImmediate(() => ((most = Math.max(most, lines - before)), (before = lines), isOver || perTurn()));
+    const perTurn = () =>
+      setImmediate(() => ((most = Math.max(most, lines - before)), (before = lines), isOver || perTurn()));
     let isOver = false;
     perTurn();
     const others = othersTurns();
     await new Promise((resolve) => {
       // Nothing comes back while it is counted.
       const budget = { lines: 20_000, linesPerSecond: 1e-6, bytes: 16 << 20, bytesPerSecond: 1e-6 };
-      new LineSocket(server.connect(), { peer: 'guest agent', budget, onLine: () => (lines++, false), onClosed: resolve });
+      new LineSocket(server.connect(), {
+        peer: 'guest agent',
+        budget,
+        onLine: () => (lines++, false),
+        onClosed: resolve,
+      });
     });
     isOver = true;
     others.stop();
@@ -73,10 +85,17 @@ describe('a guest that floods', () => {
   });
 
   it('with events loses its QMP, and whoever holds the machine is told', async () => {
-    const server = await flooding({ once: '{"QMP": {}}\n{"return": {}, "id": 1}\n', piece: '{"timestamp": {}, "event": "DEVICE_TRAY_MOVED", "data": {"tray-open": true}}\n'.repeat(500), bytes: 100 << 20 });
+    const server = await flooding({
+      once: '{"QMP": {}}\n{"return": {}, "id": 1}\n',
+      piece: '{"timestamp": {}, "event": "DEVICE_TRAY_MOVED", "data": {"tray-open": true}}\n'.repeat(500),
+      bytes: 100 << 20,
+    });
     const others = othersTurns();
     let events = 0;
-    const told = new Promise((resolve) => void QmpClient.connect(server.connect(), { onEvent: () => events++, onFlood: resolve }).catch(resolve));
+    const told = new Promise(
+      (resolve) =>
+        void QmpClient.connect(server.connect(), { onEvent: () => events++, onFlood: resolve }).catch(resolve),
+    );
     expect(await told).toMatchObject(flooded);
     others.stop();
     expect(events).toBeLessThanOrEqual(25_000);
@@ -87,23 +106,34 @@ describe('a guest that floods', () => {
   it('with one large answer after the other has each refused, and no more parsed than an honest one', async () => {
     const deep = `{"return": ${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`;
     const server = await flooding({ piece: Buffer.concat([Buffer.of(0xff), Buffer.from(deep)]), bytes: 100 << 20 });
-    await expect(new GuestAgentClient(server.connect()).waitUntilReady(never, 1_000)).rejects.toMatchObject({ fault: 'system', message: expect.stringContaining('more than 10000 values') });
+    await expect(new GuestAgentClient(server.connect()).waitUntilReady(never, 1_000)).rejects.toMatchObject({
+      fault: 'system',
+      message: expect.stringContaining('more than 10000 values'),
+    });
   });
 
   it('does not get to do it again by a factory that starts anew', async () => {
     const server = await flooding(newlines);
     const connected: string[] = [];
-    const runtime = { connect: (name: string) => (connected.push(name), Promise.resolve(server.connect())) } as unknown as RuntimeDirectory;
+    const runtime = {
+      connect: (name: string) => (connected.push(name), Promise.resolve(server.connect())),
+    } as unknown as RuntimeDirectory;
     let remembered: readonly ClosedPort[] = [];
     const told: ClosedPort[] = [];
-    const ports = await GuestPorts.open(runtime, { closed: [], remember: (closed) => ((remembered = [...closed]), Promise.resolve()) });
+    const ports = await GuestPorts.open(runtime, {
+      closed: [],
+      remember: (closed) => ((remembered = [...closed]), Promise.resolve()),
+    });
     ports.onClosed((closed) => told.push(closed));
     await expect(ports.helper.waitUntilReady(never)).rejects.toMatchObject(flooded);
     await expect(ports.agent.waitUntilReady(never)).rejects.toMatchObject(flooded);
     expect(remembered.map(({ port }) => port).sort()).toEqual(['agent', 'helper']);
     expect(told).toHaveLength(2);
     connected.length = 0;
-    const next = await GuestPorts.open(runtime, { closed: remembered, remember: () => Promise.reject(new Error('nothing is new')) });
+    const next = await GuestPorts.open(runtime, {
+      closed: remembered,
+      remember: () => Promise.reject(new Error('nothing is new')),
+    });
     const toldAgain: ClosedPort[] = [];
     next.onClosed((closed) => toldAgain.push(closed));
     expect({ connected, toldAgain }).toEqual({ connected: [], toldAgain: remembered });
@@ -122,7 +152,8 @@ describe('the serial log of a guest that prints without end', () => {
     let bytes = 0;
     let [most, before] = [0, 0];
     socket.on('data', (piece: Buffer) => (bytes += piece.length));
-    const perTurn = () => setImmediate(() => ((most = Math.max(most, bytes - before)), (before = bytes), bytes < 6 << 20 && perTurn()));
+    const perTurn = () =>
+      setImmediate(() => ((most = Math.max(most, bytes - before)), (before = bytes), bytes < 6 << 20 && perTurn()));
     perTurn();
     while (bytes < 6 << 20) await new Promise((resolve) => setTimeout(resolve, 20));
     others.stop();

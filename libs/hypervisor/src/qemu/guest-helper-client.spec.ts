@@ -21,7 +21,10 @@ async function helperWith(answers: Answers, callDeadlineMs = 2_000) {
   const all: Answers = { hello: () => greeting, clock: () => [], ...answers };
   peer.answerLine((line) => {
     const [id = '', verb = '', ...values] = line.split(' ');
-    const answer = all[verb]?.(values.map((value) => Buffer.from(value, 'base64')), id);
+    const answer = all[verb]?.(
+      values.map((value) => Buffer.from(value, 'base64')),
+      id,
+    );
     if (answer === undefined) return undefined;
     return Buffer.from(typeof answer === 'string' ? answer : `${[id, 'ok', ...answer.map(base64)].join(' ')}\n`);
   });
@@ -37,22 +40,44 @@ describe('GuestHelperClient', () => {
 
   it('asks again until a helper is there, and does not mind nonsense before', async () => {
     let asked = 0;
-    const { helper } = await helperWith({ hello: (_values, id) => (++asked === 1 ? undefined : asked === 2 ? 'what?\n9 ok\n' : asked === 3 ? ['1', ...greeting.slice(1)] : asked === 4 ? `${id} error =\n` : asked === 5 ? ['2', 'no boot id'] : greeting) });
+    const { helper } = await helperWith({
+      hello: (_values, id) =>
+        ++asked === 1
+          ? undefined
+          : asked === 2
+            ? 'what?\n9 ok\n'
+            : asked === 3
+              ? ['1', ...greeting.slice(1)]
+              : asked === 4
+                ? `${id} error =\n`
+                : asked === 5
+                  ? ['2', 'no boot id']
+                  : greeting,
+    });
     await helper.waitUntilReady(forever, 500);
     expect(asked).toBe(6);
   });
 
   it('takes the answer of a helper that needs longer for it than the pause between questions', async () => {
     const asked: string[] = [];
-    const { helper } = await helperWith({ hello: (_values, id) => (asked.push(id) === 3 ? `${[asked[0], 'ok', ...greeting.map(base64)].join(' ')}\n` : undefined) });
+    const { helper } = await helperWith({
+      hello: (_values, id) =>
+        asked.push(id) === 3 ? `${[asked[0], 'ok', ...greeting.map(base64)].join(' ')}\n` : undefined,
+    });
     expect(await helper.waitUntilReady(forever, 500)).toMatchObject({ systemState: 'running' });
     expect(asked).toHaveLength(3);
   });
 
   it('hands over the duties of a clone, and what came of them', async () => {
     const heard: Buffer[][] = [];
-    const { helper } = await helperWith({ restore: (values) => (heard.push(values), [machineId, random, 'random=0.5 clock=0.1 ssh_keys=210']) });
-    expect(await helper.restore(duties, 2_000)).toEqual({ machineId, random, milliseconds: { random: 0.5, clock: 0.1, ssh_keys: 210 } });
+    const { helper } = await helperWith({
+      restore: (values) => (heard.push(values), [machineId, random, 'random=0.5 clock=0.1 ssh_keys=210']),
+    });
+    expect(await helper.restore(duties, 2_000)).toEqual({
+      machineId,
+      random,
+      milliseconds: { random: 0.5, clock: 0.1, ssh_keys: 210 },
+    });
     expect(heard[0]?.map(String)).toEqual([String(duties.entropy), 'clone-1', '52:54:00:00:00:01', '']);
     await helper.restore({ ...duties, mac: undefined, linkUp: true }, 2_000);
     expect(heard[1]?.slice(2).map(String)).toEqual(['', '1']);
@@ -86,8 +111,16 @@ describe('GuestHelperClient', () => {
   });
 
   it.each<[string, (id: string) => Values | string, object]>([
-    ['a text console', () => ['console', Buffer.of(1, 0), Buffer.from('map'), Buffer.from('accents')], { screen: 'console', isCapsLocked: true, keymap: Buffer.from('map'), accents: Buffer.from('accents') }],
-    ['a desktop', () => ['x11', Buffer.of(8, 7), Buffer.from('keysyms')], { screen: 'x11', firstKeycode: 8, keysymsPerKeycode: 7, keysyms: Buffer.from('keysyms') }],
+    [
+      'a text console',
+      () => ['console', Buffer.of(1, 0), Buffer.from('map'), Buffer.from('accents')],
+      { screen: 'console', isCapsLocked: true, keymap: Buffer.from('map'), accents: Buffer.from('accents') },
+    ],
+    [
+      'a desktop',
+      () => ['x11', Buffer.of(8, 7), Buffer.from('keysyms')],
+      { screen: 'x11', firstKeycode: 8, keysymsPerKeycode: 7, keysyms: Buffer.from('keysyms') },
+    ],
     ['nothing that is known', () => ['unknown'], { screen: 'unknown' }],
     ['nothing', () => [], { screen: 'unknown' }],
     ['that it is older than the question', (id) => `${id} error ${base64('no such verb')}\n`, { screen: 'unknown' }],
@@ -98,7 +131,10 @@ describe('GuestHelperClient', () => {
 
   it('passes a refusal on', async () => {
     const { helper } = await helperWith({ type: (_values, id) => `${id} error ${base64('graphical')}\n` });
-    await expect(helper.type('x')).rejects.toMatchObject({ reason: 'guest_helper_failed', message: expect.stringContaining('graphical') });
+    await expect(helper.type('x')).rejects.toMatchObject({
+      reason: 'guest_helper_failed',
+      message: expect.stringContaining('graphical'),
+    });
   });
 
   it.each<[string, (id: string) => Values | string | undefined]>([
@@ -115,12 +151,17 @@ describe('GuestHelperClient', () => {
     ['floods a line', () => 'x'.repeat(1 << 20)],
   ])('fails in time when the helper %s', async (_what, answer) => {
     const { helper } = await helperWith({ restore: (_values, id) => answer(id) });
-    await expect(helper.restore(duties, 300)).rejects.toMatchObject({ fault: 'system', reason: expect.stringMatching(/^guest_((helper|peer)_failed|flooded)$/) });
+    await expect(helper.restore(duties, 300)).rejects.toMatchObject({
+      fault: 'system',
+      reason: expect.stringMatching(/^guest_((helper|peer)_failed|flooded)$/),
+    });
   });
 
   it('takes no late answer for the next one', async () => {
     const late: string[] = [];
-    const { peer, helper } = await helperWith({ restore: (_values, id) => (late.push(id) === 1 ? undefined : [machineId, random, 'clock=2']) });
+    const { peer, helper } = await helperWith({
+      restore: (_values, id) => (late.push(id) === 1 ? undefined : [machineId, random, 'clock=2']),
+    });
     await expect(helper.restore(duties, 100)).rejects.toThrow('did not answer restore within 100 ms');
     peer.say(`${late[0]} ok ${base64('f'.repeat(32))} ${base64(random)} ${base64('clock=1')}\n`);
     expect(await helper.restore(duties, 2_000)).toMatchObject({ machineId, milliseconds: { clock: 2 } });
@@ -133,7 +174,9 @@ describe('GuestHelperClient', () => {
     const stopped = expect(helper.waitUntilReady(controller.signal)).rejects.toBe(reason);
     setTimeout(() => controller.abort(reason), 50);
     await stopped;
-    const closed = [helper.waitUntilReady(forever), helper.restore(duties, 20_000)].map((call) => expect(call).rejects.toMatchObject({ reason: 'guest_peer_failed' }));
+    const closed = [helper.waitUntilReady(forever), helper.restore(duties, 20_000)].map((call) =>
+      expect(call).rejects.toMatchObject({ reason: 'guest_peer_failed' }),
+    );
     setTimeout(() => peer.end(), 50);
     await Promise.all(closed);
     await expect(helper.type('x')).rejects.toMatchObject({ reason: 'guest_peer_failed' });

@@ -35,7 +35,13 @@ export class GuestHelperClient {
     private readonly callDeadlineMs = 60_000,
     private readonly onClosed: (error: Error) => void = () => undefined,
   ) {
-    this.#line = new LineSocket(socket, { peer: 'guest helper', budget: lateBudget, maxLineBytes: lineBytes, onLine: (line) => this.#receive(line), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, {
+      peer: 'guest helper',
+      budget: lateBudget,
+      maxLineBytes: lineBytes,
+      onLine: (line) => this.#receive(line),
+      onClosed: (error) => this.#end(error),
+    });
   }
 
   /** Asks again and again until the helper answers one of the questions: before it runs, nobody reads the port. @throws the signal's reason; AppError */
@@ -46,7 +52,10 @@ export class GuestHelperClient {
     try {
       return await new Promise<HelperGreeting>((resolve, reject) => {
         // A guest on a busy host may need longer than the pause: an answer to an earlier question is as good.
-        const ask = () => this.#call('hello', [], Infinity, stop).then((values) => resolve(greetingOf(values))).catch(() => this.#closedBy && reject(this.#closedBy));
+        const ask = () =>
+          this.#call('hello', [], Infinity, stop)
+            .then((values) => resolve(greetingOf(values)))
+            .catch(() => this.#closedBy && reject(this.#closedBy));
         const asking = setInterval(() => void ask(), everyMs);
         stop.addEventListener('abort', () => (clearInterval(asking), reject(signal.reason as Error)), { once: true });
         void ask();
@@ -57,9 +66,14 @@ export class GuestHelperClient {
   }
 
   /** @throws AppError `guest_helper_failed` */
-  async restore({ entropy, hostname, mac, linkUp, sshHostKeys = [] }: RestoreDuties, deadlineMs: number): Promise<RestoreReport> {
+  async restore(
+    { entropy, hostname, mac, linkUp, sshHostKeys = [] }: RestoreDuties,
+    deadlineMs: number,
+  ): Promise<RestoreReport> {
     const keys = sshHostKeys.flatMap(({ type, privateKey, publicKey }) => [type, privateKey, publicKey]);
-    const report = reportOf(await this.#call('restore', [entropy, hostname, mac ?? '', linkUp ? '1' : '', ...keys], deadlineMs));
+    const report = reportOf(
+      await this.#call('restore', [entropy, hostname, mac ?? '', linkUp ? '1' : '', ...keys], deadlineMs),
+    );
     await this.#setClock(deadlineMs);
     return report;
   }
@@ -103,7 +117,9 @@ export class GuestHelperClient {
   #call(verb: string, values: (Buffer | string)[], deadlineMs: number, signal?: AbortSignal): Promise<Buffer[]> {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     const id = ++this.#lastId;
-    const request = [String(id), verb, ...values.map((value) => Buffer.from(value).toString('base64') || '=')].join(' ');
+    const request = [String(id), verb, ...values.map((value) => Buffer.from(value).toString('base64') || '=')].join(
+      ' ',
+    );
     if (request.length >= lineBytes) return Promise.reject(failed(`takes no ${verb} of ${request.length} bytes`));
     return new Promise<Buffer[]>((resolve, reject) => {
       const stop = () => {
@@ -113,7 +129,9 @@ export class GuestHelperClient {
       };
       const fail = (error: Error) => (stop(), reject(error));
       const onAbort = () => fail(failed(`was not waited for: ${verb} was cancelled`));
-      const stopClock = Number.isFinite(deadlineMs) ? afterHostTime(deadlineMs, () => fail(late(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`))) : undefined;
+      const stopClock = Number.isFinite(deadlineMs)
+        ? afterHostTime(deadlineMs, () => fail(late(`did not answer ${verb} within ${Math.round(deadlineMs)} ms`)))
+        : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, { resolve: (values) => (stop(), resolve(values)), reject: fail });
       this.#line.write(`${this.#before}${request}\n`);
@@ -125,7 +143,10 @@ export class GuestHelperClient {
     const [, id, outcome, rest = ''] = replyForm.exec(line.toString('latin1')) ?? [];
     const call = this.#waiting.get(Number(id));
     if (!call) return false;
-    const values = rest.split(' ').slice(1).map((value) => Buffer.from(value, 'base64'));
+    const values = rest
+      .split(' ')
+      .slice(1)
+      .map((value) => Buffer.from(value, 'base64'));
     if (outcome === 'ok') call.resolve(values);
     else call.reject(failed(`refused: ${clip(values[0]?.toString() ?? '', 200) || 'no reason'}`));
     return true;
@@ -138,7 +159,8 @@ export class GuestHelperClient {
   }
 }
 
-const failed = (what: string, cause?: Error) => guestError('guest_helper_failed', `The guest's helper ${what}.`, { cause });
+const failed = (what: string, cause?: Error) =>
+  guestError('guest_helper_failed', `The guest's helper ${what}.`, { cause });
 const late = (what: string) => failed(what, hostTooSlow(what));
 
 function greetingOf([version, bootId, systemState]: Buffer[]): HelperGreeting {
@@ -147,22 +169,35 @@ function greetingOf([version, bootId, systemState]: Buffer[]): HelperGreeting {
     if (!form.test(text)) throw failed(`answered hello without its ${name}`);
     return text;
   };
-  return { version: word(version, new RegExp(`^${helperProtocol}$`), `version, ${helperProtocol}`), bootId: word(bootId, /^[0-9a-f-]{36}$/, 'boot id'), systemState: word(systemState, /^[a-z]{1,20}$/, 'system state') };
+  return {
+    version: word(version, new RegExp(`^${helperProtocol}$`), `version, ${helperProtocol}`),
+    bootId: word(bootId, /^[0-9a-f-]{36}$/, 'boot id'),
+    systemState: word(systemState, /^[a-z]{1,20}$/, 'system state'),
+  };
 }
 
 function reportOf([machineId, random, times]: Buffer[]): RestoreReport {
   const id = machineId?.toString('latin1') ?? '';
   if (!/^[0-9a-f]{32}$/.test(id)) throw failed('answered restore without a machine id');
   if (random?.length !== 32) throw failed('answered restore without 32 random bytes');
-  const words = (times?.toString('latin1') ?? '').split(' ').map((word) => /^([a-z_]{1,20})=(\d{1,7}(?:\.\d{1,3})?)$/.exec(word));
+  const words = (times?.toString('latin1') ?? '')
+    .split(' ')
+    .map((word) => /^([a-z_]{1,20})=(\d{1,7}(?:\.\d{1,3})?)$/.exec(word));
   if (words.length > 20 || words.includes(null)) throw failed('answered restore without the times of its duties');
-  return { machineId: id, random, milliseconds: Object.fromEntries(words.flatMap((word) => (word ? [[word[1] as string, Number(word[2])]] : []))) };
+  return {
+    machineId: id,
+    random,
+    milliseconds: Object.fromEntries(words.flatMap((word) => (word ? [[word[1] as string, Number(word[2])]] : []))),
+  };
 }
 
 /** A word for the screen, then two numbers and tables of it. What they hold is looked at by whoever makes a layout of it. */
 function keyboardOf([screen, numbers, ...tables]: Buffer[]): GuestKeyboard {
   const [first = 0, second = 0] = [...(numbers ?? [])];
   const [one = Buffer.alloc(0), other = Buffer.alloc(0)] = tables;
-  if (String(screen) === 'console') return { screen: 'console', keymap: one, accents: other, isCapsLocked: first === 1 };
-  return String(screen) === 'x11' ? { screen: 'x11', firstKeycode: first, keysymsPerKeycode: second, keysyms: one } : { screen: 'unknown' };
+  if (String(screen) === 'console')
+    return { screen: 'console', keymap: one, accents: other, isCapsLocked: first === 1 };
+  return String(screen) === 'x11'
+    ? { screen: 'x11', firstKeycode: first, keysymsPerKeycode: second, keysyms: one }
+    : { screen: 'unknown' };
 }

@@ -12,7 +12,15 @@ import { GuestPorts, type PortsMemory } from './guest-ports.js';
 import { removeRecord, writeRecord, type GuestRecord } from './guest-record.js';
 import type { HostProcessors } from './host-processors.js';
 import { openNetworkBackend, type NetworkBackend } from './network-backend.js';
-import { addressBytes, guestArguments, processCount, qemuProgram, seen, socketNames, type GuestPlan } from './qemu-command.js';
+import {
+  addressBytes,
+  guestArguments,
+  processCount,
+  qemuProgram,
+  seen,
+  socketNames,
+  type GuestPlan,
+} from './qemu-command.js';
 import { QemuGuest } from './qemu-guest.js';
 import { QemuProcess, type GuestProcesses } from './qemu-process.js';
 import { diskSize } from './qcow2-header.js';
@@ -41,7 +49,13 @@ export interface Launch {
   signal: AbortSignal;
 }
 
-export const shapeOf = ({ memoryMb, vcpus, firmware, network, diskPath }: GuestSpec): GuestShape => ({ memoryMb, vcpus, firmware, network, disk: diskPath !== undefined });
+export const shapeOf = ({ memoryMb, vcpus, firmware, network, diskPath }: GuestSpec): GuestShape => ({
+  memoryMb,
+  vcpus,
+  firmware,
+  network,
+  disk: diskPath !== undefined,
+});
 
 /** @throws AppError `hypervisor_unavailable`, or the signal's reason; nothing is left then */
 export async function launch(order: Launch): Promise<QemuGuest> {
@@ -58,7 +72,11 @@ export async function launch(order: Launch): Promise<QemuGuest> {
     const runtime = await RuntimeDirectory.make(spec.workDir, account);
     undo.push(() => runtime.remove());
     await fillRuntimeDirectory(runtime, spec, account);
-    const networkBackend = await openNetworkBackend(spec.network, { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors }, signal);
+    const networkBackend = await openNetworkBackend(
+      spec.network,
+      { account, workDir: spec.workDir, survives: spec.survives ?? false, processors: share.processors },
+      signal,
+    );
     undo.push(() => networkBackend.close());
     signal.throwIfAborted();
     const started = await spawnQemu(order, { runtime, networkBackend, account, processors: share.processors });
@@ -92,13 +110,23 @@ export async function launch(order: Launch): Promise<QemuGuest> {
 
 /** Of a guest that another factory may take over. */
 export function memoryIn(record: GuestRecord): PortsMemory {
-  return { closed: record.closedPorts, remember: async (closedPorts) => void (record.spec.survives && (await writeRecord({ ...record, closedPorts }))) };
+  return {
+    closed: record.closedPorts,
+    remember: async (closedPorts) => void (record.spec.survives && (await writeRecord({ ...record, closedPorts }))),
+  };
 }
 
 /** To a QEMU whose guest may end by itself, which its events tell. One that floods us with them is ended: nobody could lead it any more. */
-export async function connectQmp(socket: Parameters<typeof QmpClient.connect>[0], qemu: QemuProcess): Promise<QmpClient> {
+export async function connectQmp(
+  socket: Parameters<typeof QmpClient.connect>[0],
+  qemu: QemuProcess,
+): Promise<QmpClient> {
   const onFlood = ({ message }: Error) => void qemu.endFor(message);
-  return await QmpClient.connect(socket, { onFlood, onEvent: ({ name, data }) => void (name === 'SHUTDOWN' && data.guest === true && qemu.noteShutdown()), deadlineMs: callMs });
+  return await QmpClient.connect(socket, {
+    onFlood,
+    onEvent: ({ name, data }) => void (name === 'SHUTDOWN' && data.guest === true && qemu.noteShutdown()),
+    deadlineMs: callMs,
+  });
 }
 
 interface Surroundings {
@@ -108,7 +136,10 @@ interface Surroundings {
   processors: readonly number[];
 }
 
-async function spawnQemu({ spec, acceleration, saved }: Launch, { runtime, networkBackend, account, processors }: Surroundings): Promise<{ qemu: QemuProcess; info: Readable }> {
+async function spawnQemu(
+  { spec, acceleration, saved }: Launch,
+  { runtime, networkBackend, account, processors }: Surroundings,
+): Promise<{ qemu: QemuProcess; info: Readable }> {
   const shape = shapeOf(spec);
   const disk = spec.diskPath === undefined ? { writable: {}, readOnly: {} } : await diskBinds(spec.diskPath);
   const descriptors: number[] = [];
@@ -117,14 +148,24 @@ async function spawnQemu({ spec, acceleration, saved }: Launch, { runtime, netwo
   let iso: number | undefined;
   try {
     // By descriptor: the account of the guest need not be able to read the image, nor to reach it.
-    if (spec.isoPath !== undefined) iso = openSync(spec.isoPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (spec.isoPath !== undefined)
+      iso = openSync(spec.isoPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const plan: GuestPlan = {
-      ...{ shape, acceleration, threads: threadsOf(await qemuVersion()), name: runtime.name, networkBackend: networkBackend.netdev, endsOnReset: spec.onReset !== 'restart', isClone: saved !== undefined },
+      ...{
+        shape,
+        acceleration,
+        threads: threadsOf(await qemuVersion()),
+        name: runtime.name,
+        networkBackend: networkBackend.netdev,
+        endsOnReset: spec.onReset !== 'restart',
+        isClone: saved !== undefined,
+      },
       ...(saved && { memory: { path: seen.sharedMemory, isOwn: false } }),
       ...(!saved && spec.savable && { memory: { path: seen.ownMemory, isOwn: true } }),
     };
     const isClone = saved && inherited(saved.state.fd);
-    if (isClone !== undefined && isClone !== stateDescriptor) throw new Error('the saved state is not the first descriptor');
+    if (isClone !== undefined && isClone !== stateDescriptor)
+      throw new Error('the saved state is not the first descriptor');
     if (iso !== undefined) plan.isoDescriptor = inherited(iso);
     if (networkBackend.holdFd !== undefined) inherited(networkBackend.holdFd);
     const confinement = {
@@ -135,8 +176,16 @@ async function spawnQemu({ spec, acceleration, saved }: Launch, { runtime, netwo
       ...(spec.uidIndex !== undefined && { processes: processCount(shape) }),
       ...(spec.diskPath !== undefined && { fileBytes: roomFor(await diskSize(spec.diskPath)) }),
     };
-    const child = spawnConfined(qemuProgram, guestArguments(plan), confinement, { ...(account && { account }), survives: spec.survives ?? false, inherit: ['pipe', ...descriptors], output });
-    return { qemu: QemuProcess.ofChild(child, openSync(runtime.logPath, 'r')), info: child.stdio[infoDescriptor] as Readable };
+    const child = spawnConfined(qemuProgram, guestArguments(plan), confinement, {
+      ...(account && { account }),
+      survives: spec.survives ?? false,
+      inherit: ['pipe', ...descriptors],
+      output,
+    });
+    return {
+      qemu: QemuProcess.ofChild(child, openSync(runtime.logPath, 'r')),
+      info: child.stdio[infoDescriptor] as Readable,
+    };
   } finally {
     closeSync(output);
     if (iso !== undefined) closeSync(iso);
@@ -157,15 +206,25 @@ async function findProcesses(qemu: QemuProcess, info: Readable): Promise<GuestPr
   const found = qemu.found(Number(/"child-pid": *(\d+)/.exec(words)?.[1]));
   if (found) return found;
   await qemu.closed;
-  throw guestError('hypervisor_unavailable', `QEMU did not start: ${qemu.lastWords()}.`, { hint: 'Run "openfactory doctor".' });
+  throw guestError('hypervisor_unavailable', `QEMU did not start: ${qemu.lastWords()}.`, {
+    hint: 'Run "openfactory doctor".',
+  });
 }
 
 function checkSpec({ memoryMb, vcpus }: GuestSpec): void {
   const isWithin = (value: number, most: number) => Number.isSafeInteger(value) && value >= 1 && value <= most;
-  if (!isWithin(memoryMb, 1 << 20) || !isWithin(vcpus, 255)) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: 'Memory and processors of a guest are whole numbers of at least one.' });
+  if (!isWithin(memoryMb, 1 << 20) || !isWithin(vcpus, 255))
+    throw new AppError({
+      kind: 'internal',
+      reason: 'guest_spec_invalid',
+      message: 'Memory and processors of a guest are whole numbers of at least one.',
+    });
 }
 
 export function asUnavailable(error: unknown): unknown {
   if (error instanceof AppError && error.reason !== 'guest_peer_failed') return error;
-  return guestError('hypervisor_unavailable', 'The virtual machine could not be started.', { hint: 'Run "openfactory doctor".', cause: error });
+  return guestError('hypervisor_unavailable', 'The virtual machine could not be started.', {
+    hint: 'Run "openfactory doctor".',
+    cause: error,
+  });
 }

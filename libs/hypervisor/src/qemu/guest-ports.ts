@@ -32,7 +32,8 @@ export class GuestPorts {
   }
 
   static async open(runtime: RuntimeDirectory, memory: PortsMemory): Promise<GuestPorts> {
-    const open = async (name: ClosedPort['port']) => (memory.closed.some(({ port }) => port === name) ? new Socket() : await runtime.connect(socketNames[name]));
+    const open = async (name: ClosedPort['port']) =>
+      memory.closed.some(({ port }) => port === name) ? new Socket() : await runtime.connect(socketNames[name]);
     return new GuestPorts({ agent: await open('agent'), helper: await open('helper') }, memory);
   }
 

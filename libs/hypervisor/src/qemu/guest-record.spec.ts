@@ -27,7 +27,10 @@ describe('the record of a guest', () => {
 
   it('is understood as factories before wrote it', async () => {
     const { spec, closedPorts: _none, ...others } = record();
-    await writeFile(path.join(workDir, 'guest.json'), JSON.stringify({ version: 1, ...others, spec: { ...spec, slot: 3 } }));
+    await writeFile(
+      path.join(workDir, 'guest.json'),
+      JSON.stringify({ version: 1, ...others, spec: { ...spec, slot: 3 } }),
+    );
     expect(await readRecord(workDir)).toEqual({ ...record(), closedPorts: [], spec: { ...spec, uidIndex: 3 } });
   });
 

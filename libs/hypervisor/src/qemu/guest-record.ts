@@ -20,7 +20,9 @@ export interface GuestRecord {
 
 /** Whole or not at all: a factory may be killed at any moment. */
 export async function writeRecord(record: GuestRecord): Promise<void> {
-  await writeFileAtomic(path.join(record.spec.workDir, fileName), JSON.stringify({ version, ...record }), { mode: 0o600 });
+  await writeFileAtomic(path.join(record.spec.workDir, fileName), JSON.stringify({ version, ...record }), {
+    mode: 0o600,
+  });
 }
 
 /** Undefined: there is none that makes sense. */
@@ -30,9 +32,23 @@ export async function readRecord(workDir: string): Promise<GuestRecord | undefin
     // Records of factories before this one name no closed ports, and called the uid index a slot.
     const { place, serialLog, processes, closedPorts = [] } = found;
     const { slot, ...spec } = found.spec as GuestSpec & { slot?: number };
-    const isSound = found.version === version && isName(place) && isName(serialLog) && isIdentity(processes.launcher) && isIdentity(processes.qemu) && closedPorts.every(isClosedPort);
+    const isSound =
+      found.version === version &&
+      isName(place) &&
+      isName(serialLog) &&
+      isIdentity(processes.launcher) &&
+      isIdentity(processes.qemu) &&
+      closedPorts.every(isClosedPort);
     // The directory may have been moved with all that is in it.
-    return isSound ? { place, serialLog, processes, closedPorts, spec: { ...(slot !== undefined && { uidIndex: slot }), ...spec, workDir } } : undefined;
+    return isSound
+      ? {
+          place,
+          serialLog,
+          processes,
+          closedPorts,
+          spec: { ...(slot !== undefined && { uidIndex: slot }), ...spec, workDir },
+        }
+      : undefined;
   } catch {
     return undefined;
   }
@@ -44,4 +60,5 @@ export async function removeRecord(workDir: string): Promise<void> {
 
 const isName = (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value);
 const isClosedPort = ({ port, why }: ClosedPort) => ['agent', 'helper'].includes(port) && typeof why === 'string';
-const isIdentity = (value: ProcessIdentity) => Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.startedAt);
+const isIdentity = (value: ProcessIdentity) =>
+  Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.startedAt);

@@ -27,7 +27,8 @@ export class HostProcessors {
 
   /** Of a guest that runs on them already. */
   note(processors: readonly number[]): ProcessorShare {
-    const count = (change: number) => processors.forEach((processor) => this.#guests.set(processor, (this.#guests.get(processor) ?? 0) + change));
+    const count = (change: number) =>
+      processors.forEach((processor) => this.#guests.set(processor, (this.#guests.get(processor) ?? 0) + change));
     let isTaken = true;
     count(1);
     return {
@@ -41,7 +42,11 @@ export class HostProcessors {
 }
 
 /** taskset(1), to run a program on these only. */
-export const onProcessors = (processors: readonly number[]): string[] => ['taskset', '--cpu-list', processors.join(',')];
+export const onProcessors = (processors: readonly number[]): string[] => [
+  'taskset',
+  '--cpu-list',
+  processors.join(','),
+];
 
 /** Those that the kernel lets a process run on. @throws where it is gone */
 export function processorsOf(pid: number | 'self'): number[] {

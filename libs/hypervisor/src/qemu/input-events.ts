@@ -17,7 +17,10 @@ export function toQmpEvents(events: readonly InputEvent[]): object[] {
   });
 }
 
-const abs = (axis: 'x' | 'y', pixel: number, pixels: number) => ({ type: 'abs', data: { axis, value: toAxis(pixel, pixels) } });
+const abs = (axis: 'x' | 'y', pixel: number, pixels: number) => ({
+  type: 'abs',
+  data: { axis, value: toAxis(pixel, pixels) },
+});
 
 /**
  * The least value of the axis that guests take for this pixel. X cuts value * (pixels - 1) / max to a whole number, libinput

@@ -67,7 +67,12 @@ describe('lines of a peer that floods', () => {
     expect(mostLines).toBeLessThanOrEqual(turnLimits.lines);
     // The others had their turns meanwhile.
     expect(others).toBeGreaterThanOrEqual(3);
-    expect(ends).toEqual([expect.objectContaining({ reason: 'guest_flooded', message: 'The guest helper sent more than 200 lines that nobody asked for, and was cut off.' })]);
+    expect(ends).toEqual([
+      expect.objectContaining({
+        reason: 'guest_flooded',
+        message: 'The guest helper sent more than 200 lines that nobody asked for, and was cut off.',
+      }),
+    ]);
   });
 
   it('keeps no more of a line than a line may have, however it comes', async () => {
@@ -75,12 +80,16 @@ describe('lines of a peer that floods', () => {
       const { lines, ends, pieces } = await suffer({ pieces: () => Buffer.alloc(piece, 'x'), turns: 20_000 });
       expect(lines).toBe(0);
       expect(ends).toEqual([expect.objectContaining({ reason: 'guest_flooded' })]);
-      expect(pieces).toBeLessThanOrEqual(Math.ceil((1 << 20) / 256) + 2 * (64 << 10) / piece);
+      expect(pieces).toBeLessThanOrEqual(Math.ceil((1 << 20) / 256) + (2 * (64 << 10)) / piece);
     }
   });
 
   it('reads no more than it works on: what comes meanwhile stays with the peer', async () => {
-    const { mostLines, pieces, lines } = await suffer({ pieces: () => Buffer.alloc(64 << 10, 'y\n'), isAsked: true, turns: 300 });
+    const { mostLines, pieces, lines } = await suffer({
+      pieces: () => Buffer.alloc(64 << 10, 'y\n'),
+      isAsked: true,
+      turns: 300,
+    });
     expect(mostLines).toBeLessThanOrEqual(turnLimits.lines);
     expect(lines).toBeGreaterThan(turnLimits.lines * 50);
     // Each piece holds 32768 lines.
@@ -88,7 +97,11 @@ describe('lines of a peer that floods', () => {
   });
 
   it('is not cut off for what was asked for', async () => {
-    const { lines, ends } = await suffer({ pieces: (index) => (index < 300 ? Buffer.from('x'.repeat(10_000) + '\n') : Buffer.alloc(0)), isAsked: true, turns: 600 });
+    const { lines, ends } = await suffer({
+      pieces: (index) => (index < 300 ? Buffer.from('x'.repeat(10_000) + '\n') : Buffer.alloc(0)),
+      isAsked: true,
+      turns: 600,
+    });
     expect(lines).toBe(300);
     expect(ends).toEqual([expect.objectContaining({ message: 'the test is over' })]);
   });
@@ -99,7 +112,8 @@ describe('lines of a peer that floods', () => {
     ['lines in pieces', Buffer.from('a\n\nb\n'), ['a', '', 'b']],
   ])('takes %s for what it is', async (_what, bytes, expected) => {
     for (const step of [1, 2, bytes.length]) {
-      const pieces = (index: number) => (index * step < bytes.length ? bytes.subarray(index * step, (index + 1) * step) : Buffer.alloc(0));
+      const pieces = (index: number) =>
+        index * step < bytes.length ? bytes.subarray(index * step, (index + 1) * step) : Buffer.alloc(0);
       expect((await suffer({ pieces, turns: 50 })).seen).toEqual(expected);
     }
   });
@@ -119,6 +133,8 @@ describe('a message of a stranger', () => {
   });
 
   it('may be as large as an honest answer', () => {
-    expect(parseObject(Buffer.from(JSON.stringify({ return: { 'out-data': 'A'.repeat(700_000) } })))).toHaveProperty('return');
+    expect(parseObject(Buffer.from(JSON.stringify({ return: { 'out-data': 'A'.repeat(700_000) } })))).toHaveProperty(
+      'return',
+    );
   });
 });

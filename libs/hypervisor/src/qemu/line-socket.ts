@@ -55,7 +55,9 @@ export class LineSocket {
     // No faster than this even where all was asked for.
     const rate = { bytesPerTurn: turnLimits.bytes, bytesPerSecond: 64 << 20, burstBytes: 64 << 20, leastPieceBytes: 1 };
     this.#reader = new PacedReader(socket, rate, (piece) => this.#take(piece), now);
-    socket.on('error', (error) => this.close(guestError('guest_peer_failed', `The connection to the ${peer} broke: ${error.message}`)));
+    socket.on('error', (error) =>
+      this.close(guestError('guest_peer_failed', `The connection to the ${peer} broke: ${error.message}`)),
+    );
     socket.on('close', () => this.close(guestError('guest_peer_failed', `The ${peer} closed its connection.`)));
   }
 
@@ -78,7 +80,8 @@ export class LineSocket {
 
   #take(piece: Buffer): void {
     if (this.#isClosed) return;
-    if (!this.#bytes.take(Math.max(piece.length, leastPieceBytes))) return this.#flooded(`more than ${this.options.budget.bytes} bytes`);
+    if (!this.#bytes.take(Math.max(piece.length, leastPieceBytes)))
+      return this.#flooded(`more than ${this.options.budget.bytes} bytes`);
     this.#waiting.push(piece);
     // Else it is in the middle of it.
     if (this.#waiting.length === 1) this.#work();
@@ -86,7 +89,7 @@ export class LineSocket {
 
   /** One turn's work on what waits; the rest of it has the next. */
   #work(): void {
-    for (let lines = 0; !this.#isClosed; ) {
+    for (let lines = 0; !this.#isClosed;) {
       const [piece] = this.#waiting;
       if (!piece) return this.#reader.release();
       if (lines === turnLimits.lines) break;
@@ -123,13 +126,21 @@ export class LineSocket {
     try {
       if (this.options.onLine(line)) return this.#bytes.giveBack(line.length + 1);
     } catch (error) {
-      return this.close(guestError('guest_peer_failed', `The ${this.options.peer} sent what it must not: ${error instanceof Error ? error.message : String(error)}`, { cause: error }));
+      return this.close(
+        guestError(
+          'guest_peer_failed',
+          `The ${this.options.peer} sent what it must not: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        ),
+      );
     }
     if (!this.#lines.take(1)) this.#flooded(`more than ${this.options.budget.lines} lines`);
   }
 
   #flooded(what: string): void {
-    this.close(guestError('guest_flooded', `The ${this.options.peer} sent ${what} that nobody asked for, and was cut off.`));
+    this.close(
+      guestError('guest_flooded', `The ${this.options.peer} sent ${what} that nobody asked for, and was cut off.`),
+    );
   }
 }
 
@@ -141,6 +152,7 @@ export function parseObject(line: Buffer): Record<string, unknown> {
   for (const byte of line) if (byte === 0x5b || byte === 0x7b || byte === 0x2c) parts++;
   if (parts > mostParts) throw new Error(`a message of more than ${mostParts} values`);
   const value: unknown = JSON.parse(line.toString());
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('a message that is no object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error('a message that is no object');
   return value as Record<string, unknown>;
 }

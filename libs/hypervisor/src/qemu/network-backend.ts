@@ -24,8 +24,19 @@ const noNetwork: NetworkBackend = { netdev: { type: 'hubport', hubid: 0 }, ready
 export const openedByOthers: NetworkBackend = noNetwork;
 
 /** @throws AppError `hypervisor_unavailable`, or the signal's reason */
-export async function openNetworkBackend(network: GuestNetwork, options: EgressOptions, signal: AbortSignal): Promise<NetworkBackend> {
+export async function openNetworkBackend(
+  network: GuestNetwork,
+  options: EgressOptions,
+  signal: AbortSignal,
+): Promise<NetworkBackend> {
   if (network === 'none') return noNetwork;
   const { join, holdFd, resolvConf, release, close } = await openEgress(options, signal);
-  return { netdev: egressNetdev, readOnly: { [resolvConf]: '/etc/resolv.conf' }, join, holdFd, ready: release, close: close };
+  return {
+    netdev: egressNetdev,
+    readOnly: { [resolvConf]: '/etc/resolv.conf' },
+    join,
+    holdFd,
+    ready: release,
+    close: close,
+  };
 }

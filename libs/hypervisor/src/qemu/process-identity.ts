@@ -32,7 +32,11 @@ function statOf(pid: number): string[] {
 export const isAlive = ({ pid, startedAt }: ProcessIdentity): boolean => identify(pid)?.startedAt === startedAt;
 
 /** Signals a process that may be no child of ours, or the group that it leads; nothing where its number has become another's. */
-export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals, whom: 'process' | 'group' = 'process'): void {
+export function signalProcess(
+  identity: ProcessIdentity,
+  signal: NodeJS.Signals,
+  whom: 'process' | 'group' = 'process',
+): void {
   if (!isAlive(identity)) return;
   try {
     process.kill(whom === 'group' ? -identity.pid : identity.pid, signal);

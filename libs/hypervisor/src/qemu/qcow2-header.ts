@@ -11,7 +11,8 @@ export async function diskSize(diskPath: string): Promise<number> {
     const header = Buffer.alloc(32);
     await handle.read(header, 0, header.length, 0);
     const size = header.readBigUInt64BE(24);
-    if (header.readUInt32BE(0) !== magic || size < 1n || size > largest) throw new Error('the disk is no qcow2 file of a sensible size');
+    if (header.readUInt32BE(0) !== magic || size < 1n || size > largest)
+      throw new Error('the disk is no qcow2 file of a sensible size');
     return Number(size);
   } finally {
     await handle.close();

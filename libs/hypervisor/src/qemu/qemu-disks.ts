@@ -19,16 +19,37 @@ const snapshotName = /^[a-z][a-z0-9-]{0,62}$/;
 /** A disk may have been written by a guest that took QEMU over: what reads it runs confined as QEMU does, under the account that owns the disk. */
 @Injectable()
 export class QemuDisks extends GuestDisks {
-  async createPersistent(diskPath: string, { label, sizeBytes, uidIndex }: { label: string; sizeBytes: number; uidIndex?: number }): Promise<void> {
+  async createPersistent(
+    diskPath: string,
+    { label, sizeBytes, uidIndex }: { label: string; sizeBytes: number; uidIndex?: number },
+  ): Promise<void> {
     const account = await guestAccount(uidIndex);
     const dir = await mkdtemp(`${diskPath}.partial-`).catch(fail('could not be made'));
     try {
       await fillSource(dir, sizeBytes, account);
       const confinement = { writable: { [dir]: guestDir }, fileBytes: sizeBytes + spareBytes };
       // Nothing is left for the guest to do when it first mounts it, which each clone would do for itself. The files in it are root's.
-      const options = ['-q', '-F', '-m', '0', '-L', label, '-E', 'lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0', '-d', `${guestDir}/source`, `${guestDir}/raw`];
+      const options = [
+        '-q',
+        '-F',
+        '-m',
+        '0',
+        '-L',
+        label,
+        '-E',
+        'lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0',
+        '-d',
+        `${guestDir}/source`,
+        `${guestDir}/raw`,
+      ];
       await this.#run('mkfs.ext4', options, { ...confinement, asRoot: true }, account, 'could not be made');
-      await this.#run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', `${guestDir}/raw`, `${guestDir}/disk`], confinement, account, 'could not be made');
+      await this.#run(
+        'qemu-img',
+        ['convert', '-f', 'raw', '-O', 'qcow2', `${guestDir}/raw`, `${guestDir}/disk`],
+        confinement,
+        account,
+        'could not be made',
+      );
       const made = path.join(dir, 'disk');
       await chmod(made, 0o600);
       await rename(made, diskPath);
@@ -38,9 +59,16 @@ export class QemuDisks extends GuestDisks {
   }
 
   async listSnapshots(diskPath: string): Promise<{ name: string; createdAt: Date }[]> {
-    const { stdout } = await this.#onDisk(diskPath, ['info', '--output=json', '-f', 'qcow2', seen.disk], 'could not be read');
+    const { stdout } = await this.#onDisk(
+      diskPath,
+      ['info', '--output=json', '-f', 'qcow2', seen.disk],
+      'could not be read',
+    );
     const { snapshots = [] } = JSON.parse(stdout) as { snapshots?: { name: string; 'date-sec': number }[] };
-    return snapshots.map(({ name, 'date-sec': seconds }) => ({ name: String(name), createdAt: new Date(Number(seconds) * 1000) }));
+    return snapshots.map(({ name, 'date-sec': seconds }) => ({
+      name: String(name),
+      createdAt: new Date(Number(seconds) * 1000),
+    }));
   }
 
   async snapshot(diskPath: string, name: string): Promise<void> {
@@ -64,9 +92,21 @@ export class QemuDisks extends GuestDisks {
     return await this.#run('qemu-img', args, { ...places, fileBytes }, account, what);
   }
 
-  async #run(program: string, args: string[], confinement: Confinement, account: Account | undefined, what: string): Promise<{ stdout: string }> {
-    if (account?.uid === 0) throw guestError('disk_failed', `The disk ${what}: it belongs to root, as no disk of a guest does.`);
-    return await runConfined(program, args, { addressBytes: 4 * 2 ** 30, ...confinement }, { deadlineMs, ...(account && { account }) }).catch(fail(what));
+  async #run(
+    program: string,
+    args: string[],
+    confinement: Confinement,
+    account: Account | undefined,
+    what: string,
+  ): Promise<{ stdout: string }> {
+    if (account?.uid === 0)
+      throw guestError('disk_failed', `The disk ${what}: it belongs to root, as no disk of a guest does.`);
+    return await runConfined(
+      program,
+      args,
+      { addressBytes: 4 * 2 ** 30, ...confinement },
+      { deadlineMs, ...(account && { account }) },
+    ).catch(fail(what));
   }
 }
 
@@ -81,14 +121,22 @@ async function fillSource(dir: string, sizeBytes: number, account: Account | und
   } finally {
     await raw.close();
   }
-  if (account) for (const file of [source, conf, path.join(dir, 'raw'), dir]) await chown(file, account.uid, account.gid);
+  if (account)
+    for (const file of [source, conf, path.join(dir, 'raw'), dir]) await chown(file, account.uid, account.gid);
 }
 
 function checked(name: string): string {
-  if (!snapshotName.test(name)) throw new AppError({ kind: 'internal', reason: 'guest_spec_invalid', message: 'A snapshot of a disk has a name of small letters, digits and hyphens.' });
+  if (!snapshotName.test(name))
+    throw new AppError({
+      kind: 'internal',
+      reason: 'guest_spec_invalid',
+      message: 'A snapshot of a disk has a name of small letters, digits and hyphens.',
+    });
   return name;
 }
 
-const fail = (what: string) => (error: unknown): never => {
-  throw guestError('disk_failed', `The disk ${what}.`, { cause: error });
-};
+const fail =
+  (what: string) =>
+  (error: unknown): never => {
+    throw guestError('disk_failed', `The disk ${what}.`, { cause: error });
+  };

@@ -4,7 +4,17 @@ import { open, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { AppError } from '#libs/platform';
 import { guestError } from '../guest-error.js';
-import { Guest, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestSpec, type InputEvent } from '../hypervisor.port.js';
+import {
+  Guest,
+  type ClosedPort,
+  type ExecuteOptions,
+  type ExecuteResult,
+  type GuestActivity,
+  type GuestEnd,
+  type GuestHelper,
+  type GuestSpec,
+  type InputEvent,
+} from '../hypervisor.port.js';
 import type { RuntimeDirectory } from './runtime-directory.js';
 import type { GuestPorts } from './guest-ports.js';
 import { removeRecord } from './guest-record.js';
@@ -148,7 +158,8 @@ export class QemuGuest extends Guest {
       return await Promise.race([work, gone]);
     } catch (error) {
       // The connection often breaks a moment before the process is seen to end.
-      if (error instanceof AppError && error.reason === 'guest_peer_failed') await Promise.race([this.ended, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+      if (error instanceof AppError && error.reason === 'guest_peer_failed')
+        await Promise.race([this.ended, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
       if (this.#end) throw endedError(this.#end);
       throw error;
     }
@@ -164,7 +175,8 @@ export class QemuGuest extends Guest {
     await removeRecord(spec.workDir);
     await runtime.remove();
     if (this.#quitting) this.#end = { why: 'quit', detail: 'it was ended' };
-    else if (process.endedWell) this.#end = { why: 'powered_off', detail: 'it switched itself off, or would have started again' };
+    else if (process.endedWell)
+      this.#end = { why: 'powered_off', detail: 'it switched itself off, or would have started again' };
     else this.#end = { why: 'failed', detail: process.lastWords() };
     return this.#end;
   }

@@ -33,7 +33,13 @@ export class QemuHypervisor extends Hypervisor {
   async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
     signal.throwIfAborted();
     const { kind } = await this.acceleration();
-    return await launch({ spec, acceleration: kind, host: this.#host, signal, begin: async (qmp) => void (await qmp.call('cont', {}, callMs)) });
+    return await launch({
+      spec,
+      acceleration: kind,
+      host: this.#host,
+      signal,
+      begin: async (qmp) => void (await qmp.call('cont', {}, callMs)),
+    });
   }
 
   async fingerprint(shape: GuestShape): Promise<string> {
@@ -66,7 +72,8 @@ export class QemuHypervisor extends Hypervisor {
       const begin = (qmp: QmpClient) => checked.then(() => goOn(qmp, hasCard(shape) ? cardId : undefined));
       return await launch({ spec, acceleration: kind, host: this.#host, saved: { state, memoryPath }, signal, begin });
     } catch (error) {
-      if (spec.diskPath !== undefined) for (const file of [spec.diskPath, baseOf(spec.diskPath)]) await rm(file, { force: true });
+      if (spec.diskPath !== undefined)
+        for (const file of [spec.diskPath, baseOf(spec.diskPath)]) await rm(file, { force: true });
       signal.throwIfAborted();
       // What is damaged is also why QEMU could not start with it.
       await checked;

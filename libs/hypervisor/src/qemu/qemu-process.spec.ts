@@ -23,7 +23,9 @@ const warning = 'warning: hub 0 is not connected to host network';
 
 describe('why a QEMU ended', () => {
   it('is what it said last, and no warning of its start', async () => {
-    expect(await wordsOf([warning, 'No space left on device', warning], 1)).toBe('qemu-system-x86_64: No space left on device');
+    expect(await wordsOf([warning, 'No space left on device', warning], 1)).toBe(
+      'qemu-system-x86_64: No space left on device',
+    );
     expect(await wordsOf([warning], 3)).toBe('it ended with code 3');
   });
 

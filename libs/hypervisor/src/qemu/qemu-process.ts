@@ -45,7 +45,11 @@ export class QemuProcess {
   static ofChild(child: ChildProcess, logFile: number): QemuProcess {
     let finish!: () => void;
     const launcher = child.pid === undefined ? undefined : identify(child.pid);
-    const made: QemuProcess = new QemuProcess(launcher ? { launcher } : {}, logFile, new Promise((resolve) => (finish = resolve)));
+    const made: QemuProcess = new QemuProcess(
+      launcher ? { launcher } : {},
+      logFile,
+      new Promise((resolve) => (finish = resolve)),
+    );
     child.on('error', (error) => {
       made.#exit = error.message;
       finish();
@@ -100,7 +104,10 @@ export class QemuProcess {
   lastWords(): string {
     if (this.#lastWords !== undefined) return this.#lastWords;
     // A warning of its start is no reason for its end.
-    const line = readTail(this.logFile).trim().split('\n').findLast((said) => !said.includes(': warning: '));
+    const line = readTail(this.logFile)
+      .trim()
+      .split('\n')
+      .findLast((said) => !said.includes(': warning: '));
     return clip(line || this.#exit || 'it said nothing', 300);
   }
 

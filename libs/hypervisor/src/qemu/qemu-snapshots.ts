@@ -28,7 +28,8 @@ export async function saveGuest(guest: QemuGuest, snapshotDir: string, fingerpri
   const partial = `${snapshotDir}.partial`;
   const { diskPath } = guest.spec;
   if (!guest.spec.savable) throw guestError('snapshot_failed', 'The guest was not started to be saved.');
-  if (diskPath !== undefined && (await exists(baseOf(diskPath)))) throw guestError('snapshot_failed', 'The guest is itself the clone of a snapshot, whose disk its own stands on.');
+  if (diskPath !== undefined && (await exists(baseOf(diskPath))))
+    throw guestError('snapshot_failed', 'The guest is itself the clone of a snapshot, whose disk its own stands on.');
   if (await exists(snapshotDir)) throw guestError('snapshot_failed', 'There is a snapshot at this place already.');
   try {
     await removeTree(partial);
@@ -61,7 +62,11 @@ async function sendState(guest: QemuGuest, file: string): Promise<void> {
   const receiver = await StateReceiver.listen(guest.runtime, file);
   try {
     await guest.callQmp('migrate', { uri: `unix:${socketDir}/${socketNames.state}` });
-    await untilStatus(() => guest.callQmp('query-migrate'), { good: ['completed'], bad: ['failed', 'cancelled'], deadlineMs: saveMs });
+    await untilStatus(() => guest.callQmp('query-migrate'), {
+      good: ['completed'],
+      bad: ['failed', 'cancelled'],
+      deadlineMs: saveMs,
+    });
     await receiver.received;
   } finally {
     await receiver.close();
@@ -74,7 +79,23 @@ async function keepDisk(diskPath: string, dir: string): Promise<void> {
   const sizeBytes = await diskSize(diskPath);
   await rename(diskPath, disk);
   await share(disk, 0o640);
-  await runProgram('qemu-img', ['create', '-q', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', path.basename(seen.base), path.join(dir, snapshotFiles.overlay), String(sizeBytes)], { deadlineMs: 60_000 });
+  await runProgram(
+    'qemu-img',
+    [
+      'create',
+      '-q',
+      '-u',
+      '-f',
+      'qcow2',
+      '-F',
+      'qcow2',
+      '-b',
+      path.basename(seen.base),
+      path.join(dir, snapshotFiles.overlay),
+      String(sizeBytes),
+    ],
+    { deadlineMs: 60_000 },
+  );
   for (const file of [disk, path.join(dir, snapshotFiles.overlay)]) await flush(file);
 }
 
@@ -104,12 +125,19 @@ export async function goOn(qmp: QmpClient, card: string | undefined): Promise<vo
     qmp.call('migrate-set-parameters', { 'announce-rounds': 0 }, callMs),
     qmp.call('migrate-incoming', { uri: `fd:${stateDescriptor}` }, callMs),
   ]);
-  await untilStatus(() => qmp.call('query-status', {}, restoreMs), { good: ['paused'], bad: ['internal-error', 'shutdown', 'guest-panicked'], deadlineMs: restoreMs });
+  await untilStatus(() => qmp.call('query-status', {}, restoreMs), {
+    good: ['paused'],
+    bad: ['internal-error', 'shutdown', 'guest-panicked'],
+    deadlineMs: restoreMs,
+  });
   if (card !== undefined) await qmp.call('set_link', { name: card, up: false }, callMs);
   await qmp.call('cont', {}, callMs);
 }
 
-async function untilStatus(ask: () => Promise<unknown>, { good, bad, deadlineMs }: { good: string[]; bad: string[]; deadlineMs: number }): Promise<void> {
+async function untilStatus(
+  ask: () => Promise<unknown>,
+  { good, bad, deadlineMs }: { good: string[]; bad: string[]; deadlineMs: number },
+): Promise<void> {
   const patience = hostTimeout(deadlineMs);
   try {
     for (;;) {
@@ -143,4 +171,8 @@ async function flush(file: string): Promise<void> {
   }
 }
 
-const exists = (file: string) => stat(file).then(() => true, () => false);
+const exists = (file: string) =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );

@@ -9,7 +9,8 @@ let known: { of: string; version: string } | undefined;
 export async function qemuVersion(): Promise<string> {
   const { mtimeMs, ino } = await stat(path.join('/usr/bin', qemuProgram));
   const of = `${ino} ${mtimeMs}`;
-  if (known?.of !== of) known = { of, version: (await askProgram(qemuProgram, ['--version'])).stdout.split('\n')[0] ?? '' };
+  if (known?.of !== of)
+    known = { of, version: (await askProgram(qemuProgram, ['--version'])).stdout.split('\n')[0] ?? '' };
   return known.version;
 }
 

@@ -44,7 +44,9 @@ describe('QmpClient', () => {
     const peer = await peerPair();
     peers.push(peer);
     act(peer);
-    await expect(QmpClient.connect(peer.socket, { deadlineMs: 100 })).rejects.toMatchObject({ reason: 'guest_peer_failed' });
+    await expect(QmpClient.connect(peer.socket, { deadlineMs: 100 })).rejects.toMatchObject({
+      reason: 'guest_peer_failed',
+    });
   });
 
   it('gives up on a call that is never answered, or answered under another id', async () => {

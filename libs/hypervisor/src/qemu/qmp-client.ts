@@ -43,14 +43,21 @@ export class QmpClient {
     private readonly options: QmpOptions,
   ) {
     this.#greeting.catch(() => undefined);
-    this.#line = new LineSocket(socket, { peer: 'QMP server', budget: eventBudget, onLine: (line) => this.#receive(parseObject(line)), onClosed: (error) => this.#end(error) });
+    this.#line = new LineSocket(socket, {
+      peer: 'QMP server',
+      budget: eventBudget,
+      onLine: (line) => this.#receive(parseObject(line)),
+      onClosed: (error) => this.#end(error),
+    });
   }
 
   /** @throws AppError `guest_peer_failed` */
   static async connect(socket: Socket, options: QmpOptions = {}): Promise<QmpClient> {
     const { deadlineMs = 20_000 } = options;
     const client = new QmpClient(socket, options);
-    const stopClock = afterHostTime(deadlineMs, () => client.#line.close(guestError('guest_peer_failed', `The QMP server did not greet within ${deadlineMs} ms.`)));
+    const stopClock = afterHostTime(deadlineMs, () =>
+      client.#line.close(guestError('guest_peer_failed', `The QMP server did not greet within ${deadlineMs} ms.`)),
+    );
     try {
       await client.#greeting;
     } finally {
@@ -65,7 +72,10 @@ export class QmpClient {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const late = () => this.#settle(id)?.reject(guestError('guest_peer_failed', `QMP ${command} was not answered within ${deadlineMs} ms.`));
+      const late = () =>
+        this.#settle(id)?.reject(
+          guestError('guest_peer_failed', `QMP ${command} was not answered within ${deadlineMs} ms.`),
+        );
       this.#pending.set(id, { command, resolve, reject, stopClock: afterHostTime(deadlineMs, late) });
       this.#line.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
@@ -77,10 +87,14 @@ export class QmpClient {
 
   #receive(message: Record<string, unknown>): boolean {
     if ('QMP' in message) this.#greeted();
-    else if (typeof message.event === 'string') this.options.onEvent?.({ name: message.event, data: (message.data ?? {}) as Record<string, unknown> });
+    else if (typeof message.event === 'string')
+      this.options.onEvent?.({ name: message.event, data: (message.data ?? {}) as Record<string, unknown> });
     const pending = typeof message.id === 'number' ? this.#settle(message.id) : undefined;
     if (!pending) return false;
-    if ('error' in message) pending.reject(guestError('guest_peer_failed', `QMP ${pending.command} was refused: ${clip(describe(message.error), 200)}`));
+    if ('error' in message)
+      pending.reject(
+        guestError('guest_peer_failed', `QMP ${pending.command} was refused: ${clip(describe(message.error), 200)}`),
+      );
     else pending.resolve(message.return);
     return true;
   }

@@ -34,7 +34,10 @@ export class RuntimeDirectory {
   }
 
   static async open(dir: string): Promise<RuntimeDirectory> {
-    return new RuntimeDirectory(dir, await open(path.join(dir, 'sockets'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+    return new RuntimeDirectory(
+      dir,
+      await open(path.join(dir, 'sockets'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW),
+    );
   }
 
   /** Also what QMP calls the guest. */
@@ -75,7 +78,12 @@ export class RuntimeDirectory {
   }
 
   /** Connects to a socket that QEMU makes while it starts. @throws AppError `hypervisor_unavailable` when it ends first, or takes too long */
-  async connectFirst(name: string, qemu: { hasEnded: boolean; lastWords: () => string }, signal: AbortSignal, deadlineMs = 20_000): Promise<Socket> {
+  async connectFirst(
+    name: string,
+    qemu: { hasEnded: boolean; lastWords: () => string },
+    signal: AbortSignal,
+    deadlineMs = 20_000,
+  ): Promise<Socket> {
     const patience = hostTimeout(deadlineMs);
     try {
       return await this.#untilConnected(name, qemu, { signal, late: patience.signal });
@@ -84,13 +92,23 @@ export class RuntimeDirectory {
     }
   }
 
-  async #untilConnected(name: string, qemu: { hasEnded: boolean; lastWords: () => string }, { signal, late }: { signal: AbortSignal; late: AbortSignal }): Promise<Socket> {
+  async #untilConnected(
+    name: string,
+    qemu: { hasEnded: boolean; lastWords: () => string },
+    { signal, late }: { signal: AbortSignal; late: AbortSignal },
+  ): Promise<Socket> {
     for (;;) {
       signal.throwIfAborted();
-      if (qemu.hasEnded) throw guestError('hypervisor_unavailable', `QEMU did not start: ${qemu.lastWords()}.`, { hint: 'Run "openfactory doctor".' });
+      if (qemu.hasEnded)
+        throw guestError('hypervisor_unavailable', `QEMU did not start: ${qemu.lastWords()}.`, {
+          hint: 'Run "openfactory doctor".',
+        });
       const socket = await connectOnce(this.socketPath(name));
       if (socket) return socket;
-      if (late.aborted) throw guestError('hypervisor_unavailable', `QEMU did not open its ${name} in time: ${qemu.lastWords()}.`, { cause: late.reason });
+      if (late.aborted)
+        throw guestError('hypervisor_unavailable', `QEMU did not open its ${name} in time: ${qemu.lastWords()}.`, {
+          cause: late.reason,
+        });
       await sleep(pollMs);
     }
   }
@@ -106,7 +124,11 @@ export class RuntimeDirectory {
 }
 
 /** What QEMU finds in its directory: the firmware's variables, a copy of the guest's own, and the file that is its memory. */
-export async function fillRuntimeDirectory(runtime: RuntimeDirectory, { firmware: kind, savable, memoryMb, diskPath }: GuestSpec, account: Account | undefined): Promise<void> {
+export async function fillRuntimeDirectory(
+  runtime: RuntimeDirectory,
+  { firmware: kind, savable, memoryMb, diskPath }: GuestSpec,
+  account: Account | undefined,
+): Promise<void> {
   if (kind === 'uefi') {
     const variables = runtime.own(path.basename(seen.variables));
     await copyFile(firmware.variables, variables, constants.COPYFILE_EXCL);
@@ -141,9 +163,14 @@ async function giveDisk(diskPath: string, account: Account | undefined): Promise
 export const baseOf = (diskPath: string): string => path.join(path.dirname(diskPath), path.basename(seen.base));
 
 /** Host file -> where QEMU sees it. */
-export async function diskBinds(diskPath: string): Promise<{ writable: Record<string, string>; readOnly: Record<string, string> }> {
+export async function diskBinds(
+  diskPath: string,
+): Promise<{ writable: Record<string, string>; readOnly: Record<string, string> }> {
   const base = baseOf(diskPath);
-  const hasBase = await stat(base).then(() => true, () => false);
+  const hasBase = await stat(base).then(
+    () => true,
+    () => false,
+  );
   return { writable: { [diskPath]: seen.disk }, readOnly: hasBase ? { [base]: seen.base } : {} };
 }
 

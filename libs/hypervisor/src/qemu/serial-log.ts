@@ -3,7 +3,12 @@ import type { Readable } from 'node:stream';
 import { PacedReader, type ReadingRate } from '#libs/platform';
 
 /** A kernel that says everything says less; a guest that says more waits for it. */
-const rate: ReadingRate = { bytesPerTurn: 64 << 10, bytesPerSecond: 1 << 20, burstBytes: 4 << 20, leastPieceBytes: 256 };
+const rate: ReadingRate = {
+  bytesPerTurn: 64 << 10,
+  bytesPerSecond: 1 << 20,
+  burstBytes: 4 << 20,
+  leastPieceBytes: 256,
+};
 
 /** Keeps what a guest prints: the beginning in a file, up to a cap, and the end in memory. Beyond the cap the guest is still read, so that it does not stall. */
 export class SerialLog {
@@ -53,7 +58,9 @@ export class SerialLog {
 
   text(): string {
     const { tail, at } = { tail: this.#tail, at: this.#tailAt };
-    return (this.#isTailFull ? Buffer.concat([tail.subarray(at), tail.subarray(0, at)]) : tail.subarray(0, at)).toString('utf8');
+    return (
+      this.#isTailFull ? Buffer.concat([tail.subarray(at), tail.subarray(0, at)]) : tail.subarray(0, at)
+    ).toString('utf8');
   }
 
   #takeUp(): void {

@@ -75,6 +75,9 @@ describe('a snapshot', () => {
   });
 
   it('is of no use to another kind of machine', async () => {
-    await expect(openSnapshot(dir, 'another')).rejects.toMatchObject({ reason: 'snapshot_damaged', message: expect.stringContaining('another kind of machine') });
+    await expect(openSnapshot(dir, 'another')).rejects.toMatchObject({
+      reason: 'snapshot_damaged',
+      message: expect.stringContaining('another kind of machine'),
+    });
   });
 });

@@ -5,7 +5,13 @@ import path from 'node:path';
 import { guestError } from '../guest-error.js';
 
 /** What a snapshot's directory holds. `overlay` is the empty layer over the disk that each clone begins with. */
-export const snapshotFiles = { memory: 'memory', state: 'state', disk: 'disk.qcow2', overlay: 'overlay.qcow2', record: 'snapshot.json' };
+export const snapshotFiles = {
+  memory: 'memory',
+  state: 'state',
+  disk: 'disk.qcow2',
+  overlay: 'overlay.qcow2',
+  record: 'snapshot.json',
+};
 const version = 1;
 const chunkBytes = 1 << 20;
 
@@ -30,8 +36,17 @@ const trusted = new Map<string, string>();
 
 export async function describeSnapshot(dir: string, fingerprint: string): Promise<SnapshotRecord> {
   const memoryPath = path.join(dir, snapshotFiles.memory);
-  const [mark, memorySum, state] = [await markOf(memoryPath), await sha256Of(memoryPath), await readFile(path.join(dir, snapshotFiles.state))];
-  return { version, fingerprint, state: { sizeBytes: state.length, sha256: createHash('sha256').update(state).digest('hex') }, memory: { ...mark, sha256: memorySum } };
+  const [mark, memorySum, state] = [
+    await markOf(memoryPath),
+    await sha256Of(memoryPath),
+    await readFile(path.join(dir, snapshotFiles.state)),
+  ];
+  return {
+    version,
+    fingerprint,
+    state: { sizeBytes: state.length, sha256: createHash('sha256').update(state).digest('hex') },
+    memory: { ...mark, sha256: memorySum },
+  };
 }
 
 /** For who has described a snapshot just now, at the place where it stands for good: as long as its mark stays, it need not be read again. */
@@ -54,7 +69,8 @@ export interface OpenSnapshot {
  */
 export async function openSnapshot(dir: string, fingerprint: string): Promise<OpenSnapshot> {
   const record = await readRecord(dir);
-  if (record.fingerprint !== fingerprint) throw damaged('was taken of another kind of machine, or by another version of the hypervisor');
+  if (record.fingerprint !== fingerprint)
+    throw damaged('was taken of another kind of machine, or by another version of the hypervisor');
   const memoryPath = path.join(dir, snapshotFiles.memory);
   const state = await openPlain(path.join(dir, snapshotFiles.state)).catch(() => {
     throw damaged('has lost its state');
@@ -67,7 +83,12 @@ export async function openSnapshot(dir: string, fingerprint: string): Promise<Op
 async function readRecord(dir: string): Promise<SnapshotRecord> {
   try {
     const record = JSON.parse(await readFile(path.join(dir, snapshotFiles.record), 'utf8')) as SnapshotRecord;
-    if (record.version === version && typeof record.memory.sha256 === 'string' && typeof record.state.sha256 === 'string') return record;
+    if (
+      record.version === version &&
+      typeof record.memory.sha256 === 'string' &&
+      typeof record.state.sha256 === 'string'
+    )
+      return record;
   } catch {
     // As one that makes no sense.
   }
@@ -85,11 +106,13 @@ async function checkMemory(memoryPath: string, { memory: { sha256, ...recorded }
   const mark = await markOf(memoryPath).catch(() => undefined);
   const key = path.resolve(memoryPath);
   if (mark && trusted.get(key) === trustOf(sha256, mark)) return;
-  if (mark?.sizeBytes !== recorded.sizeBytes || (await sha256Of(memoryPath)) !== sha256) throw damaged('has another memory than was saved');
+  if (mark?.sizeBytes !== recorded.sizeBytes || (await sha256Of(memoryPath)) !== sha256)
+    throw damaged('has another memory than was saved');
   trusted.set(key, trustOf(sha256, mark));
 }
 
-const trustOf = (sha256: string, { inode, sizeBytes, changedNs, modifiedNs }: FileMark) => [sha256, inode, sizeBytes, changedNs, modifiedNs].join(' ');
+const trustOf = (sha256: string, { inode, sizeBytes, changedNs, modifiedNs }: FileMark) =>
+  [sha256, inode, sizeBytes, changedNs, modifiedNs].join(' ');
 
 async function markOf(file: string): Promise<FileMark> {
   const { ino, size, ctimeNs, mtimeNs } = await stat(file, { bigint: true });
@@ -103,7 +126,8 @@ async function sha256Of(file: string): Promise<string> {
     const { size } = await handle.stat();
     const hash = createHash('sha256').update(`${size}\n`);
     const chunk = Buffer.alloc(chunkBytes);
-    for (let at = 0; at < size; at += chunkBytes) addChunk(hash, at, chunk.subarray(0, (await handle.read(chunk, 0, chunkBytes, at)).bytesRead));
+    for (let at = 0; at < size; at += chunkBytes)
+      addChunk(hash, at, chunk.subarray(0, (await handle.read(chunk, 0, chunkBytes, at)).bytesRead));
     return hash.digest('hex');
   } finally {
     await handle.close();

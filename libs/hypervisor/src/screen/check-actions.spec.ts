@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AppError} from '#libs/platform';
+import type { AppError } from '#libs/platform';
 import { type Violation } from '#libs/platform';
 import { checkActions } from './check-actions.js';
 import { fieldsOf } from './action-fields.js';
@@ -80,9 +80,24 @@ describe('checkActions', () => {
 
   it.each([
     ['actions', Array.from({ length: 101 }, () => ({ type: 'wait', duration: 0 })), '/actions'],
-    ['seconds of waiting', [...Array.from({ length: 2 }, () => ({ type: 'wait', duration: 30 })), { type: 'wait', duration: 0.1 }, { type: 'wait', duration: 1 }], '/actions/2/duration'],
+    [
+      'seconds of waiting',
+      [
+        ...Array.from({ length: 2 }, () => ({ type: 'wait', duration: 30 })),
+        { type: 'wait', duration: 0.1 },
+        { type: 'wait', duration: 1 },
+      ],
+      '/actions/2/duration',
+    ],
     ['characters in one text', [{ type: 'type', text: 'x'.repeat(4097) }], '/actions/0/text'],
-    ['characters in all texts', [{ type: 'type', text: 'x'.repeat(4096) }, { type: 'type', text: 'x' }], '/actions/1/text'],
+    [
+      'characters in all texts',
+      [
+        { type: 'type', text: 'x'.repeat(4096) },
+        { type: 'type', text: 'x' },
+      ],
+      '/actions/1/text',
+    ],
     ['screenshots', Array.from({ length: 4 }, () => ({ type: 'screenshot' })), '/actions/3'],
     ['keys at once', [{ type: 'key', key: 'a+b+c+d+e+f+g' }], '/actions/0/key'],
   ])('bounds the %s', (_what, given, path) => {
@@ -90,6 +105,13 @@ describe('checkActions', () => {
   });
 
   it('takes names of the language’s own objects for nothing special', () => {
-    expect(violationsOf([{ type: 'constructor' }, { type: 'toString' }, { type: 'key', key: '__proto__' }, { type: 'screenshot', constructor: 1 }])).toHaveLength(4);
+    expect(
+      violationsOf([
+        { type: 'constructor' },
+        { type: 'toString' },
+        { type: 'key', key: '__proto__' },
+        { type: 'screenshot', constructor: 1 },
+      ]),
+    ).toHaveLength(4);
   });
 });

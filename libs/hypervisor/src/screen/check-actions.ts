@@ -11,7 +11,10 @@ const mostUnknown = 20;
  * @throws AppError `invalid_actions` that names every wrong path at once
  */
 export function checkActions(given: readonly object[], screen: ScreenSize): ScreenAction[] {
-  if (given.length > actionLimits.actions) throw invalidActions([{ path: '/actions', code: 'arrayMaxSize', message: `must hold at most ${actionLimits.actions} actions` }]);
+  if (given.length > actionLimits.actions)
+    throw invalidActions([
+      { path: '/actions', code: 'arrayMaxSize', message: `must hold at most ${actionLimits.actions} actions` },
+    ]);
   const checked = given.map((action, index) => checkAction(action, pointer('/actions', index), screen));
   const actions = checked.flatMap(({ action }) => action ?? []);
   const violations = [...checked.flatMap((one) => one.violations), ...excesses(actions)];
@@ -19,21 +22,46 @@ export function checkActions(given: readonly object[], screen: ScreenSize): Scre
   return actions;
 }
 
-function checkAction(given: unknown, path: string, screen: ScreenSize): { action?: ScreenAction; violations: Violation[] } {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return { violations: [{ path, code: 'isObject', message: 'must be an object with a type' }] };
+function checkAction(
+  given: unknown,
+  path: string,
+  screen: ScreenSize,
+): { action?: ScreenAction; violations: Violation[] } {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return { violations: [{ path, code: 'isObject', message: 'must be an object with a type' }] };
   const { type, ...values } = given as Record<string, unknown>;
   const types = Object.keys(fieldsOf);
   if (typeof type !== 'string' || !Object.hasOwn(fieldsOf, type)) {
     const suggestion = typeof type === 'string' ? nearestName(type, types) : undefined;
-    return { violations: [{ path: pointer(path, 'type'), code: 'isIn', message: `must be one of ${types.join(', ')}`, ...(suggestion && { suggestion }) }] };
+    return {
+      violations: [
+        {
+          path: pointer(path, 'type'),
+          code: 'isIn',
+          message: `must be one of ${types.join(', ')}`,
+          ...(suggestion && { suggestion }),
+        },
+      ],
+    };
   }
   const fields = fieldsOf[type as ScreenActionType];
-  const unknown = Object.keys(values).filter((name) => !Object.hasOwn(fields, name)).slice(0, mostUnknown);
-  const violations: Violation[] = unknown.map((name) => at(pointer(path, name), { code: 'whitelistValidation', message: `unknown field "${clip(name)}" of ${type}`, suggestion: nearestName(name, Object.keys(fields)) }));
+  const unknown = Object.keys(values)
+    .filter((name) => !Object.hasOwn(fields, name))
+    .slice(0, mostUnknown);
+  const violations: Violation[] = unknown.map((name) =>
+    at(pointer(path, name), {
+      code: 'whitelistValidation',
+      message: `unknown field "${clip(name)}" of ${type}`,
+      suggestion: nearestName(name, Object.keys(fields)),
+    }),
+  );
   const read: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
     const value = values[name] ?? field.fallback;
-    const problem = value === undefined ? { code: 'isDefined', message: `is missing: ${field.wanted}` } : field.problem(value, screen);
+    const problem =
+      value === undefined
+        ? { code: 'isDefined', message: `is missing: ${field.wanted}` }
+        : field.problem(value, screen);
     if (problem) violations.push(at(pointer(path, name), problem));
     read[name] = value;
   }
@@ -44,19 +72,31 @@ function checkAction(given: unknown, path: string, screen: ScreenSize): { action
 /** What is too much in all, said at the action with which it became too much. */
 function excesses(actions: readonly ScreenAction[]): Violation[] {
   const sums = { seconds: 0, characters: 0, screenshots: 0 };
-  const limits = { seconds: actionLimits.allWaitsSeconds, characters: actionLimits.textLength, screenshots: actionLimits.screenshots };
+  const limits = {
+    seconds: actionLimits.allWaitsSeconds,
+    characters: actionLimits.textLength,
+    screenshots: actionLimits.screenshots,
+  };
   const violations: Violation[] = [];
   actions.forEach((action, index) => {
     const { what, amount, path } = costOf(action, index);
     if (!what) return;
     const isWithin = sums[what] <= limits[what];
     sums[what] += amount;
-    if (isWithin && sums[what] > limits[what]) violations.push({ path, code: 'max', message: `makes more than ${limits[what]} ${what === 'seconds' ? 'seconds of waiting' : what === 'characters' ? 'characters to type' : what} in all` });
+    if (isWithin && sums[what] > limits[what])
+      violations.push({
+        path,
+        code: 'max',
+        message: `makes more than ${limits[what]} ${what === 'seconds' ? 'seconds of waiting' : what === 'characters' ? 'characters to type' : what} in all`,
+      });
   });
   return violations;
 }
 
-function costOf(action: ScreenAction, index: number): { what?: 'seconds' | 'characters' | 'screenshots'; amount: number; path: string } {
+function costOf(
+  action: ScreenAction,
+  index: number,
+): { what?: 'seconds' | 'characters' | 'screenshots'; amount: number; path: string } {
   const path = pointer('/actions', index);
   switch (action.type) {
     case 'wait':

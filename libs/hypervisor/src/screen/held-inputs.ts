@@ -30,7 +30,9 @@ export class HeldInputs {
 
   async #press(events: InputEvent[]): Promise<void> {
     // Counted as held before the call: one that fails may have arrived.
-    for (const event of events) if (event.kind !== 'move') this.#held.set(event.kind === 'key' ? event.key : event.button, { ...event, down: false });
+    for (const event of events)
+      if (event.kind !== 'move')
+        this.#held.set(event.kind === 'key' ? event.key : event.button, { ...event, down: false });
     await this.guest.sendInput(events);
   }
 }

@@ -23,7 +23,11 @@ export class KeyboardLayout {
 }
 
 /** On whatever layout. */
-const fixed: [string, readonly Chord[]][] = [['\n', [['ret']]], ['\t', [['tab']]], [' ', [['spc']]]];
+const fixed: [string, readonly Chord[]][] = [
+  ['\n', [['ret']]],
+  ['\t', [['tab']]],
+  [' ', [['spc']]],
+];
 
 const ascii = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index));
 const usStrokes = ascii.map((character): [string, Chord[]] => [character, [chordOf(character) ?? []]]);
@@ -44,7 +48,10 @@ export type Glyph = { character: string } | { mark: string };
 const holds: readonly (readonly string[])[] = [[], ['shift'], ['alt_r'], ['shift', 'alt_r']];
 
 /** @param accents what a dead key makes of a character: mark, character, result */
-export function strokesOf(keys: readonly LayoutKey[], accents: Iterable<readonly [string, string, string]>): Map<string, Chord[]> {
+export function strokesOf(
+  keys: readonly LayoutKey[],
+  accents: Iterable<readonly [string, string, string]>,
+): Map<string, Chord[]> {
   const strokes = new Map<string, Chord[]>();
   const marks = new Map<string, Chord>();
   // The simplest way to each: all keys alone, then all with shift.

@@ -4,10 +4,24 @@ import { nearestName } from '#libs/platform';
 export type Chord = readonly string[];
 
 const symbols = new Map([
-  [' ', 'spc'], ['\n', 'ret'], ['\t', 'tab'], ['-', 'minus'], ['=', 'equal'], ['[', 'bracket_left'], [']', 'bracket_right'], ['\\', 'backslash'],
-  [';', 'semicolon'], ["'", 'apostrophe'], ['`', 'grave_accent'], [',', 'comma'], ['.', 'dot'], ['/', 'slash'],
+  [' ', 'spc'],
+  ['\n', 'ret'],
+  ['\t', 'tab'],
+  ['-', 'minus'],
+  ['=', 'equal'],
+  ['[', 'bracket_left'],
+  [']', 'bracket_right'],
+  ['\\', 'backslash'],
+  [';', 'semicolon'],
+  ["'", 'apostrophe'],
+  ['`', 'grave_accent'],
+  [',', 'comma'],
+  ['.', 'dot'],
+  ['/', 'slash'],
 ]);
-const shifted = new Map([...'~!@#$%^&*()_+{}|:"<>?'].map((character, index) => [character, '`1234567890-=[]\\;\',./'.charAt(index)]));
+const shifted = new Map(
+  [...'~!@#$%^&*()_+{}|:"<>?'].map((character, index) => [character, "`1234567890-=[]\\;',./".charAt(index)]),
+);
 
 /** The keys that give this character on the US layout, which our images have; undefined beyond it. */
 export function chordOf(character: string): Chord | undefined {
@@ -76,13 +90,45 @@ const keyNames: Record<string, readonly string[]> = {
 
 /** X11's names of characters that need shift on the US layout. */
 const characterNames: Record<string, string> = {
-  plus: '+', underscore: '_', asciitilde: '~', exclam: '!', at: '@', numbersign: '#', dollar: '$', percent: '%', asciicircum: '^', ampersand: '&', asterisk: '*', parenleft: '(',
-  parenright: ')', braceleft: '{', braceright: '}', bar: '|', colon: ':', quotedbl: '"', less: '<', greater: '>', question: '?',
+  plus: '+',
+  underscore: '_',
+  asciitilde: '~',
+  exclam: '!',
+  at: '@',
+  numbersign: '#',
+  dollar: '$',
+  percent: '%',
+  asciicircum: '^',
+  ampersand: '&',
+  asterisk: '*',
+  parenleft: '(',
+  parenright: ')',
+  braceleft: '{',
+  braceright: '}',
+  bar: '|',
+  colon: ':',
+  quotedbl: '"',
+  less: '<',
+  greater: '>',
+  question: '?',
 };
 
 /** Keys that are known by what they give on the US layout. */
 const usNames: Record<string, string> = {
-  minus: '-', equal: '=', bracketleft: '[', bracketright: ']', backslash: '\\', semicolon: ';', apostrophe: "'", quoteright: "'", grave: '`', quoteleft: '`', comma: ',', period: '.', dot: '.', slash: '/',
+  minus: '-',
+  equal: '=',
+  bracketleft: '[',
+  bracketright: ']',
+  backslash: '\\',
+  semicolon: ';',
+  apostrophe: "'",
+  quoteright: "'",
+  grave: '`',
+  quoteleft: '`',
+  comma: ',',
+  period: '.',
+  dot: '.',
+  slash: '/',
 };
 const charactersByName = new Map(Object.entries({ ...characterNames, ...usNames }));
 const characterOf = (name: string): string => charactersByName.get(name.toLowerCase()) ?? name;
@@ -90,10 +136,14 @@ const characterOf = (name: string): string => charactersByName.get(name.toLowerC
 export const isCharacterName = (name: string): boolean => characterOf(name).length === 1;
 
 const chords = new Map<string, Chord>([
-  ...Object.entries(keyNames).flatMap(([code, names]) => names.map((name): [string, Chord] => [name.toLowerCase(), [code]])),
+  ...Object.entries(keyNames).flatMap(([code, names]) =>
+    names.map((name): [string, Chord] => [name.toLowerCase(), [code]]),
+  ),
   ...Object.entries(characterNames).map(([name, character]): [string, Chord] => [name, chordOf(character) ?? []]),
 ]);
-const properNames = new Map([...Object.values(keyNames).flat(), ...Object.keys(characterNames)].map((name) => [name.toLowerCase(), name]));
+const properNames = new Map(
+  [...Object.values(keyNames).flat(), ...Object.keys(characterNames)].map((name) => [name.toLowerCase(), name]),
+);
 
 /** A combination as xdotool(1) writes it, such as `Return`, `ctrl+c`, `alt+F4`, `ctrl++`, taken apart into its names. */
 export function splitCombination(combination: string): string[] {
@@ -117,7 +167,10 @@ export function nearestKey(name: string): string | undefined {
  * What goes down, in order, for keys held together; characters by the layout that is given, where one stroke of it gives them. In `ctrl+C` the capital
  * is how people write it, not a shift.
  */
-export function chordOfNames(names: readonly string[], layout?: { strokesOf(character: string): readonly Chord[] | undefined }): Chord {
+export function chordOfNames(
+  names: readonly string[],
+  layout?: { strokesOf(character: string): readonly Chord[] | undefined },
+): Chord {
   const chord = (name: string): Chord => {
     const [stroke, ...more] = layout?.strokesOf(characterOf(name)) ?? [];
     return (more.length === 0 && stroke) || (findKey(name) ?? []);

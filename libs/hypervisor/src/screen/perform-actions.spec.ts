@@ -15,10 +15,12 @@ function stage({ breakOff }: { breakOff?: (pauses: number[]) => boolean } = {}) 
   const abort = new AbortController();
   const sleep = (ms: number) => {
     pauses.push(ms);
-    if (breakOff?.(pauses)) abort.abort(new AppError({ kind: 'conflict', reason: 'called_off', message: 'It was called off.' }));
+    if (breakOff?.(pauses))
+      abort.abort(new AppError({ kind: 'conflict', reason: 'called_off', message: 'It was called off.' }));
     return abort.signal.aborted ? Promise.reject(abort.signal.reason as Error) : Promise.resolve();
   };
-  const perform = (actions: object[]) => performActions(guest, checkActions(actions, screen), { signal: abort.signal, sleep });
+  const perform = (actions: object[]) =>
+    performActions(guest, checkActions(actions, screen), { signal: abort.signal, sleep });
   return { guest, pauses, perform, abort, calls: () => guest.inputs.map((events) => events.map(inWords).join(' ')) };
 }
 
@@ -35,7 +37,11 @@ describe('performActions', () => {
     ['double_click', { type: 'double_click', x: 5, y: 6 }, ['5,6', '+left', '-left', '+left', '-left']],
     ['right_click', { type: 'right_click', x: 5, y: 6 }, ['5,6', '+right', '-right']],
     ['move', { type: 'move', x: 5, y: 6 }, ['5,6']],
-    ['scroll', { type: 'scroll', x: 5, y: 6, direction: 'up', amount: 2 }, ['5,6', '+wheel-up', '-wheel-up', '+wheel-up', '-wheel-up']],
+    [
+      'scroll',
+      { type: 'scroll', x: 5, y: 6, direction: 'up', amount: 2 },
+      ['5,6', '+wheel-up', '-wheel-up', '+wheel-up', '-wheel-up'],
+    ],
     ['type', { type: 'type', text: 'aB\r\n' }, ['+a', '-a', '+shift +b', '-b -shift', '+ret', '-ret']],
     ['key', { type: 'key', key: 'ctrl+c' }, ['+ctrl +c', '-c -ctrl']],
     ['key_combo', { type: 'key_combo', keys: ['ctrl', 'shift', 't'] }, ['+ctrl +shift +t', '-t -shift -ctrl']],
@@ -66,8 +72,19 @@ describe('performActions', () => {
 
   it('performs in order, with pictures between', async () => {
     const { perform, calls } = stage();
-    const outcome = await perform([{ type: 'key', key: 'a' }, { type: 'screenshot' }, { type: 'key', key: 'b' }, { type: 'screenshot' }]);
-    expect(outcome).toMatchObject({ performed: 4, pictures: [{ width: 1, height: 1 }, { width: 1, height: 1 }] });
+    const outcome = await perform([
+      { type: 'key', key: 'a' },
+      { type: 'screenshot' },
+      { type: 'key', key: 'b' },
+      { type: 'screenshot' },
+    ]);
+    expect(outcome).toMatchObject({
+      performed: 4,
+      pictures: [
+        { width: 1, height: 1 },
+        { width: 1, height: 1 },
+      ],
+    });
     expect(calls()).toEqual(['+a', '-a', '+b', '-b']);
   });
 
@@ -88,7 +105,9 @@ describe('performActions', () => {
   it('ends a wait at once when called off', async () => {
     const guest = new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', {});
     const abort = new AbortController();
-    const outcome = performActions(guest, checkActions([{ type: 'wait', duration: 30 }], screen), { signal: abort.signal });
+    const outcome = performActions(guest, checkActions([{ type: 'wait', duration: 30 }], screen), {
+      signal: abort.signal,
+    });
     abort.abort();
     expect(await outcome).toMatchObject({ performed: 0, failure: { index: 0, action: 'wait', reason: 'aborted' } });
   });
@@ -100,7 +119,13 @@ describe('performActions', () => {
       if (guest.inputs.length === 2) guest.die({ why: 'failed', detail: 'it broke' });
       await send(events);
     };
-    expect(await perform([{ type: 'key', key: 'a' }, { type: 'key', key: 'b' }, { type: 'key', key: 'c' }])).toMatchObject({ performed: 1, failure: { index: 1, action: 'key', reason: 'guest_ended' } });
+    expect(
+      await perform([
+        { type: 'key', key: 'a' },
+        { type: 'key', key: 'b' },
+        { type: 'key', key: 'c' },
+      ]),
+    ).toMatchObject({ performed: 1, failure: { index: 1, action: 'key', reason: 'guest_ended' } });
   });
 
   it('releases a key whose pressing failed: it may have arrived', async () => {
@@ -108,34 +133,59 @@ describe('performActions', () => {
     const send = guest.sendInput.bind(guest);
     guest.sendInput = async (events) => {
       await send(events);
-      if (guest.inputs.length === 1) throw new AppError({ kind: 'unavailable', reason: 'guest_peer_failed', message: 'It did not answer.' });
+      if (guest.inputs.length === 1)
+        throw new AppError({ kind: 'unavailable', reason: 'guest_peer_failed', message: 'It did not answer.' });
     };
-    expect(await perform([{ type: 'key', key: 'ctrl+a' }])).toMatchObject({ performed: 0, failure: { reason: 'guest_peer_failed' } });
+    expect(await perform([{ type: 'key', key: 'ctrl+a' }])).toMatchObject({
+      performed: 0,
+      failure: { reason: 'guest_peer_failed' },
+    });
     expect(calls()).toEqual(['+ctrl +a', '-a -ctrl']);
   });
 });
 
 describe('typing on a guest that has another layout', () => {
-  const told = JSON.parse(readFileSync(new URL('../testing/keyboards.json', import.meta.url), 'utf8')) as Record<string, { console: { keymap: string; accents: string } }>;
+  const told = JSON.parse(readFileSync(new URL('../testing/keyboards.json', import.meta.url), 'utf8')) as Record<
+    string,
+    { console: { keymap: string; accents: string } }
+  >;
   const german = () => {
     const on = stage();
     const { keymap, accents } = told.de!.console;
     const typed: string[] = [];
-    const keyboard = () => Promise.resolve({ screen: 'console', keymap: Buffer.from(keymap, 'base64'), accents: Buffer.from(accents, 'base64'), isCapsLocked: false });
-    Object.assign(on.guest, { helper: { keyboard, type: (text: string) => Promise.resolve(void typed.push(text)), waitUntilReady: () => Promise.resolve({}) } });
+    const keyboard = () =>
+      Promise.resolve({
+        screen: 'console',
+        keymap: Buffer.from(keymap, 'base64'),
+        accents: Buffer.from(accents, 'base64'),
+        isCapsLocked: false,
+      });
+    Object.assign(on.guest, {
+      helper: {
+        keyboard,
+        type: (text: string) => Promise.resolve(void typed.push(text)),
+        waitUntilReady: () => Promise.resolve({}),
+      },
+    });
     return { ...on, typed, pressed: () => on.calls().filter((call) => call.startsWith('+')) };
   };
 
   it('presses the keys that give its characters there, dead ones too', async () => {
     const on = german();
-    expect(await on.perform([{ type: 'type', text: 'z/@^ü' }])).toMatchObject({ performed: 1, layout: 'the keymap of its text console' });
+    expect(await on.perform([{ type: 'type', text: 'z/@^ü' }])).toMatchObject({
+      performed: 1,
+      layout: 'the keymap of its text console',
+    });
     expect(on.pressed()).toEqual(['+y', '+shift +7', '+alt_r +q', '+grave_accent', '+spc', '+bracket_left']);
   });
 
   it('presses the characters of a combination where they are, and named keys without a question', async () => {
     const on = german();
     expect(await on.perform([{ type: 'key', key: 'Return' }])).toEqual({ performed: 1, pictures: [] });
-    await on.perform([{ type: 'key', key: 'ctrl+z' }, { type: 'key_combo', keys: ['ctrl', 'slash'] }]);
+    await on.perform([
+      { type: 'key', key: 'ctrl+z' },
+      { type: 'key_combo', keys: ['ctrl', 'slash'] },
+    ]);
     expect(on.pressed()).toEqual(['+ret', '+ctrl +y', '+ctrl +shift +7']);
   });
 
@@ -148,14 +198,26 @@ describe('typing on a guest that has another layout', () => {
   it('asks a helper that does not answer once, and not with each call', async () => {
     const on = german();
     let asked = 0;
-    Object.assign(on.guest.helper, { keyboard: () => Promise.reject(new AppError({ kind: 'unavailable', reason: 'guest_helper_failed', message: `It is silent. ${++asked}` })) });
-    for (let time = 0; time < 3; time++) expect(await on.perform([{ type: 'type', text: 'z' }])).toMatchObject({ layout: expect.stringContaining('did not say') });
+    Object.assign(on.guest.helper, {
+      keyboard: () =>
+        Promise.reject(
+          new AppError({ kind: 'unavailable', reason: 'guest_helper_failed', message: `It is silent. ${++asked}` }),
+        ),
+    });
+    for (let time = 0; time < 3; time++)
+      expect(await on.perform([{ type: 'type', text: 'z' }])).toMatchObject({
+        layout: expect.stringContaining('did not say'),
+      });
     expect([asked, on.pressed()]).toEqual([1, ['+z', '+z', '+z']]);
   });
 });
 
 describe('text beyond the US layout', () => {
-  const helper = { waitUntilReady: () => Promise.resolve({}), typed: [] as string[], type: (_text: string): Promise<void> => Promise.resolve() };
+  const helper = {
+    waitUntilReady: () => Promise.resolve({}),
+    typed: [] as string[],
+    type: (_text: string): Promise<void> => Promise.resolve(),
+  };
   const withHelper = (changes: Partial<typeof helper> = {}) => {
     const on = stage();
     const own = { ...helper, typed: [] as string[], ...changes };
@@ -166,7 +228,12 @@ describe('text beyond the US layout', () => {
 
   it('goes through the helper as a whole, in pieces that it can take', async () => {
     const on = withHelper();
-    expect(await on.perform([{ type: 'type', text: `12 € 漢\r\n${'é'.repeat(2000)}` }, { type: 'type', text: 'ok' }])).toEqual({ performed: 2, pictures: [], layout: expect.stringContaining('did not say') });
+    expect(
+      await on.perform([
+        { type: 'type', text: `12 € 漢\r\n${'é'.repeat(2000)}` },
+        { type: 'type', text: 'ok' },
+      ]),
+    ).toEqual({ performed: 2, pictures: [], layout: expect.stringContaining('did not say') });
     expect(on.helper.typed.join('')).toBe(`12 € 漢\n${'é'.repeat(2000)}`);
     expect(on.helper.typed.every((text) => Buffer.byteLength(text) <= 4096)).toBe(true);
     expect(on.calls()).toEqual(['+o', '-o', '+k', '-k']);
@@ -178,14 +245,31 @@ describe('text beyond the US layout', () => {
   ])('is refused before anything is performed where %s', async (_what, changes) => {
     const on = stage();
     Object.assign(on.guest, changes);
-    const outcome = await on.perform([{ type: 'key', key: 'a' }, { type: 'type', text: 'é' }]);
-    expect(outcome).toMatchObject({ performed: 0, failure: { index: 1, action: 'type', reason: 'untypeable_text', message: expect.stringContaining('é') } });
+    const outcome = await on.perform([
+      { type: 'key', key: 'a' },
+      { type: 'type', text: 'é' },
+    ]);
+    expect(outcome).toMatchObject({
+      performed: 0,
+      failure: { index: 1, action: 'type', reason: 'untypeable_text', message: expect.stringContaining('é') },
+    });
     expect(on.calls()).toEqual([]);
   });
 
   it('fails as its action where the helper finds no terminal to type on', async () => {
-    const on = withHelper({ type: () => Promise.reject(new AppError({ kind: 'unavailable', reason: 'guest_helper_failed', message: 'The screen is graphical.' })) });
-    const outcome = await on.perform([{ type: 'key', key: 'a' }, { type: 'type', text: '€' }]);
-    expect(outcome).toMatchObject({ performed: 1, failure: { index: 1, reason: 'untypeable_text', message: expect.stringContaining('graphical') } });
+    const on = withHelper({
+      type: () =>
+        Promise.reject(
+          new AppError({ kind: 'unavailable', reason: 'guest_helper_failed', message: 'The screen is graphical.' }),
+        ),
+    });
+    const outcome = await on.perform([
+      { type: 'key', key: 'a' },
+      { type: 'type', text: '€' },
+    ]);
+    expect(outcome).toMatchObject({
+      performed: 1,
+      failure: { index: 1, reason: 'untypeable_text', message: expect.stringContaining('graphical') },
+    });
   });
 });

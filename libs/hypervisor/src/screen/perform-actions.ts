@@ -34,7 +34,11 @@ interface Stage extends Typist {
 }
 
 /** One after the other, up to the first that fails. Keys and buttons never stay down, however it ends. */
-export async function performActions(guest: Guest, actions: readonly ScreenAction[], { signal, sleep: rest = pausing }: PerformOptions): Promise<ActionsOutcome> {
+export async function performActions(
+  guest: Guest,
+  actions: readonly ScreenAction[],
+  { signal, sleep: rest = pausing }: PerformOptions,
+): Promise<ActionsOutcome> {
   const hands = new HeldInputs(guest);
   const stage: Stage = { guest, hands, signal, pictures: [], pause: (ms) => rest(ms, signal) };
   const refused = await firstUntypeable(stage, actions);
@@ -53,7 +57,11 @@ export async function performActions(guest: Guest, actions: readonly ScreenActio
   return outcomeOf(stage, actions.length);
 }
 
-const outcomeOf = ({ pictures, layout }: Stage, performed: number): ActionsOutcome => ({ performed, pictures, ...(layout !== undefined && { layout }) });
+const outcomeOf = ({ pictures, layout }: Stage, performed: number): ActionsOutcome => ({
+  performed,
+  pictures,
+  ...(layout !== undefined && { layout }),
+});
 
 async function firstUntypeable(stage: Stage, actions: readonly ScreenAction[]): Promise<ActionsOutcome['failure']> {
   for (const [index, action] of actions.entries()) {
@@ -70,7 +78,10 @@ async function firstUntypeable(stage: Stage, actions: readonly ScreenAction[]): 
 async function perform(action: ScreenAction, stage: Stage): Promise<void> {
   switch (action.type) {
     case 'click':
-      return await click(stage, action, { button: (['left', 'middle', 'right'] as const)[action.button], times: action.double ? 2 : 1 });
+      return await click(stage, action, {
+        button: (['left', 'middle', 'right'] as const)[action.button],
+        times: action.double ? 2 : 1,
+      });
     case 'double_click':
       return await click(stage, action, { button: 'left', times: 2 });
     case 'right_click':
@@ -95,7 +106,11 @@ async function perform(action: ScreenAction, stage: Stage): Promise<void> {
   }
 }
 
-async function click({ hands, pause }: Stage, { x, y, screen }: ScreenPoint, { button, times }: { button: Parameters<HeldInputs['pressButton']>[0]; times: number }): Promise<void> {
+async function click(
+  { hands, pause }: Stage,
+  { x, y, screen }: ScreenPoint,
+  { button, times }: { button: Parameters<HeldInputs['pressButton']>[0]; times: number },
+): Promise<void> {
   const isWheel = button.startsWith('wheel');
   // Some programs heed a click only where the pointer was seen before.
   await hands.move({ kind: 'move', x, y, screen });
@@ -108,7 +123,10 @@ async function click({ hands, pause }: Stage, { x, y, screen }: ScreenPoint, { b
   }
 }
 
-async function drag({ hands, pause }: Stage, { x, y, end_x, end_y, screen }: Extract<ScreenAction, { type: 'drag' }>): Promise<void> {
+async function drag(
+  { hands, pause }: Stage,
+  { x, y, end_x, end_y, screen }: Extract<ScreenAction, { type: 'drag' }>,
+): Promise<void> {
   await hands.move({ kind: 'move', x, y, screen });
   await pause(paceMs.hover);
   await hands.pressButton('left');
@@ -116,7 +134,12 @@ async function drag({ hands, pause }: Stage, { x, y, end_x, end_y, screen }: Ext
   // A drag that jumps is taken for a click by programs that wait for a few motions.
   for (let step = 1; step <= dragSteps; step++) {
     const part = step / dragSteps;
-    await hands.move({ kind: 'move', x: Math.round(x + (end_x - x) * part), y: Math.round(y + (end_y - y) * part), screen });
+    await hands.move({
+      kind: 'move',
+      x: Math.round(x + (end_x - x) * part),
+      y: Math.round(y + (end_y - y) * part),
+      screen,
+    });
     await pause(paceMs.drag);
   }
   await pause(paceMs.press);
@@ -138,8 +161,16 @@ async function pausing(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** @throws whatever is no refusal but a bug */
-function failureOf(error: unknown, { index, action, signal }: { index: number; action: ScreenAction; signal: AbortSignal }): NonNullable<ActionsOutcome['failure']> {
+function failureOf(
+  error: unknown,
+  { index, action, signal }: { index: number; action: ScreenAction; signal: AbortSignal },
+): NonNullable<ActionsOutcome['failure']> {
   const why: unknown = signal.aborted ? signal.reason : error;
   if (!signal.aborted && !(error instanceof AppError)) throw error;
-  return { index, action: action.type, reason: why instanceof AppError ? why.reason : 'aborted', message: errorMessage(why) };
+  return {
+    index,
+    action: action.type,
+    reason: why instanceof AppError ? why.reason : 'aborted',
+    message: errorMessage(why),
+  };
 }

@@ -26,4 +26,12 @@ export type ScreenAction =
 export type ScreenActionType = ScreenAction['type'];
 
 /** What one list of actions may ask for. */
-export const actionLimits = { actions: 100, waitSeconds: 30, allWaitsSeconds: 60, textLength: 4096, screenshots: 3, scrollAmount: 50, keysAtOnce: 6 } as const;
+export const actionLimits = {
+  actions: 100,
+  waitSeconds: 30,
+  allWaitsSeconds: 60,
+  textLength: 4096,
+  screenshots: 3,
+  scrollAmount: 50,
+  keysAtOnce: 6,
+} as const;

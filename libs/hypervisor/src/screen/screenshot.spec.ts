@@ -4,8 +4,12 @@ import sharp from 'sharp';
 import { FakeGuest } from '../testing/fake-hypervisor.js';
 import { takeScreenshot } from './screenshot.js';
 
-const guestShowing = (screen: Buffer) => new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', { screen });
-const picture = async (width: number, height: number, pixels = Buffer.alloc(width * height * 3, 90)) => await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer();
+const guestShowing = (screen: Buffer) =>
+  new FakeGuest({ memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', workDir: '' }, '', { screen });
+const picture = async (width: number, height: number, pixels = Buffer.alloc(width * height * 3, 90)) =>
+  await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
 
 /** A PNG whose header claims this size. */
 async function claiming(width: number, height: number): Promise<Buffer> {
@@ -27,20 +31,40 @@ describe('takeScreenshot', () => {
     const taken = await takeScreenshot(guestShowing(photo));
     expect(taken).toMatchObject({ width: 800, height: 600, reduced: true });
     expect(taken.png.length).toBeLessThan(photo.length / 2);
-    expect(await sharp(taken.png).metadata()).toMatchObject({ format: 'png', width: 800, height: 600, isPalette: true });
+    expect(await sharp(taken.png).metadata()).toMatchObject({
+      format: 'png',
+      width: 800,
+      height: 600,
+      isPalette: true,
+    });
   });
 
   it.each<[string, () => Promise<Buffer>]>([
     ['nothing', () => Promise.resolve(Buffer.alloc(0))],
     ['no PNG', () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))],
-    ['a JPEG', async () => await sharp(await picture(64, 64)).jpeg().toBuffer()],
-    ['half a PNG', async () => (await picture(320, 200, randomFillSync(Buffer.alloc(320 * 200 * 3)))).subarray(0, 90_000)],
-    ['a PNG with broken pixels', async () => Buffer.from(await picture(320, 200, randomFillSync(Buffer.alloc(320 * 200 * 3)))).fill(7, 1000, 2000)],
+    [
+      'a JPEG',
+      async () =>
+        await sharp(await picture(64, 64))
+          .jpeg()
+          .toBuffer(),
+    ],
+    [
+      'half a PNG',
+      async () => (await picture(320, 200, randomFillSync(Buffer.alloc(320 * 200 * 3)))).subarray(0, 90_000),
+    ],
+    [
+      'a PNG with broken pixels',
+      async () => Buffer.from(await picture(320, 200, randomFillSync(Buffer.alloc(320 * 200 * 3)))).fill(7, 1000, 2000),
+    ],
     ['a PNG of no size', () => claiming(0, 10)],
     ['a PNG wider than any screen', () => claiming(8193, 10)],
     ['a PNG higher than any screen', () => claiming(10, 4_000_000_000)],
     ['a PNG of more pixels than any screen', () => claiming(8000, 8000)],
-    ['noise that no palette makes small', async () => await picture(3000, 2000, randomFillSync(Buffer.alloc(3000 * 2000 * 3)))],
+    [
+      'noise that no palette makes small',
+      async () => await picture(3000, 2000, randomFillSync(Buffer.alloc(3000 * 2000 * 3))),
+    ],
     ['a PNG that lies about its size', () => claiming(4000, 4000)],
   ])('refuses %s', async (_what, make) => {
     await expect(takeScreenshot(guestShowing(await make()))).rejects.toMatchObject({ reason: 'screenshot_failed' });

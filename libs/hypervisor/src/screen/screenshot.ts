@@ -35,7 +35,11 @@ export async function takeScreenshot(guest: Guest): Promise<Screenshot> {
   const reduced = png.length > largeBytes;
   try {
     // One pixel of output makes the decoder read them all, and keeps none.
-    const output = await takeTurn(() => (reduced ? decode().png({ palette: true, effort: 1 }).toBuffer() : decode().resize(1, 1, { kernel: 'nearest' }).raw().toBuffer()));
+    const output = await takeTurn(() =>
+      reduced
+        ? decode().png({ palette: true, effort: 1 }).toBuffer()
+        : decode().resize(1, 1, { kernel: 'nearest' }).raw().toBuffer(),
+    );
     if (output.length <= mostBytes) return { png: reduced ? output : png, ...size, reduced };
   } catch (cause) {
     throw unfit('cannot be decoded', cause);
@@ -45,9 +49,11 @@ export async function takeScreenshot(guest: Guest): Promise<Screenshot> {
 
 /** From IHDR, which comes first (PNG specification, 11.2.1). */
 function sizeOf(png: Buffer): { width: number; height: number } {
-  if (png.length < 33 || !png.subarray(0, 8).equals(signature) || png.toString('latin1', 12, 16) !== 'IHDR') throw unfit('is no PNG');
+  if (png.length < 33 || !png.subarray(0, 8).equals(signature) || png.toString('latin1', 12, 16) !== 'IHDR')
+    throw unfit('is no PNG');
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
-  if (!width || !height || width > maxSide || height > maxSide || width * height > mostPixels) throw unfit(`claims to be ${width}x${height} pixels`);
+  if (!width || !height || width > maxSide || height > maxSide || width * height > mostPixels)
+    throw unfit(`claims to be ${width}x${height} pixels`);
   return { width, height };
 }
 

@@ -50,7 +50,10 @@ export async function layoutOf(guest: Guest, signal: AbortSignal): Promise<Keybo
  * @returns the layout, where keys were pressed
  * @throws AppError `untypeable_text`, `guest_peer_failed`, `guest_ended`
  */
-export async function typeText({ guest, hands, pause, signal }: Typist, text: string): Promise<KeyboardLayout | undefined> {
+export async function typeText(
+  { guest, hands, pause, signal }: Typist,
+  text: string,
+): Promise<KeyboardLayout | undefined> {
   const lines = linesOf(text);
   const layout = await layoutOf(guest, signal);
   if (layout.lackingIn(lines).length > 0) {
@@ -83,7 +86,10 @@ export async function checkTypeable({ guest, signal }: Pick<Typist, 'guest' | 's
   }
 }
 
-async function typeByHelper({ guest, layout, signal }: { guest: Guest; layout: KeyboardLayout; signal: AbortSignal }, text: string): Promise<void> {
+async function typeByHelper(
+  { guest, layout, signal }: { guest: Guest; layout: KeyboardLayout; signal: AbortSignal },
+  text: string,
+): Promise<void> {
   const characters = [...text];
   for (let from = 0; from < characters.length; from += charactersAtOnce) {
     signal.throwIfAborted();
@@ -98,5 +104,9 @@ const linesOf = (text: string) => text.replace(/\r\n?/g, '\n');
 
 function untypeable(text: string, layout: KeyboardLayout, why: string): AppError {
   const strange = layout.lackingIn(linesOf(text)).slice(0, 10).join(' ');
-  return invalid('untypeable_text', `The text has characters that no key gives (${clip(strange)}) on ${layout.name}, and ${why}.`, 'Type these characters by other means of the guest, such as a compose key or an escape of its shell.');
+  return invalid(
+    'untypeable_text',
+    `The text has characters that no key gives (${clip(strange)}) on ${layout.name}, and ${why}.`,
+    'Type these characters by other means of the guest, such as a compose key or an escape of its shell.',
+  );
 }

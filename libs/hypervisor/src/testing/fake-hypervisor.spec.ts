@@ -13,7 +13,14 @@ hypervisorContract('FakeHypervisor', () =>
   Promise.resolve({
     hypervisor: new FakeHypervisor({ serial: 'hello' }),
     disks: new FakeGuestDisks(),
-    spec: async () => ({ memoryMb: 16, vcpus: 1, firmware: 'bios', network: 'none', workDir: await mkdtemp(path.join(workDir, 'work-')) }) as const,
+    spec: async () =>
+      ({
+        memoryMb: 16,
+        vcpus: 1,
+        firmware: 'bios',
+        network: 'none',
+        workDir: await mkdtemp(path.join(workDir, 'work-')),
+      }) as const,
     serialWords: 'hello',
   }),
 );

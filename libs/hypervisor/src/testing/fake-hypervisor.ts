@@ -4,7 +4,23 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import path from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { guestError } from '../guest-error.js';
-import { Guest, GuestDisks, Hypervisor, type Acceleration, type ClosedPort, type ExecuteOptions, type ExecuteResult, type GuestActivity, type GuestEnd, type GuestHelper, type GuestKeyboard, type GuestShape, type GuestSpec, type InputEvent, type RestoreDuties } from '../hypervisor.port.js';
+import {
+  Guest,
+  GuestDisks,
+  Hypervisor,
+  type Acceleration,
+  type ClosedPort,
+  type ExecuteOptions,
+  type ExecuteResult,
+  type GuestActivity,
+  type GuestEnd,
+  type GuestHelper,
+  type GuestKeyboard,
+  type GuestShape,
+  type GuestSpec,
+  type InputEvent,
+  type RestoreDuties,
+} from '../hypervisor.port.js';
 
 export interface FakeGuestScript {
   /** What it prints, from its first moment on. */
@@ -27,7 +43,10 @@ export interface FakeGuestScript {
   screen?: Buffer;
 }
 
-const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64');
+const pixel = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 export class FakeHypervisor extends Hypervisor {
   readonly guests: FakeGuest[] = [];
@@ -65,14 +84,20 @@ export class FakeHypervisor extends Hypervisor {
   }
 
   async saveSnapshot(guest: Guest, snapshotDir: string): Promise<void> {
-    if (!(guest instanceof FakeGuest) || !guest.spec.savable) throw guestError('snapshot_failed', 'The guest was not started to be saved.');
+    if (!(guest instanceof FakeGuest) || !guest.spec.savable)
+      throw guestError('snapshot_failed', 'The guest was not started to be saved.');
     await mkdir(snapshotDir);
     await writeFile(path.join(snapshotDir, 'state'), 'whole');
     await guest.quit();
   }
 
-  async startFromSnapshot(snapshotDir: string, { diskPath, ...spec }: GuestSpec, signal: AbortSignal): Promise<FakeGuest> {
-    if ((await readFile(path.join(snapshotDir, 'state'), 'utf8').catch(() => '')) !== 'whole') throw guestError('snapshot_damaged', 'The snapshot is not what was saved.');
+  async startFromSnapshot(
+    snapshotDir: string,
+    { diskPath, ...spec }: GuestSpec,
+    signal: AbortSignal,
+  ): Promise<FakeGuest> {
+    if ((await readFile(path.join(snapshotDir, 'state'), 'utf8').catch(() => '')) !== 'whole')
+      throw guestError('snapshot_damaged', 'The snapshot is not what was saved.');
     if (diskPath !== undefined) await writeFile(diskPath, '', { flag: 'wx' });
     const guest = await this.start({ ...spec, ...(diskPath !== undefined && { diskPath }) }, signal);
     guest.isLinkUp = false;
@@ -81,7 +106,9 @@ export class FakeHypervisor extends Hypervisor {
   }
 
   adopt(workDir: string): Promise<FakeGuest | undefined> {
-    return Promise.resolve(this.guests.find(({ isRunning, spec }) => isRunning && spec.survives && spec.workDir === workDir));
+    return Promise.resolve(
+      this.guests.find(({ isRunning, spec }) => isRunning && spec.survives && spec.workDir === workDir),
+    );
   }
 
   /** Guests that nobody ended. */
@@ -107,7 +134,11 @@ export class FakeGuest extends Guest {
     restore: async (duties) => {
       await this.#helped();
       this.restored.push(duties);
-      return { machineId: randomBytes(16).toString('hex'), random: randomBytes(32), milliseconds: { random: 1, clock: 1 } };
+      return {
+        machineId: randomBytes(16).toString('hex'),
+        random: randomBytes(32),
+        milliseconds: { random: 1, clock: 1 },
+      };
     },
     type: async (text) => {
       await this.#helped();
@@ -135,7 +166,8 @@ export class FakeGuest extends Guest {
     super();
     this.#states = script.systemStates;
     this.ended = new Promise((resolve) => (this.#finish = resolve));
-    if (script.powersOffAfterMs !== undefined) setTimeout(() => this.die({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
+    if (script.powersOffAfterMs !== undefined)
+      setTimeout(() => this.die({ why: 'powered_off', detail: 'it switched itself off' }), script.powersOffAfterMs);
   }
 
   onPortClosed(listener: (closed: ClosedPort) => void): void {
@@ -168,7 +200,8 @@ export class FakeGuest extends Guest {
 
   async execute(program: string, args: readonly string[], _options: ExecuteOptions): Promise<ExecuteResult> {
     if (!this.isRunning) return await this.#gone();
-    if (this.script.agentVersion === undefined) throw guestError('guest_agent_failed', 'The guest’s agent did not answer.');
+    if (this.script.agentVersion === undefined)
+      throw guestError('guest_agent_failed', 'The guest’s agent did not answer.');
     const command = [program, ...args].join(' ');
     this.commands.push(command);
     const answer = this.script.answers?.[command] ?? this.script.answers?.['*'] ?? {};
@@ -218,7 +251,9 @@ export class FakeGuest extends Guest {
   async #answered(someoneDoes: boolean, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (someoneDoes && this.isRunning) return;
-    const aborted = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+    const aborted = new Promise<never>((_resolve, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+    );
     await Promise.race([aborted, this.#gone()]);
   }
 

@@ -31,7 +31,10 @@ export class FloodingServer {
 
   static async start({ once = '', piece, bytes }: Flood): Promise<FloodingServer> {
     const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-flood-'));
-    const worker = new Worker(program, { eval: true, workerData: { place: path.join(dir, 's'), once, piece: Buffer.from(piece), bytes } });
+    const worker = new Worker(program, {
+      eval: true,
+      workerData: { place: path.join(dir, 's'), once, piece: Buffer.from(piece), bytes },
+    });
     await new Promise((resolve) => worker.once('message', resolve));
     return new FloodingServer(dir, worker);
   }

@@ -34,7 +34,8 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
 
     it('keeps what a guest prints, and pictures its screen', async () => {
       const { guest, serialWords } = await start();
-      for (let tries = 0; tries < 300 && !guest.serialText().includes(serialWords); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+      for (let tries = 0; tries < 300 && !guest.serialText().includes(serialWords); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 100));
       expect(guest.serialText()).toContain(serialWords);
       expect(await readFile(guest.serialLogPath, 'utf8')).toContain(serialWords);
       expect((await guest.screenshot()).subarray(1, 4).toString()).toBe('PNG');
@@ -55,7 +56,9 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       await expect(guest.execute('/bin/true', [], { deadlineMs: 1_000 })).rejects.toMatchObject(gone);
       await expect(guest.waitForAgent(new AbortController().signal)).rejects.toMatchObject(gone);
       await expect(guest.helper.waitUntilReady(new AbortController().signal)).rejects.toMatchObject(gone);
-      await expect(guest.helper.restore({ entropy: randomBytes(32), hostname: 'clone', linkUp: false }, 1_000)).rejects.toMatchObject(gone);
+      await expect(
+        guest.helper.restore({ entropy: randomBytes(32), hostname: 'clone', linkUp: false }, 1_000),
+      ).rejects.toMatchObject(gone);
       await expect(guest.helper.type('x')).rejects.toMatchObject(gone);
     });
 
@@ -83,10 +86,15 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
 
     it('takes input, shows its screen to as many as ask, and loses them when it goes', async () => {
       const { guest } = await start();
-      await guest.sendInput([{ kind: 'move', x: 10, y: 10, screen: { width: 720, height: 400 } }, { kind: 'key', key: 'a', down: true }]);
+      await guest.sendInput([
+        { kind: 'move', x: 10, y: 10, screen: { width: 720, height: 400 } },
+        { kind: 'key', key: 'a', down: true },
+      ]);
       await guest.sendInput([{ kind: 'key', key: 'a', down: false }]);
       const screens = await Promise.all([guest.openScreen(), guest.openScreen()]);
-      const closed = Promise.all(screens.map((screen) => new Promise((resolve) => screen.once('close', resolve).resume())));
+      const closed = Promise.all(
+        screens.map((screen) => new Promise((resolve) => screen.once('close', resolve).resume())),
+      );
       await guest.quit();
       await closed;
       await expect(guest.openScreen()).rejects.toMatchObject({ reason: 'guest_ended' });
@@ -112,7 +120,11 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       const clones = await Promise.all(
         [1, 2].map(async () => {
           const more = await spec();
-          const clone = await hypervisor.startFromSnapshot(snapshotDir, { ...more, diskPath: path.join(more.workDir, 'clone.qcow2') }, new AbortController().signal);
+          const clone = await hypervisor.startFromSnapshot(
+            snapshotDir,
+            { ...more, diskPath: path.join(more.workDir, 'clone.qcow2') },
+            new AbortController().signal,
+          );
           started.push(clone);
           return clone;
         }),
@@ -130,13 +142,25 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       const given = await spec();
       const snapshotDir = path.join(given.workDir, 'snapshot');
       await expect(hypervisor.saveSnapshot(guest, snapshotDir)).rejects.toMatchObject({ reason: 'snapshot_failed' });
-      await expect(hypervisor.startFromSnapshot(snapshotDir, given, new AbortController().signal)).rejects.toMatchObject({ reason: 'snapshot_damaged' });
+      await expect(
+        hypervisor.startFromSnapshot(snapshotDir, given, new AbortController().signal),
+      ).rejects.toMatchObject({ reason: 'snapshot_damaged' });
     });
 
     it('tells shapes apart by their fingerprints', async () => {
       const { hypervisor } = await prepare();
       const shape = { memoryMb: 64, vcpus: 1, firmware: 'bios', network: 'none', disk: true } as const;
-      const all = await Promise.all([shape, { ...shape }, { ...shape, memoryMb: 65 }, { ...shape, vcpus: 2 }, { ...shape, firmware: 'uefi' } as const, { ...shape, network: 'egress' } as const, { ...shape, disk: false }].map((one) => hypervisor.fingerprint(one)));
+      const all = await Promise.all(
+        [
+          shape,
+          { ...shape },
+          { ...shape, memoryMb: 65 },
+          { ...shape, vcpus: 2 },
+          { ...shape, firmware: 'uefi' } as const,
+          { ...shape, network: 'egress' } as const,
+          { ...shape, disk: false },
+        ].map((one) => hypervisor.fingerprint(one)),
+      );
       expect(all[0]).toMatch(/^[0-9a-f]{64}$/);
       expect(all[1]).toBe(all[0]);
       expect(new Set(all).size).toBe(all.length - 1);
@@ -153,13 +177,17 @@ export function hypervisorContract(name: string, prepare: () => Promise<Hypervis
       await disks.deleteSnapshot(diskPath, 'first');
       expect((await disks.listSnapshots(diskPath)).map(({ name }) => name)).toEqual(['second']);
       await expect(disks.revert(diskPath, 'first')).rejects.toMatchObject({ reason: 'disk_failed', fault: 'system' });
-      await expect(disks.snapshot(path.join(workDir, 'none'), 'first')).rejects.toMatchObject({ reason: 'disk_failed' });
+      await expect(disks.snapshot(path.join(workDir, 'none'), 'first')).rejects.toMatchObject({
+        reason: 'disk_failed',
+      });
     });
 
     it('starts nothing for a signal that came first, or without its image', async () => {
       const reason = new Error('cancelled');
       await expect(start({}, AbortSignal.abort(reason))).rejects.toBe(reason);
-      await expect(start({ isoPath: '/no/such/image.iso' })).rejects.toMatchObject({ reason: 'hypervisor_unavailable' });
+      await expect(start({ isoPath: '/no/such/image.iso' })).rejects.toMatchObject({
+        reason: 'hypervisor_unavailable',
+      });
     });
   });
 }

@@ -48,5 +48,12 @@ export async function peerPair(): Promise<Peer> {
       return said === undefined || Buffer.isBuffer(said) ? said : Buffer.from(`${JSON.stringify(said)}\n`);
     };
   };
-  return { socket, heard: () => heard, say, answer, answerLine: (next) => void (reply = next), end: () => void other.destroy() };
+  return {
+    socket,
+    heard: () => heard,
+    say,
+    answer,
+    answerLine: (next) => void (reply = next),
+    end: () => void other.destroy(),
+  };
 }

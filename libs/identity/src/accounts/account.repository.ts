@@ -33,7 +33,9 @@ export class AccountRepository {
 
   /** The newest first. */
   async list(): Promise<AccountEntity[]> {
-    return await this.database.getRepository(AccountEntity).find({ order: { createdAt: 'DESC', id: 'ASC' }, take: mostListed });
+    return await this.database
+      .getRepository(AccountEntity)
+      .find({ order: { createdAt: 'DESC', id: 'ASC' }, take: mostListed });
   }
 
   async count(manager: EntityManager = this.database.manager): Promise<number> {
@@ -51,16 +53,26 @@ export class AccountRepository {
   }
 
   async countOtherAdministrators(manager: EntityManager, id: string): Promise<number> {
-    return await manager.createQueryBuilder(AccountEntity, 'account').where("role = 'admin' AND disabled_at IS NULL AND id <> :id", { id }).getCount();
+    return await manager
+      .createQueryBuilder(AccountEntity, 'account')
+      .where("role = 'admin' AND disabled_at IS NULL AND id <> :id", { id })
+      .getCount();
   }
 
   /** @returns undefined where the address has an account already */
   async insert(manager: EntityManager, account: NewAccount): Promise<AccountEntity | undefined> {
-    const [row] = await manager.query<{ id: string }[]>('INSERT INTO account (email, password_hash, role) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING RETURNING id', [account.email, account.passwordHash, account.role]);
+    const [row] = await manager.query<{ id: string }[]>(
+      'INSERT INTO account (email, password_hash, role) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING RETURNING id',
+      [account.email, account.passwordHash, account.role],
+    );
     return row && (await manager.findOneByOrFail(AccountEntity, { id: row.id }));
   }
 
-  async update(manager: EntityManager, id: string, change: Partial<Pick<AccountEntity, 'passwordHash' | 'role' | 'disabledAt' | 'lastSignedInAt'>>): Promise<void> {
+  async update(
+    manager: EntityManager,
+    id: string,
+    change: Partial<Pick<AccountEntity, 'passwordHash' | 'role' | 'disabledAt' | 'lastSignedInAt'>>,
+  ): Promise<void> {
     await manager.update(AccountEntity, { id }, change);
   }
 }

@@ -15,8 +15,21 @@ describe('Email', () => {
     expect(readEmail(written)).toBe(email);
   });
 
-  it.each(['', 'ada', 'ada@', '@example.com', 'a b@example.com', 'ada@example.com\r\nBcc: eve@example.com', `${'a'.repeat(250)}@example.com`, 7, null, ['ada@example.com'], { toString: 'x' }])('%j is none', (written) => {
+  it.each([
+    '',
+    'ada',
+    'ada@',
+    '@example.com',
+    'a b@example.com',
+    'ada@example.com\r\nBcc: eve@example.com',
+    `${'a'.repeat(250)}@example.com`,
+    7,
+    null,
+    ['ada@example.com'],
+    { toString: 'x' },
+  ])('%j is none', (written) => {
     expect(() => parse(written)).toThrow(expect.objectContaining({ reason: 'invalid_arguments' }));
-    if (typeof written === 'string') expect(() => readEmail(written)).toThrow(expect.objectContaining({ reason: 'invalid_email' }));
+    if (typeof written === 'string')
+      expect(() => readEmail(written)).toThrow(expect.objectContaining({ reason: 'invalid_email' }));
   });
 });

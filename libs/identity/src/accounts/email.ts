@@ -14,7 +14,8 @@ const form = { require_tld: false };
 /** An e-mail address that is no field of an input. @throws AppError `invalid_email` */
 export function readEmail(text: string): string {
   const email = normaliseEmail(text);
-  if (!isEmail(email, form) || email.length > longestEmail) throw invalid('invalid_email', `"${clip(email)}" is not an e-mail address.`);
+  if (!isEmail(email, form) || email.length > longestEmail)
+    throw invalid('invalid_email', `"${clip(email)}" is not an e-mail address.`);
   return email;
 }
 

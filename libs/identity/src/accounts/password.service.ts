@@ -21,10 +21,15 @@ export class PasswordService {
   ) {}
 
   /** Ends every other session of the caller and, where that is wanted, every key: all of it, or nothing. @throws AppError `wrong_password`, `weak_password`, `too_many_attempts` */
-  async change(caller: Caller, { current, next, revokesKeys = false }: { current: string; next: string; revokesKeys?: boolean | undefined }): Promise<void> {
+  async change(
+    caller: Caller,
+    { current, next, revokesKeys = false }: { current: string; next: string; revokesKeys?: boolean | undefined },
+  ): Promise<void> {
     const account = await this.accounts.get(accountIdOf(caller));
     const guess: Guess = { email: account.email, address: caller.address };
-    const isRight = await this.limits.attempt(guess, async () => ((await this.passwords.isCurrent(account, current)) ? true : undefined));
+    const isRight = await this.limits.attempt(guess, async () =>
+      (await this.passwords.isCurrent(account, current)) ? true : undefined,
+    );
     if (!isRight) throw wrongPassword();
     const passwordHash = await this.passwords.hash(next, account.email);
     await this.database.transaction(async (manager) => {
@@ -59,5 +64,10 @@ export class PasswordService {
 }
 
 function wrongPassword(): AppError {
-  return new AppError({ kind: 'forbidden', reason: 'wrong_password', message: 'The current password is wrong.', hint: 'Who does not know it any more asks for a new one with POST /api/auth/reset-request.' });
+  return new AppError({
+    kind: 'forbidden',
+    reason: 'wrong_password',
+    message: 'The current password is wrong.',
+    hint: 'Who does not know it any more asks for a new one with POST /api/auth/reset-request.',
+  });
 }

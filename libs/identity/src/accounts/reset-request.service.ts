@@ -26,13 +26,20 @@ export class ResetRequests {
   /** @throws AppError `too_many_attempts` */
   async ask(guess: Guess): Promise<Told> {
     await this.limits.askForMail(guess);
-    if (!this.mail.canSend) return { message: 'This factory sends no mail, so no link was sent.', hint: 'Ask your administrator for a link to set a new password.' };
+    if (!this.mail.canSend)
+      return {
+        message: 'This factory sends no mail, so no link was sent.',
+        hint: 'Ask your administrator for a link to set a new password.',
+      };
     this.mail.sendSoon(async () => {
       const account = await this.accounts.findByEmail(guess.email);
       if (!account || account.disabledAt) return undefined;
       const { url } = await this.database.transaction((manager) => this.links.issueReset(manager, account.id));
       return emails.reset(account.email, url);
     });
-    return { message: 'If there is an account with this address, a link to set a new password is on its way to it.', hint: 'It is good for an hour. If nothing comes, look among unwanted mail, or ask your administrator.' };
+    return {
+      message: 'If there is an account with this address, a link to set a new password is on its way to it.',
+      hint: 'It is good for an hour. If nothing comes, look among unwanted mail, or ask your administrator.',
+    };
   }
 }

@@ -13,8 +13,14 @@ export interface SignUp extends Guess {
   invitation?: string;
 }
 
-const welcome: Told = { message: 'You can sign in now.', hint: 'If there was an account with this address already, it is as it was: sign in with its password, or ask for a new one.' };
-const mailed: Told = { message: 'A mail is on its way to this address: follow its link to go on.', hint: 'It is good for a day. If nothing comes, look among unwanted mail.' };
+const welcome: Told = {
+  message: 'You can sign in now.',
+  hint: 'If there was an account with this address already, it is as it was: sign in with its password, or ask for a new one.',
+};
+const mailed: Told = {
+  message: 'A mail is on its way to this address: follow its link to go on.',
+  hint: 'It is good for a day. If nothing comes, look among unwanted mail.',
+};
 
 /** New accounts of people who make them themselves. No answer tells whether an address has an account. */
 @Injectable()
@@ -69,13 +75,36 @@ export class SignUpService {
 
   async #byInvitation(token: string, email: string, password: string): Promise<Told> {
     const { email: invited } = await this.links.look(token, 'invitation');
-    if (invited !== null && invited !== email) throw invalid('invitation_of_another', 'This invitation is for another e-mail address.', 'Use the address that you were invited with, or ask for an invitation for this one.');
+    if (invited !== null && invited !== email)
+      throw invalid(
+        'invitation_of_another',
+        'This invitation is for another e-mail address.',
+        'Use the address that you were invited with, or ask for an invitation for this one.',
+      );
     const passwordHash = await this.passwords.hash(password, email);
     await this.signUps.acceptInvitation(token, { email, passwordHash });
     return welcome;
   }
 }
 
-const closed = () => new AppError({ kind: 'forbidden', reason: 'sign_up_closed', message: 'Accounts are made by administrators here.', hint: 'Ask your administrator for one.' });
-const invitationRequired = () => new AppError({ kind: 'forbidden', reason: 'invitation_required', message: 'Signing up needs an invitation here.', hint: 'Ask an administrator for one, and use its link.' });
-const alreadySetUp = () => new AppError({ kind: 'conflict', reason: 'already_set_up', message: 'This factory has an account already.', hint: 'Sign in, or ask an administrator for an invitation; who lost the password asks whoever runs the factory for: openfactory admin reset EMAIL' });
+const closed = () =>
+  new AppError({
+    kind: 'forbidden',
+    reason: 'sign_up_closed',
+    message: 'Accounts are made by administrators here.',
+    hint: 'Ask your administrator for one.',
+  });
+const invitationRequired = () =>
+  new AppError({
+    kind: 'forbidden',
+    reason: 'invitation_required',
+    message: 'Signing up needs an invitation here.',
+    hint: 'Ask an administrator for one, and use its link.',
+  });
+const alreadySetUp = () =>
+  new AppError({
+    kind: 'conflict',
+    reason: 'already_set_up',
+    message: 'This factory has an account already.',
+    hint: 'Sign in, or ask an administrator for an invitation; who lost the password asks whoever runs the factory for: openfactory admin reset EMAIL',
+  });

@@ -1,5 +1,15 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { AccountKeys, AuditLog, DATABASE_URL, DatabaseModule, EventBus, FactorySecret, Revocations, Settings, type EntityClass } from '#libs/platform';
+import {
+  AccountKeys,
+  AuditLog,
+  DATABASE_URL,
+  DatabaseModule,
+  EventBus,
+  FactorySecret,
+  Revocations,
+  Settings,
+  type EntityClass,
+} from '#libs/platform';
 import { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { AccountLinkEntity } from '../links/account-link.entity.js';

@@ -60,8 +60,16 @@ export class AdministrationService {
       // Two administrators that take each other away at once: the second one waits here, and is then the last.
       await this.accounts.lockAdministrators(manager);
       const account = await this.#lock(manager, id);
-      const next = { role: role ?? account.role, disabledAt: disabled === undefined ? account.disabledAt : disabled ? (account.disabledAt ?? new Date()) : null };
-      if (isAdministrator(account) && !isAdministrator(next) && (await this.accounts.countOtherAdministrators(manager, id)) === 0) throw lastAdministrator();
+      const next = {
+        role: role ?? account.role,
+        disabledAt: disabled === undefined ? account.disabledAt : disabled ? (account.disabledAt ?? new Date()) : null,
+      };
+      if (
+        isAdministrator(account) &&
+        !isAdministrator(next) &&
+        (await this.accounts.countOtherAdministrators(manager, id)) === 0
+      )
+        throw lastAdministrator();
       const isDisabledNow = !account.disabledAt && next.disabledAt !== null;
       await this.accounts.update(manager, id, next);
       if (isDisabledNow || next.role !== account.role) await this.endings.end(manager, { accountId: id });
@@ -77,8 +85,27 @@ export class AdministrationService {
   }
 }
 
-const isAdministrator = ({ role, disabledAt }: Pick<AccountEntity, 'role' | 'disabledAt'>) => role === 'admin' && !disabledAt;
+const isAdministrator = ({ role, disabledAt }: Pick<AccountEntity, 'role' | 'disabledAt'>) =>
+  role === 'admin' && !disabledAt;
 
-const userExists = (email: string) => new AppError({ kind: 'conflict', reason: 'user_exists', message: `There is an account "${clip(email)}" already.`, hint: 'A link to set its password: openfactory admin reset EMAIL' });
-const userDisabled = (email: string) => new AppError({ kind: 'wrong_state', reason: 'user_disabled', message: `The account "${clip(email)}" is disabled.`, hint: 'Enable it first.' });
-const lastAdministrator = () => new AppError({ kind: 'conflict', reason: 'last_administrator', message: 'This is the last administrator that is not disabled.', hint: 'Make somebody else an administrator first.' });
+const userExists = (email: string) =>
+  new AppError({
+    kind: 'conflict',
+    reason: 'user_exists',
+    message: `There is an account "${clip(email)}" already.`,
+    hint: 'A link to set its password: openfactory admin reset EMAIL',
+  });
+const userDisabled = (email: string) =>
+  new AppError({
+    kind: 'wrong_state',
+    reason: 'user_disabled',
+    message: `The account "${clip(email)}" is disabled.`,
+    hint: 'Enable it first.',
+  });
+const lastAdministrator = () =>
+  new AppError({
+    kind: 'conflict',
+    reason: 'last_administrator',
+    message: 'This is the last administrator that is not disabled.',
+    hint: 'Make somebody else an administrator first.',
+  });

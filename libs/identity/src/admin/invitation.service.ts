@@ -36,7 +36,12 @@ export class InvitationService {
   /** Mailed to the address that it is for, where there is one and a mail server. @throws AppError `sign_up_closed` */
   async invite({ email, role, expiresInDays }: NewInvitation): Promise<IssuedInvitation> {
     if (this.settings.signUp === 'closed') throw closed();
-    const link = await this.links.issue(this.database.manager, { kind: 'invitation', email: email ?? null, role: role ?? 'user', ...(expiresInDays !== undefined && { expiresInMs: expiresInDays * dayMs }) });
+    const link = await this.links.issue(this.database.manager, {
+      kind: 'invitation',
+      email: email ?? null,
+      role: role ?? 'user',
+      ...(expiresInDays !== undefined && { expiresInMs: expiresInDays * dayMs }),
+    });
     const isMailed = email !== undefined && this.mail.canSend;
     if (isMailed) this.mail.sendSoon(() => Promise.resolve(emails.invitation(email, link.url, link.expiresAt)));
     return { ...link, isMailed };
@@ -49,8 +54,15 @@ export class InvitationService {
 
   /** @throws AppError `invitation_not_found` */
   async withdraw(id: string): Promise<void> {
-    if (!isUuid(id) || !(await this.repository.void(undefined, { kind: 'invitation', id }))) throw notFound('invitation', id);
+    if (!isUuid(id) || !(await this.repository.void(undefined, { kind: 'invitation', id })))
+      throw notFound('invitation', id);
   }
 }
 
-const closed = () => new AppError({ kind: 'forbidden', reason: 'sign_up_closed', message: 'Invitations are of no use here: OPENFACTORY_SIGN_UP is closed.', hint: 'Make the account with: openfactory admin create-user EMAIL' });
+const closed = () =>
+  new AppError({
+    kind: 'forbidden',
+    reason: 'sign_up_closed',
+    message: 'Invitations are of no use here: OPENFACTORY_SIGN_UP is closed.',
+    hint: 'Make the account with: openfactory admin create-user EMAIL',
+  });

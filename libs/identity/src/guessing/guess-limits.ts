@@ -29,10 +29,24 @@ export class GuessLimits implements OnApplicationShutdown {
 
   constructor(@Inject(DATABASE_URL) url: string, secret: FactorySecret) {
     this.#key = secret.derive('guess-limit');
-    this.#pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5_000, application_name: 'openfactory-guess-limits' });
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: 2,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'openfactory-guess-limits',
+    });
     this.#pool.on('error', () => undefined);
     const limiter = (keyPrefix: string, points: number, duration: number) =>
-      new RateLimiterPostgres({ storeClient: this.#pool, storeType: 'pool', tableName: 'guess_limit', tableCreated: true, clearExpiredByTimeout: false, keyPrefix, points, duration });
+      new RateLimiterPostgres({
+        storeClient: this.#pool,
+        storeType: 'pool',
+        tableName: 'guess_limit',
+        tableCreated: true,
+        clearExpiredByTimeout: false,
+        keyPrefix,
+        points,
+        duration,
+      });
     this.#perPair = limiter('pair', 5, quarterHour);
     this.#perAddress = limiter('address', 50, quarterHour);
     this.#perAccount = limiter('account', 100, hour);
@@ -88,6 +102,12 @@ async function consume(limiter: RateLimiterPostgres, key: string): Promise<void>
   } catch (rejected) {
     if (!(rejected instanceof RateLimiterRes)) throw rejected;
     const retryAfterSeconds = Math.max(1, Math.ceil(rejected.msBeforeNext / 1000));
-    throw new AppError({ kind: 'quota', reason: 'too_many_attempts', message: 'There were too many attempts.', hint: `Try again in ${Math.ceil(retryAfterSeconds / 60)} minutes.`, retryAfterSeconds });
+    throw new AppError({
+      kind: 'quota',
+      reason: 'too_many_attempts',
+      message: 'There were too many attempts.',
+      hint: `Try again in ${Math.ceil(retryAfterSeconds / 60)} minutes.`,
+      retryAfterSeconds,
+    });
   }
 }

@@ -1,5 +1,12 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Request } from 'express';
 import { CallerService, parseInput, PublicRoute, Refuses } from '#libs/platform';
 import { PasswordService } from '../accounts/password.service.js';
@@ -7,7 +14,16 @@ import { ResetRequests } from '../accounts/reset-request.service.js';
 import { SignUpService } from '../accounts/sign-up.service.js';
 import { AccountLinks } from '../links/account-link.service.js';
 import { linkOf } from './identity-answers.js';
-import { ConfirmInput, LinkInput, ResetInput, ResetRequestInput, SetUpInput, SignUpInput, type AccountNotice, type LinkDetails } from './identity.dto.js';
+import {
+  ConfirmInput,
+  LinkInput,
+  ResetInput,
+  ResetRequestInput,
+  SetUpInput,
+  SignUpInput,
+  type AccountNotice,
+  type LinkDetails,
+} from './identity.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
@@ -26,7 +42,12 @@ export class AccountLinksController {
 
   @Post('sign-up')
   @HttpCode(202)
-  @Refuses({ 400: ['invalid_link', 'invitation_of_another', 'weak_password'], 403: ['sign_up_closed', 'invitation_required'], 429: ['too_many_attempts'], 503: ['too_busy'] })
+  @Refuses({
+    400: ['invalid_link', 'invitation_of_another', 'weak_password'],
+    403: ['sign_up_closed', 'invitation_required'],
+    429: ['too_many_attempts'],
+    503: ['too_busy'],
+  })
   @ApiOperation({ operationId: 'signUp', summary: 'Makes an account, where OPENFACTORY_SIGN_UP allows it' })
   @ApiBody(schema('SignUpInput'))
   @ApiAcceptedResponse(schema('AccountNotice'))
@@ -67,7 +88,10 @@ export class AccountLinksController {
   @Post('reset')
   @HttpCode(204)
   @Refuses({ 400: ['invalid_link', 'weak_password'], 503: ['too_busy'] })
-  @ApiOperation({ operationId: 'resetPassword', summary: 'Sets a new password by a link, and ends every session of the account' })
+  @ApiOperation({
+    operationId: 'resetPassword',
+    summary: 'Sets a new password by a link, and ends every session of the account',
+  })
   @ApiBody(schema('ResetInput'))
   @ApiNoContentResponse()
   async reset(@Body() body: unknown): Promise<void> {

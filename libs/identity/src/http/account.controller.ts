@@ -1,7 +1,15 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { AccountKeys, CurrentCaller, OpenResponses, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
+import {
+  AccountKeys,
+  CurrentCaller,
+  OpenResponses,
+  parseInput,
+  PeopleOnly,
+  Refuses,
+  type Caller,
+} from '#libs/platform';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { PasswordService } from '../accounts/password.service.js';
 import { accountIdOf, signInIdOf } from '../sign-in/own-sign-in.js';
@@ -46,19 +54,37 @@ export class AccountController {
   @ApiOperation({ operationId: 'endSession', summary: 'Signs out elsewhere, or here' })
   @ApiParam({ name: 'id', type: String })
   @ApiNoContentResponse()
-  async endSession(@CurrentCaller() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) response: Response): Promise<void> {
+  async endSession(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<void> {
     if (id === signInIdOf(caller)) this.responses.spare(response);
     await this.signIns.endOwn(caller, id);
   }
 
   @Post('password')
   @HttpCode(200)
-  @Refuses({ 400: ['weak_password'], 403: ['wrong_password'], 404: ['user_not_found'], 429: ['too_many_attempts'], 503: ['too_busy'] })
-  @ApiOperation({ operationId: 'changePassword', summary: 'Changes the password, ends every other session of the account, and tells which API keys go on working, or revokes them' })
+  @Refuses({
+    400: ['weak_password'],
+    403: ['wrong_password'],
+    404: ['user_not_found'],
+    429: ['too_many_attempts'],
+    503: ['too_busy'],
+  })
+  @ApiOperation({
+    operationId: 'changePassword',
+    summary:
+      'Changes the password, ends every other session of the account, and tells which API keys go on working, or revokes them',
+  })
   @ApiBody(schema('ChangePasswordInput'))
   @ApiOkResponse(schema('PasswordChanged'))
   async changePassword(@CurrentCaller() caller: Caller, @Body() body: unknown): Promise<PasswordChanged> {
-    const { current_password: current, new_password: next, revoke_keys: revokesKeys } = parseInput(ChangePasswordInput, body);
+    const {
+      current_password: current,
+      new_password: next,
+      revoke_keys: revokesKeys,
+    } = parseInput(ChangePasswordInput, body);
     await this.passwords.change(caller, { current, next, revokesKeys });
     return { keys: (await this.keys.list(accountIdOf(caller))).map(currentKeyOf) };
   }

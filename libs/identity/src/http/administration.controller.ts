@@ -1,12 +1,28 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Response } from 'express';
 import { CurrentCaller, OpenResponses, parseInput, PeopleOnly, Refuses, type Caller } from '#libs/platform';
 import { AdministrationService } from '../admin/administration.service.js';
 import { InvitationService } from '../admin/invitation.service.js';
 import { accountIdOf } from '../sign-in/own-sign-in.js';
 import { createdInvitationOf, invitationOf, userOf } from './identity-answers.js';
-import { ChangeUserInput, InviteInput, type CreatedInvitation, type InvitationList, type IssuedAccountLink, type User, type UserList } from './identity.dto.js';
+import {
+  ChangeUserInput,
+  InviteInput,
+  type CreatedInvitation,
+  type InvitationList,
+  type IssuedAccountLink,
+  type User,
+  type UserList,
+} from './identity.dto.js';
 
 const schema = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` } });
 
@@ -34,14 +50,22 @@ export class AdministrationController {
   @ApiParam({ name: 'id', type: String })
   @ApiBody(schema('ChangeUserInput'))
   @ApiOkResponse(schema('User'))
-  async changeUser(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: unknown, @Res({ passthrough: true }) response: Response): Promise<User> {
+  async changeUser(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<User> {
     if (id === accountIdOf(caller)) this.responses.spare(response);
     return userOf(await this.administration.change(id, parseInput(ChangeUserInput, body)));
   }
 
   @Post('users/:id/reset-link')
   @Refuses({ 404: ['user_not_found'], 409: ['user_disabled'] })
-  @ApiOperation({ operationId: 'createResetLink', summary: 'A link to set the password of an account; older ones do nothing any more' })
+  @ApiOperation({
+    operationId: 'createResetLink',
+    summary: 'A link to set the password of an account; older ones do nothing any more',
+  })
   @ApiParam({ name: 'id', type: String })
   @ApiCreatedResponse(schema('IssuedAccountLink'))
   async resetLink(@Param('id') id: string): Promise<IssuedAccountLink> {
@@ -51,12 +75,17 @@ export class AdministrationController {
 
   @Post('invitations')
   @Refuses({ 403: ['sign_up_closed'] })
-  @ApiOperation({ operationId: 'createInvitation', summary: 'A link by which somebody makes an account; it is shown once' })
+  @ApiOperation({
+    operationId: 'createInvitation',
+    summary: 'A link by which somebody makes an account; it is shown once',
+  })
   @ApiBody(schema('InviteInput'))
   @ApiCreatedResponse(schema('CreatedInvitation'))
   async invite(@Body() body: unknown): Promise<CreatedInvitation> {
     const { expires_in_days: expiresInDays, ...invitation } = parseInput(InviteInput, body ?? {});
-    return createdInvitationOf(await this.invitations.invite({ ...invitation, ...(expiresInDays !== undefined && { expiresInDays }) }));
+    return createdInvitationOf(
+      await this.invitations.invite({ ...invitation, ...(expiresInDays !== undefined && { expiresInDays }) }),
+    );
   }
 
   @Get('invitations')

@@ -14,7 +14,10 @@ export const userOf = ({ id, email, role, disabledAt, createdAt, lastSignedInAt 
   last_signed_in_at: lastSignedInAt?.toISOString() ?? null,
 });
 
-export const sessionOf = ({ id, createdAt, refreshedAt, expiresAt, address, userAgent }: SignInEntity, currentId: string): SessionSummary => ({
+export const sessionOf = (
+  { id, createdAt, refreshedAt, expiresAt, address, userAgent }: SignInEntity,
+  currentId: string,
+): SessionSummary => ({
   id,
   current: id === currentId,
   created_at: createdAt.toISOString(),
@@ -24,10 +27,30 @@ export const sessionOf = ({ id, createdAt, refreshedAt, expiresAt, address, user
   user_agent: userAgent,
 });
 
-export const currentKeyOf = ({ id, name, prefix, lastUsedAt }: AccountKey): CurrentKey => ({ id, name, prefix, last_used_at: lastUsedAt?.toISOString() ?? null });
+export const currentKeyOf = ({ id, name, prefix, lastUsedAt }: AccountKey): CurrentKey => ({
+  id,
+  name,
+  prefix,
+  last_used_at: lastUsedAt?.toISOString() ?? null,
+});
 
-export const linkOf = ({ kind, email, expiresAt }: AccountLinkEntity): LinkDetails => ({ kind, email, expires_at: expiresAt.toISOString() });
+export const linkOf = ({ kind, email, expiresAt }: AccountLinkEntity): LinkDetails => ({
+  kind,
+  email,
+  expires_at: expiresAt.toISOString(),
+});
 
-export const invitationOf = ({ id, email, role, createdAt, expiresAt }: AccountLinkEntity): Invitation => ({ id, email, role, created_at: createdAt.toISOString(), expires_at: expiresAt.toISOString() });
+export const invitationOf = ({ id, email, role, createdAt, expiresAt }: AccountLinkEntity): Invitation => ({
+  id,
+  email,
+  role,
+  created_at: createdAt.toISOString(),
+  expires_at: expiresAt.toISOString(),
+});
 
-export const createdInvitationOf = ({ id, url, expiresAt, isMailed }: IssuedInvitation): CreatedInvitation => ({ id, url, expires_at: expiresAt.toISOString(), mailed: isMailed });
+export const createdInvitationOf = ({ id, url, expiresAt, isMailed }: IssuedInvitation): CreatedInvitation => ({
+  id,
+  url,
+  expires_at: expiresAt.toISOString(),
+  mailed: isMailed,
+});

@@ -53,7 +53,10 @@ export class ResetRequestInput {
 export class ChangePasswordInput {
   @Doc('Password until now.') @IsString() @MinLength(1) @MaxLength(longestPassword) current_password: string;
   @Doc(newPasswordDoc) @IsString() @MaxLength(longestPassword) new_password: string;
-  @IsOptional() @IsBoolean() @Doc('Revokes every API key of the account, too.', { default: false }) revoke_keys: boolean = false;
+  @IsOptional()
+  @IsBoolean()
+  @Doc('Revokes every API key of the account, too.', { default: false })
+  revoke_keys: boolean = false;
 }
 
 export class CurrentKey {
@@ -64,7 +67,11 @@ export class CurrentKey {
 }
 
 export class PasswordChanged {
-  @Out('API keys that go on working for the account. Who changes a password because somebody knew it revokes those that are not theirs.', { type: 'array', items: schemaRef('CurrentKey') }) keys: CurrentKey[];
+  @Out(
+    'API keys that go on working for the account. Who changes a password because somebody knew it revokes those that are not theirs.',
+    { type: 'array', items: schemaRef('CurrentKey') },
+  )
+  keys: CurrentKey[];
 }
 
 export class InviteInput {
@@ -75,7 +82,10 @@ export class InviteInput {
 
 export class ChangeUserInput {
   @Doc('Another role ends the sign-ins of the account.') @IsOptional() @IsIn(roles) role?: Role;
-  @Doc('Disabling ends whatever the account has open, its API keys included.') @IsOptional() @IsBoolean() disabled?: boolean;
+  @Doc('Disabling ends whatever the account has open, its API keys included.')
+  @IsOptional()
+  @IsBoolean()
+  disabled?: boolean;
 }
 
 export class AccessToken {
@@ -158,6 +168,7 @@ export class Invitation {
 }
 
 export class InvitationList {
-  @Out('Invitations that can still be used, the newest first.', listOf(schemaRef('Invitation'))) invitations: Invitation[];
+  @Out('Invitations that can still be used, the newest first.', listOf(schemaRef('Invitation')))
+  invitations: Invitation[];
   @Out('How many there are.', { type: 'integer' }) total: number;
 }

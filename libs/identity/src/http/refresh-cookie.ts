@@ -32,10 +32,26 @@ export class RefreshCookie {
   #write(response: Response, value: string, maxAge: number): void {
     const { pathname, protocol } = new URL(this.settings.publicUrl);
     const path = `${pathname.replace(/\/$/, '')}/api/auth`;
-    response.append('Set-Cookie', stringifySetCookie({ name: refreshCookieName, value, path, maxAge, httpOnly: true, sameSite: 'strict', secure: protocol === 'https:' }));
+    response.append(
+      'Set-Cookie',
+      stringifySetCookie({
+        name: refreshCookieName,
+        value,
+        path,
+        maxAge,
+        httpOnly: true,
+        sameSite: 'strict',
+        secure: protocol === 'https:',
+      }),
+    );
   }
 }
 
 function headerRequired(): AppError {
-  return new AppError({ kind: 'forbidden', reason: 'csrf_header_required', message: 'A request with the refresh cookie needs the header "X-Requested-With: openfactory".', hint: 'Send it, to show that a page of this factory asks and not a form of another.' });
+  return new AppError({
+    kind: 'forbidden',
+    reason: 'csrf_header_required',
+    message: 'A request with the refresh cookie needs the header "X-Requested-With: openfactory".',
+    hint: 'Send it, to show that a page of this factory asks and not a form of another.',
+  });
 }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, MoreThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { AccountLinkEntity, type LinkKind } from './account-link.entity.js';
 
-export type NewAccountLink = Pick<AccountLinkEntity, 'kind' | 'expiresAt'> & Partial<Pick<AccountLinkEntity, 'email' | 'role' | 'accountId'>>;
+export type NewAccountLink = Pick<AccountLinkEntity, 'kind' | 'expiresAt'> &
+  Partial<Pick<AccountLinkEntity, 'email' | 'role' | 'accountId'>>;
 
 @Injectable()
 export class AccountLinkRepository {
@@ -19,7 +20,9 @@ export class AccountLinkRepository {
 
   /** The newest first. */
   async listOpen(kind: LinkKind): Promise<AccountLinkEntity[]> {
-    return await this.database.getRepository(AccountLinkEntity).find({ where: { kind, ...open() }, order: { createdAt: 'DESC', id: 'ASC' }, take: 1_000 });
+    return await this.database
+      .getRepository(AccountLinkEntity)
+      .find({ where: { kind, ...open() }, order: { createdAt: 'DESC', id: 'ASC' }, take: 1_000 });
   }
 
   /** Marks it as used: of two at once, one gets it. */
@@ -29,14 +32,22 @@ export class AccountLinkRepository {
   }
 
   /** @returns whether there were any */
-  async void(manager: EntityManager | undefined, which: { kind: LinkKind; id?: string; accountId?: string; email?: string }): Promise<boolean> {
-    const { affected } = await (manager ?? this.database.manager).delete(AccountLinkEntity, { ...which, usedAt: IsNull() });
+  async void(
+    manager: EntityManager | undefined,
+    which: { kind: LinkKind; id?: string; accountId?: string; email?: string },
+  ): Promise<boolean> {
+    const { affected } = await (manager ?? this.database.manager).delete(AccountLinkEntity, {
+      ...which,
+      usedAt: IsNull(),
+    });
     return (affected ?? 0) > 0;
   }
 
   /** @returns how many were deleted */
   async purgeExpired(): Promise<number> {
-    const [, count] = await this.database.query<[unknown, number]>('DELETE FROM account_link WHERE used_at IS NOT NULL OR expires_at < now()');
+    const [, count] = await this.database.query<[unknown, number]>(
+      'DELETE FROM account_link WHERE used_at IS NOT NULL OR expires_at < now()',
+    );
     return count;
   }
 }

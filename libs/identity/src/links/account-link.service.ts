@@ -1,6 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { bytesOfUuid, FactorySecret, invalid, pageUrl, readClaims, Settings, signClaims, uuidBytes, uuidOfBytes, type AppError } from '#libs/platform';
+import {
+  bytesOfUuid,
+  FactorySecret,
+  invalid,
+  pageUrl,
+  readClaims,
+  Settings,
+  signClaims,
+  uuidBytes,
+  uuidOfBytes,
+  type AppError,
+} from '#libs/platform';
 import type { AccountLinkEntity, LinkKind } from './account-link.entity.js';
 import { AccountLinkRepository, type NewAccountLink } from './account-link.repository.js';
 
@@ -12,7 +23,12 @@ export interface IssuedLink {
 }
 
 const hourMs = 3_600_000;
-const lifetimeMs: Record<LinkKind, number> = { setup: 24 * hourMs, invitation: 7 * 24 * hourMs, reset: hourMs, confirm: 24 * hourMs };
+const lifetimeMs: Record<LinkKind, number> = {
+  setup: 24 * hourMs,
+  invitation: 7 * 24 * hourMs,
+  reset: hourMs,
+  confirm: 24 * hourMs,
+};
 
 /** Links for accounts: each does one thing once, and not for long. */
 @Injectable()
@@ -27,8 +43,14 @@ export class AccountLinks {
     this.#key = secret.derive('account-link');
   }
 
-  async issue(manager: EntityManager, { expiresInMs, ...link }: Omit<NewAccountLink, 'expiresAt'> & { expiresInMs?: number }): Promise<IssuedLink> {
-    const { id, expiresAt } = await this.links.insert(manager, { ...link, expiresAt: new Date(Date.now() + (expiresInMs ?? lifetimeMs[link.kind])) });
+  async issue(
+    manager: EntityManager,
+    { expiresInMs, ...link }: Omit<NewAccountLink, 'expiresAt'> & { expiresInMs?: number },
+  ): Promise<IssuedLink> {
+    const { id, expiresAt } = await this.links.insert(manager, {
+      ...link,
+      expiresAt: new Date(Date.now() + (expiresInMs ?? lifetimeMs[link.kind])),
+    });
     return { id, url: pageUrl(this.settings, 'account', { token: signClaims(this.#key, bytesOfUuid(id)) }), expiresAt };
   }
 
@@ -77,5 +99,9 @@ export class AccountLinks {
 
 /** One answer for every link that does nothing, whatever the reason. */
 export function invalidLink(): AppError {
-  return invalid('invalid_link', 'This link is not valid (any more): it was used, a newer one took its place, or its time is over.', 'Ask for a new one.');
+  return invalid(
+    'invalid_link',
+    'This link is not valid (any more): it was used, a newer one took its place, or its time is over.',
+    'Ask for a new one.',
+  );
 }

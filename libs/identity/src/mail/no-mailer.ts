@@ -6,6 +6,13 @@ export class NoMailer extends Mailer {
   readonly canSend = false;
 
   send(): Promise<void> {
-    return Promise.reject(new AppError({ kind: 'unavailable', reason: 'no_mail', message: 'This factory sends no mail.', hint: 'Set OPENFACTORY_SMTP_URL.' }));
+    return Promise.reject(
+      new AppError({
+        kind: 'unavailable',
+        reason: 'no_mail',
+        message: 'This factory sends no mail.',
+        hint: 'Set OPENFACTORY_SMTP_URL.',
+      }),
+    );
   }
 }

@@ -34,7 +34,11 @@ describe('OutgoingMail', () => {
   });
 
   it.each([
-    ['the mail server refuses', new FakeMailer(Object.assign(new Error('550 no such user ada@example.com #token=abc'), { code: 'EENVELOPE' })), 'EENVELOPE'],
+    [
+      'the mail server refuses',
+      new FakeMailer(Object.assign(new Error('550 no such user ada@example.com #token=abc'), { code: 'EENVELOPE' })),
+      'EENVELOPE',
+    ],
     ['there is no mail server', new NoMailer(), 'AppError'],
   ])('says in the log that %s, but not to whom or what', async (_, mailer, word) => {
     const outgoing = new OutgoingMail(mailer);

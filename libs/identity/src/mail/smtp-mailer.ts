@@ -17,7 +17,12 @@ export class SmtpMailer extends Mailer {
 
   async send(mail: Mail): Promise<void> {
     this.#transport ??= this.#open();
-    await (await this.#transport).sendMail({ ...mail, from: this.settings.mailFrom ?? `OpenFactory <openfactory@${new URL(this.settings.publicUrl).hostname}>` });
+    await (
+      await this.#transport
+    ).sendMail({
+      ...mail,
+      from: this.settings.mailFrom ?? `OpenFactory <openfactory@${new URL(this.settings.publicUrl).hostname}>`,
+    });
   }
 
   /** Loaded with the first mail: most factories never send one. */

@@ -25,7 +25,13 @@ export class AccessTokens {
   ) {
     this.#key = secret.derive('access-token');
     const strategy = new passportJwt.Strategy(
-      { jwtFromRequest: passportJwt.ExtractJwt.fromAuthHeaderAsBearerToken(), secretOrKey: this.#key, algorithms: ['HS256'], issuer, audience },
+      {
+        jwtFromRequest: passportJwt.ExtractJwt.fromAuthHeaderAsBearerToken(),
+        secretOrKey: this.#key,
+        algorithms: ['HS256'],
+        issuer,
+        audience,
+      },
       (payload: Record<string, unknown>, done) => done(null, claimsOf(payload) ?? false),
     );
     this.#strategy = new StrategyRunner(strategy);
@@ -36,7 +42,13 @@ export class AccessTokens {
   }
 
   issue({ accountId, signInId }: AccessClaims): string {
-    return jwt.sign({ sid: signInId }, this.#key, { algorithm: 'HS256', issuer, audience, subject: accountId, expiresIn: this.lifetimeSeconds });
+    return jwt.sign({ sid: signInId }, this.#key, {
+      algorithm: 'HS256',
+      issuer,
+      audience,
+      subject: accountId,
+      expiresIn: this.lifetimeSeconds,
+    });
   }
 
   /** @throws AppError `invalid_token` */
@@ -48,7 +60,12 @@ export class AccessTokens {
 }
 
 export function invalidToken(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'invalid_token', message: 'The access token is not valid (any more).', hint: 'Refresh it with POST /api/auth/refresh, or sign in again.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'invalid_token',
+    message: 'The access token is not valid (any more).',
+    hint: 'Refresh it with POST /api/auth/refresh, or sign in again.',
+  });
 }
 
 function claimsOf({ sub, sid }: Record<string, unknown>): AccessClaims | undefined {

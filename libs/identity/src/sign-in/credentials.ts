@@ -25,16 +25,21 @@ export class Credentials {
     private readonly callers: CallerService,
     private readonly calls: CallLimits,
   ) {
-    const strategy = new passportLocal.Strategy({ usernameField: 'email', passwordField: 'password' }, (email, password, done) => {
-      this.#find(email, password).then((account) => done(null, account ?? false), done);
-    });
+    const strategy = new passportLocal.Strategy(
+      { usernameField: 'email', passwordField: 'password' },
+      (email, password, done) => {
+        this.#find(email, password).then((account) => done(null, account ?? false), done);
+      },
+    );
     this.#strategy = new StrategyRunner(strategy);
   }
 
   /** @throws AppError `invalid_credentials`, `too_many_attempts`, `too_busy`, `rate_limited` for an address that guesses */
   async check({ email, password, address }: Attempt): Promise<AccountEntity> {
     this.calls.refuseGuesser(address);
-    const account = await this.limits.attempt({ email, address }, () => this.#strategy.run({ body: { email, password } }));
+    const account = await this.limits.attempt({ email, address }, () =>
+      this.#strategy.run({ body: { email, password } }),
+    );
     if (account) return account;
     const refusal = invalidCredentials();
     await this.callers.refused({ address, edge: 'rest', reason: refusal.reason });
@@ -49,5 +54,10 @@ export class Credentials {
 }
 
 export function invalidCredentials(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'invalid_credentials', message: 'E-mail or password is wrong.', hint: 'Check both; ask for a new password with POST /api/auth/reset-request. An account may also be disabled: an administrator knows.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'invalid_credentials',
+    message: 'E-mail or password is wrong.',
+    hint: 'Check both; ask for a new password with POST /api/auth/reset-request. An account may also be disabled: an administrator knows.',
+  });
 }

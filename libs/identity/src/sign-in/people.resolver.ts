@@ -1,5 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CallerResolver, CallerService, CheckedGrants, isUuid, Revocations, type CallerEvidence, type Grant } from '#libs/platform';
+import {
+  CallerResolver,
+  CallerService,
+  CheckedGrants,
+  isUuid,
+  Revocations,
+  type CallerEvidence,
+  type Grant,
+} from '#libs/platform';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountRepository } from '../accounts/account.repository.js';
 import { AccessTokens, invalidToken } from './access-tokens.js';
@@ -42,7 +50,14 @@ export class PeopleResolver extends CallerResolver implements OnModuleInit {
     if (!isUuid(id)) return undefined;
     if (kind === 'session') {
       const current = await this.signIns.findCurrent(id);
-      return current && grantOf(current.account, { session: `session:${id}`, expiresAt: current.signIn.expiresAt, createdAt: current.signIn.createdAt });
+      return (
+        current &&
+        grantOf(current.account, {
+          session: `session:${id}`,
+          expiresAt: current.signIn.expiresAt,
+          createdAt: current.signIn.createdAt,
+        })
+      );
     }
     const account = await this.accounts.find(id);
     return account && !account.disabledAt ? grantOf(account) : undefined;

@@ -15,7 +15,10 @@ export class SignInEndings {
   /** @returns how many held until now */
   async end(manager: EntityManager, which: WhichSignIns): Promise<number> {
     const ended = await this.signIns.end(manager, which);
-    await this.revocations.revoke(manager, ended.map((id) => `session:${id}`));
+    await this.revocations.revoke(
+      manager,
+      ended.map((id) => `session:${id}`),
+    );
     return ended.length;
   }
 

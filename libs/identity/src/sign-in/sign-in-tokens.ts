@@ -29,7 +29,10 @@ export class SignInTokens {
   }
 
   issue({ accountId, signInId, count }: RefreshClaims & { accountId: string }): Tokens {
-    return { accessToken: this.access.issue({ accountId, signInId }), refreshToken: this.refresh.issue({ signInId, count }) };
+    return {
+      accessToken: this.access.issue({ accountId, signInId }),
+      refreshToken: this.refresh.issue({ signInId, count }),
+    };
   }
 
   readRefresh(token: string): RefreshClaims | undefined {

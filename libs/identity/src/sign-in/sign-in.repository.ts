@@ -37,14 +37,21 @@ export class SignInRepository {
 
   /** @returns undefined where it is unknown, ended or over, or its account disabled */
   async findCurrent(id: string): Promise<CurrentSignIn | undefined> {
-    const signIn = await this.database.getRepository(SignInEntity).findOneBy({ id, endedAt: IsNull(), expiresAt: MoreThan(new Date()) });
-    const account = signIn && (await this.database.getRepository(AccountEntity).findOneBy({ id: signIn.accountId, disabledAt: IsNull() }));
+    const signIn = await this.database
+      .getRepository(SignInEntity)
+      .findOneBy({ id, endedAt: IsNull(), expiresAt: MoreThan(new Date()) });
+    const account =
+      signIn &&
+      (await this.database.getRepository(AccountEntity).findOneBy({ id: signIn.accountId, disabledAt: IsNull() }));
     return account ? { signIn, account } : undefined;
   }
 
   /** Those that hold, the newest first. */
   async list(accountId: string): Promise<SignInEntity[]> {
-    return await this.database.getRepository(SignInEntity).find({ where: { accountId, endedAt: IsNull(), expiresAt: MoreThan(new Date()) }, order: { createdAt: 'DESC', id: 'ASC' } });
+    return await this.database.getRepository(SignInEntity).find({
+      where: { accountId, endedAt: IsNull(), expiresAt: MoreThan(new Date()) },
+      order: { createdAt: 'DESC', id: 'ASC' },
+    });
   }
 
   /** Counts one exchange of a refresh token, under a lock of its row. */
@@ -57,15 +64,22 @@ export class SignInRepository {
     if (!row) return { name: 'over' };
     const accountId = row.account_id;
     if (count === row.refresh_count) {
-      await manager.query('UPDATE sign_in SET refresh_count = refresh_count + 1, refreshed_at = clock_timestamp() WHERE id = $1', [id]);
+      await manager.query(
+        'UPDATE sign_in SET refresh_count = refresh_count + 1, refreshed_at = clock_timestamp() WHERE id = $1',
+        [id],
+      );
       return { name: 'rotated', accountId, count: count + 1 };
     }
-    if (count === row.refresh_count - 1 && row.is_recent) return { name: 'rotated', accountId, count: row.refresh_count };
+    if (count === row.refresh_count - 1 && row.is_recent)
+      return { name: 'rotated', accountId, count: row.refresh_count };
     return { name: 'reused' };
   }
 
   /** @returns the ids of those that held until now */
-  async end(manager: EntityManager, { accountId = null, id = null, exceptId = null }: { [name in keyof WhichSignIns]: string | null }): Promise<string[]> {
+  async end(
+    manager: EntityManager,
+    { accountId = null, id = null, exceptId = null }: { [name in keyof WhichSignIns]: string | null },
+  ): Promise<string[]> {
     const [rows] = await manager.query<[{ id: string }[], number]>(
       `UPDATE sign_in SET ended_at = now() WHERE ended_at IS NULL
           AND ($1::uuid IS NULL OR account_id = $1) AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) AND ($1::uuid IS NOT NULL OR $2::uuid IS NOT NULL) RETURNING id`,
@@ -76,7 +90,9 @@ export class SignInRepository {
 
   /** @returns how many were deleted */
   async purgeExpired(): Promise<number> {
-    const [, count] = await this.database.query<[unknown, number]>("DELETE FROM sign_in WHERE least(coalesce(ended_at, expires_at), expires_at) < now() - interval '30 days'");
+    const [, count] = await this.database.query<[unknown, number]>(
+      "DELETE FROM sign_in WHERE least(coalesce(ended_at, expires_at), expires_at) < now() - interval '30 days'",
+    );
     return count;
   }
 }

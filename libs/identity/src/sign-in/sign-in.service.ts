@@ -91,8 +91,16 @@ export class SignInService {
       if (!account || account.disabledAt || account.passwordHash !== checked.passwordHash) throw invalidCredentials();
       await this.accounts.update(manager, account.id, { lastSignedInAt: new Date() });
       const expiresAt = new Date(Date.now() + lifetimeMs);
-      const signIn = await this.signIns.insert(manager, { accountId: account.id, expiresAt, address: attempt.address, userAgent: attempt.userAgent.slice(0, longestUserAgent) });
-      return { account, ...this.tokens.issue({ accountId: account.id, signInId: signIn.id, count: signIn.refreshCount }) };
+      const signIn = await this.signIns.insert(manager, {
+        accountId: account.id,
+        expiresAt,
+        address: attempt.address,
+        userAgent: attempt.userAgent.slice(0, longestUserAgent),
+      });
+      return {
+        account,
+        ...this.tokens.issue({ accountId: account.id, signInId: signIn.id, count: signIn.refreshCount }),
+      };
     });
   }
 
@@ -102,9 +110,19 @@ export class SignInService {
 }
 
 export function invalidRefreshToken(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'invalid_refresh_token', message: 'You are not signed in (any more).', hint: 'Sign in again.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'invalid_refresh_token',
+    message: 'You are not signed in (any more).',
+    hint: 'Sign in again.',
+  });
 }
 
 function reusedRefreshToken(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'refresh_token_reused', message: 'This refresh token was used before, so somebody may have a copy: the session was ended.', hint: 'Sign in again.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'refresh_token_reused',
+    message: 'This refresh token was used before, so somebody may have a copy: the session was ended.',
+    hint: 'Sign in again.',
+  });
 }

@@ -14,8 +14,10 @@ export class StrategyRunner<Found extends object> {
   /** @param request what the strategy looks at: `headers`, or `body`. @returns undefined where it refuses */
   run(request: object): Promise<Found | undefined> {
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown) => reject(error instanceof Error ? error : new Error('The strategy failed.', { cause: error }));
-      const answer = (error: unknown, found?: Found | false | null) => (error ? fail(error) : resolve(found || undefined));
+      const fail = (error: unknown) =>
+        reject(error instanceof Error ? error : new Error('The strategy failed.', { cause: error }));
+      const answer = (error: unknown, found?: Found | false | null) =>
+        error ? fail(error) : resolve(found || undefined);
       (this.#passport.authenticate('only', { session: false }, answer) as Authenticate)(request, {}, fail);
     });
   }

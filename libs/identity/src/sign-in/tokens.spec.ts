@@ -11,8 +11,17 @@ const tokens = new AccessTokens(secret, settings);
 const refresh = new RefreshTokens(secret);
 const accountId = randomUUID();
 const signInId = randomUUID();
-const good = { algorithm: 'HS256', issuer: 'openfactory', audience: 'openfactory-api', subject: accountId, expiresIn: 900 } as const;
-const forged = (options: jwt.SignOptions, { key = secret.derive('access-token'), claims = { sid: signInId } }: { key?: jwt.Secret; claims?: object } = {}) => jwt.sign(claims, key, { ...good, ...options });
+const good = {
+  algorithm: 'HS256',
+  issuer: 'openfactory',
+  audience: 'openfactory-api',
+  subject: accountId,
+  expiresIn: 900,
+} as const;
+const forged = (
+  options: jwt.SignOptions,
+  { key = secret.derive('access-token'), claims = { sid: signInId } }: { key?: jwt.Secret; claims?: object } = {},
+) => jwt.sign(claims, key, { ...good, ...options });
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const now = Math.floor(Date.now() / 1000);
 const payload = { sub: accountId, sid: signInId, iss: 'openfactory', aud: 'openfactory-api', exp: now + 900 };
@@ -21,13 +30,19 @@ describe('AccessTokens', () => {
   it('reads what it issued, and nothing else is in it', async () => {
     const token = tokens.issue({ accountId, signInId });
     expect(await tokens.read(`Bearer ${token}`)).toEqual({ accountId, signInId });
-    expect(jwt.decode(token, { complete: true })).toMatchObject({ header: { alg: 'HS256' }, payload: { sub: accountId, sid: signInId, iss: 'openfactory', aud: 'openfactory-api', exp: expect.any(Number) } });
+    expect(jwt.decode(token, { complete: true })).toMatchObject({
+      header: { alg: 'HS256' },
+      payload: { sub: accountId, sid: signInId, iss: 'openfactory', aud: 'openfactory-api', exp: expect.any(Number) },
+    });
     expect(await tokens.read(`Bearer ${forged({})}`)).toEqual({ accountId, signInId });
   });
 
   it.each<[string, string]>([
     ['no signature and alg none', `${part({ alg: 'none', typ: 'JWT' })}.${part(payload)}.`],
-    ['alg none and the signature of a good one', `${part({ alg: 'none' })}.${part(payload)}.${forged({}).split('.')[2]}`],
+    [
+      'alg none and the signature of a good one',
+      `${part({ alg: 'none' })}.${part(payload)}.${forged({}).split('.')[2]}`,
+    ],
     ['another algorithm of the same key', forged({ algorithm: 'HS512' })],
     ['another key', forged({}, { key: 'k'.repeat(32) })],
     ['the key of refresh tokens', forged({}, { key: secret.derive('refresh-token') })],
@@ -41,9 +56,19 @@ describe('AccessTokens', () => {
     ['a refresh token', refresh.issue({ signInId, count: 0 })],
     ['nothing', ''],
     ['dots', '..'],
-    ['a changed payload', (() => { const [head, , mac] = forged({}).split('.'); return `${head}.${part({ ...payload, sub: randomUUID() })}.${mac}`; })()],
+    [
+      'a changed payload',
+      (() => {
+        const [head, , mac] = forged({}).split('.');
+        return `${head}.${part({ ...payload, sub: randomUUID() })}.${mac}`;
+      })(),
+    ],
   ])('refuses %s', async (_, token) => {
-    await expect(tokens.read(`Bearer ${token}`)).rejects.toMatchObject({ kind: 'unauthenticated', reason: 'invalid_token', hint: expect.any(String) });
+    await expect(tokens.read(`Bearer ${token}`)).rejects.toMatchObject({
+      kind: 'unauthenticated',
+      reason: 'invalid_token',
+      hint: expect.any(String),
+    });
   });
 
   it('does not mix up requests that come at once', async () => {

@@ -18,7 +18,8 @@ export class ResourceCatalogue {
   private readonly providers = new Map<string, ResourceProvider>();
 
   register(provider: ResourceProvider): void {
-    if (this.providers.has(provider.scheme)) throw new Error(`Two providers claim the resource scheme ${provider.scheme}://.`);
+    if (this.providers.has(provider.scheme))
+      throw new Error(`Two providers claim the resource scheme ${provider.scheme}://.`);
     this.providers.set(provider.scheme, provider);
   }
 

@@ -38,7 +38,8 @@ export class ToolCatalogue implements OnModuleInit {
       for (const method of this.scanner.getAllMethodNames(prototype)) {
         const handler = prototype[method];
         const definition = handler && (Reflect.getMetadata(TOOL_METADATA, handler) as ToolDefinition | undefined);
-        if (handler && definition) this.add({ definition, call: (caller, input, context) => handler.call(instance, caller, input, context) });
+        if (handler && definition)
+          this.add({ definition, call: (caller, input, context) => handler.call(instance, caller, input, context) });
       }
     }
   }
@@ -56,8 +57,13 @@ export class ToolCatalogue implements OnModuleInit {
     const key = `${readOnly ? 'r' : 'w'}:${toolsets ? [...new Set(toolsets)].sort().join(',') : '*'}`;
     let view = this.views.get(key);
     if (!view) {
-      const seen = this.all.filter(({ definition }) => (!toolsets || toolsets.includes(definition.toolset)) && (!readOnly || definition.readOnly));
-      view = { tools: new Map(seen.map((tool) => [tool.definition.name, tool])), list: new SerialisedResult({ tools: seen.map(({ definition }) => toolListing(definition)) }) };
+      const seen = this.all.filter(
+        ({ definition }) => (!toolsets || toolsets.includes(definition.toolset)) && (!readOnly || definition.readOnly),
+      );
+      view = {
+        tools: new Map(seen.map((tool) => [tool.definition.name, tool])),
+        list: new SerialisedResult({ tools: seen.map(({ definition }) => toolListing(definition)) }),
+      };
       this.views.set(key, view);
     }
     return view;
@@ -66,7 +72,8 @@ export class ToolCatalogue implements OnModuleInit {
   private add(tool: CatalogueTool): void {
     const { name, toolset } = tool.definition;
     if (this.tools.has(name)) throw new Error(`Two methods claim the MCP tool ${name}; rename one.`);
-    if (!this.options.toolsets.includes(toolset)) throw new Error(`The MCP tool ${name} is in the toolset "${toolset}", which the product does not declare.`);
+    if (!this.options.toolsets.includes(toolset))
+      throw new Error(`The MCP tool ${name} is in the toolset "${toolset}", which the product does not declare.`);
     this.tools.set(name, tool);
   }
 
@@ -77,13 +84,29 @@ export class ToolCatalogue implements OnModuleInit {
 }
 
 /** The entry of tools/list (MCP 2025-11-25, Tool). */
-export function toolListing({ name, title, description, input, output, readOnly, destructive = false, idempotent = false, openWorld = false }: ToolDefinition): object {
+export function toolListing({
+  name,
+  title,
+  description,
+  input,
+  output,
+  readOnly,
+  destructive = false,
+  idempotent = false,
+  openWorld = false,
+}: ToolDefinition): object {
   return {
     name,
     title,
     description,
     inputSchema: toolInputSchema(schemaOf(input)),
     ...(output && { outputSchema: { ...schemaOf(output), type: 'object' } }),
-    annotations: { title, readOnlyHint: readOnly, destructiveHint: destructive, idempotentHint: readOnly || idempotent, openWorldHint: openWorld },
+    annotations: {
+      title,
+      readOnlyHint: readOnly,
+      destructiveHint: destructive,
+      idempotentHint: readOnly || idempotent,
+      openWorldHint: openWorld,
+    },
   };
 }

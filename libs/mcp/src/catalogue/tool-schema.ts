@@ -9,16 +9,32 @@ export function toolInputSchema(schema: JsonSchema): JsonSchema {
   return { ...rest, type: 'object', properties };
 }
 
-function simple({ default: fallback, not: _not, enum: values, description, properties, items, ...rest }: JsonSchema): JsonSchema {
+function simple({
+  default: fallback,
+  not: _not,
+  enum: values,
+  description,
+  properties,
+  items,
+  ...rest
+}: JsonSchema): JsonSchema {
   const ofText = rest.type === 'string';
-  const words = [description, !ofText && values && `One of ${(values as unknown[]).join(', ')}.`, defaultInWords(fallback)].filter(Boolean).join(' ');
+  const words = [
+    description,
+    !ofText && values && `One of ${(values as unknown[]).join(', ')}.`,
+    defaultInWords(fallback),
+  ]
+    .filter(Boolean)
+    .join(' ');
   // A converter to strict schemas closes an object that does not say that it is open, and nothing could be put into it any more.
   const open = rest.type === 'object' && !properties && rest.additionalProperties === undefined;
   return {
     ...rest,
     ...(ofText && values !== undefined && { enum: values }),
     ...(words && { description: words }),
-    ...(properties && { properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, simple(property)])) }),
+    ...(properties && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, simple(property)])),
+    }),
     ...(items && { items: simple(items) }),
     ...(open && { additionalProperties: true }),
   };

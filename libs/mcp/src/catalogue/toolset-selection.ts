@@ -15,14 +15,24 @@ export interface ToolsetSelection {
  */
 export function readSelection(request: IncomingMessage, known: readonly string[]): ToolsetSelection {
   const query = new URLSearchParams(request.url?.split('?', 2)[1] ?? '');
-  const lists = [query.get('toolsets'), header(request, 'x-mcp-toolsets')].filter((text) => text !== null && text !== undefined && text.trim() !== '');
-  const selected = lists.map((text) => readList(text ?? '', known)).reduce<readonly string[] | undefined>((all, list) => all?.filter((name) => list.includes(name)) ?? list, undefined);
+  const lists = [query.get('toolsets'), header(request, 'x-mcp-toolsets')].filter(
+    (text) => text !== null && text !== undefined && text.trim() !== '',
+  );
+  const selected = lists
+    .map((text) => readList(text ?? '', known))
+    .reduce<readonly string[] | undefined>(
+      (all, list) => all?.filter((name) => list.includes(name)) ?? list,
+      undefined,
+    );
   const readOnly = isYes(query.get('readonly')) || isYes(header(request, 'x-mcp-readonly'));
   return { toolsets: selected, readOnly };
 }
 
 function readList(text: string, known: readonly string[]): string[] {
-  const names = text.split(',').map((name) => name.trim().toLowerCase()).filter(Boolean);
+  const names = text
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter(Boolean);
   if (names.includes('all')) return [...known];
   const unknown = names.filter((name) => !known.includes(name));
   if (!unknown.length) return names;
@@ -43,5 +53,10 @@ function isYes(text: string | null | undefined): boolean {
   const word = text?.trim().toLowerCase() ?? 'no';
   if (['1', 'true', 'yes', ''].includes(word)) return true;
   if (['0', 'false', 'no'].includes(word)) return false;
-  throw new AppError({ kind: 'invalid', reason: 'invalid_readonly', message: `"${clip(word)}" does not say whether the session is read-only.`, hint: 'Use readonly=1 or readonly=0.' });
+  throw new AppError({
+    kind: 'invalid',
+    reason: 'invalid_readonly',
+    message: `"${clip(word)}" does not say whether the session is read-only.`,
+    hint: 'Use readonly=1 or readonly=0.',
+  });
 }

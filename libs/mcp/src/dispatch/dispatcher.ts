@@ -1,5 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, AuditLog, clip, errorMessage, Metrics, objectIdIn, parseInput, toAppError, type Caller } from '#libs/platform';
+import {
+  AppError,
+  AuditLog,
+  clip,
+  errorMessage,
+  Metrics,
+  objectIdIn,
+  parseInput,
+  toAppError,
+  type Caller,
+} from '#libs/platform';
 import { ToolReply, type CallContext } from '../catalogue/call-context.js';
 import { PromptCatalogue } from '../catalogue/prompt.provider.js';
 import { ResourceCatalogue } from '../catalogue/resource.provider.js';
@@ -25,12 +35,19 @@ export class Dispatcher {
   private readonly calls;
   private readonly methods: Record<string, Method> = {
     'tools/list': ({ view }, params) => this.onePage(params, view.list),
-    'tools/call': (dispatching, params) => this.callTool(dispatching, params.name as string, params.arguments as object),
-    'resources/list': async ({ caller }, params) => this.onePage(params, { resources: (await Promise.all(this.resources.all.map((provider) => provider.list(caller)))).flat() }),
-    'resources/templates/list': (_, params) => this.onePage(params, { resourceTemplates: this.resources.all.flatMap((provider) => provider.templates()) }),
+    'tools/call': (dispatching, params) =>
+      this.callTool(dispatching, params.name as string, params.arguments as object),
+    'resources/list': async ({ caller }, params) =>
+      this.onePage(params, {
+        resources: (await Promise.all(this.resources.all.map((provider) => provider.list(caller)))).flat(),
+      }),
+    'resources/templates/list': (_, params) =>
+      this.onePage(params, { resourceTemplates: this.resources.all.flatMap((provider) => provider.templates()) }),
     'resources/read': (dispatching, params) => this.readResource(dispatching, params.uri as string),
-    'prompts/list': (_, params) => this.onePage(params, { prompts: this.prompts.all.map(({ definition }) => definition) }),
-    'prompts/get': (dispatching, params) => this.getPrompt(dispatching, params.name as string, params.arguments as Record<string, string>),
+    'prompts/list': (_, params) =>
+      this.onePage(params, { prompts: this.prompts.all.map(({ definition }) => definition) }),
+    'prompts/get': (dispatching, params) =>
+      this.getPrompt(dispatching, params.name as string, params.arguments as Record<string, string>),
     'completion/complete': ({ caller }, params) => this.complete(caller, params),
   };
 
@@ -41,7 +58,10 @@ export class Dispatcher {
     private readonly audit: AuditLog,
     metrics: Metrics,
   ) {
-    this.calls = metrics.counter('openfactory_mcp_tool_calls_total', 'Tool calls by outcome: ok, refused, failed', ['tool', 'outcome']);
+    this.calls = metrics.counter('openfactory_mcp_tool_calls_total', 'Tool calls by outcome: ok, refused, failed', [
+      'tool',
+      'outcome',
+    ]);
   }
 
   /** @throws RpcError */
@@ -68,7 +88,10 @@ export class Dispatcher {
       const input = parseInput(tool.definition.input, given);
       const output = await tool.call(caller, input, context);
       const result = toolResult(tool, output);
-      this.record(dispatching, name, { result: 'ok', objectOf: () => objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input) });
+      this.record(dispatching, name, {
+        result: 'ok',
+        objectOf: () => objectIdIn(output instanceof ToolReply ? output.structured : output) ?? objectIdIn(input),
+      });
       this.calls.inc({ tool: name, outcome: 'ok' });
       return result;
     } catch (error) {
@@ -83,37 +106,77 @@ export class Dispatcher {
   }
 
   /** Calls of what may change something, also of tools that this session does not see. */
-  private record({ caller, context }: Dispatching, tool: string, { result, objectOf }: { result: string; objectOf: () => string | undefined }): void {
+  private record(
+    { caller, context }: Dispatching,
+    tool: string,
+    { result, objectOf }: { result: string; objectOf: () => string | undefined },
+  ): void {
     if (this.catalogue.find(tool)?.definition.readOnly !== false) return;
-    this.audit.record({ caller, address: caller.address, edge: 'mcp', action: tool, object: objectOf(), result, requestId: context.requestId });
+    this.audit.record({
+      caller,
+      address: caller.address,
+      edge: 'mcp',
+      action: tool,
+      object: objectOf(),
+      result,
+      requestId: context.requestId,
+    });
   }
 
   private async readResource({ caller, context }: Dispatching, uri: string): Promise<object> {
-    const contents = await this.attempt(RpcCode.resourceFailed, 'The resource could not be read', context, () => this.resources.of(uri)?.read(caller, uri, context));
+    const contents = await this.attempt(RpcCode.resourceFailed, 'The resource could not be read', context, () =>
+      this.resources.of(uri)?.read(caller, uri, context),
+    );
     if (!contents) throw new RpcError(RpcCode.unknownResource, `Unknown resource: ${clip(uri, 200)}`);
     return { contents };
   }
 
-  private async getPrompt({ caller, context }: Dispatching, name: string, values: Record<string, string>): Promise<object> {
+  private async getPrompt(
+    { caller, context }: Dispatching,
+    name: string,
+    values: Record<string, string>,
+  ): Promise<object> {
     const prompt = this.prompts.find(name);
-    if (!prompt) throw new RpcError(RpcCode.unknownPrompt, `Unknown prompt: ${clip(name)}`, { prompts: this.prompts.all.map(({ definition }) => definition.name) });
-    const missing = (prompt.definition.arguments ?? []).filter((argument) => argument.required && values[argument.name] === undefined).map((argument) => argument.name);
-    if (missing.length) throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt ${name} needs ${missing.join(', ')}`);
-    return await this.attempt(RpcCode.promptFailed, `The prompt ${name} could not be made`, context, () => prompt.get(caller, values, context));
+    if (!prompt)
+      throw new RpcError(RpcCode.unknownPrompt, `Unknown prompt: ${clip(name)}`, {
+        prompts: this.prompts.all.map(({ definition }) => definition.name),
+      });
+    const missing = (prompt.definition.arguments ?? [])
+      .filter((argument) => argument.required && values[argument.name] === undefined)
+      .map((argument) => argument.name);
+    if (missing.length)
+      throw new RpcError(RpcCode.invalidParams, `Invalid params: the prompt ${name} needs ${missing.join(', ')}`);
+    return await this.attempt(RpcCode.promptFailed, `The prompt ${name} could not be made`, context, () =>
+      prompt.get(caller, values, context),
+    );
   }
 
   /** Completion of prompt arguments (MCP 2025-11-25, Completion); at most 100 values. */
   private async complete(caller: Caller, { ref, argument }: Params): Promise<object> {
-    if (!isObject(ref) || !isObject(argument) || typeof argument.name !== 'string' || typeof argument.value !== 'string') {
-      throw new RpcError(RpcCode.invalidParams, 'Invalid params: completion needs "ref" and "argument" with name and value');
+    if (
+      !isObject(ref) ||
+      !isObject(argument) ||
+      typeof argument.name !== 'string' ||
+      typeof argument.value !== 'string'
+    ) {
+      throw new RpcError(
+        RpcCode.invalidParams,
+        'Invalid params: completion needs "ref" and "argument" with name and value',
+      );
     }
     const prompt = ref.type === 'ref/prompt' && typeof ref.name === 'string' ? this.prompts.find(ref.name) : undefined;
-    if (ref.type === 'ref/prompt' && !prompt) throw new RpcError(RpcCode.unknownPrompt, `Unknown prompt: ${clip(String(ref.name))}`);
+    if (ref.type === 'ref/prompt' && !prompt)
+      throw new RpcError(RpcCode.unknownPrompt, `Unknown prompt: ${clip(String(ref.name))}`);
     const values = (await prompt?.complete(caller, argument.name, argument.value)) ?? [];
     return { completion: { values: values.slice(0, 100), total: values.length, hasMore: values.length > 100 } };
   }
 
-  private async attempt<T>(code: number, what: string, context: CallContext, work: () => Promise<T> | undefined): Promise<T> {
+  private async attempt<T>(
+    code: number,
+    what: string,
+    context: CallContext,
+    work: () => Promise<T> | undefined,
+  ): Promise<T> {
     try {
       return (await work()) as T;
     } catch (error) {
@@ -128,13 +191,23 @@ export class Dispatcher {
     const known = mapped.kind === 'internal' && mapped !== error ? undefined : mapped;
     if (known) this.log.warn({ request_id: requestId, reason: known.reason }, `${what}: ${known.message}`);
     else this.log.error({ err: error, request_id: requestId }, `${what}: ${errorMessage(error)}`);
-    const message = known ? `${what}: ${known.message}${known.hint ? ` ${known.hint}` : ''}` : `${what} unexpectedly. Try again; if it stays, tell your operator the request id.`;
-    return new RpcError(code, message, { reason: known?.reason ?? 'internal_error', retryable: known?.retryable ?? false, request_id: requestId });
+    const message = known
+      ? `${what}: ${known.message}${known.hint ? ` ${known.hint}` : ''}`
+      : `${what} unexpectedly. Try again; if it stays, tell your operator the request id.`;
+    return new RpcError(code, message, {
+      reason: known?.reason ?? 'internal_error',
+      retryable: known?.retryable ?? false,
+      request_id: requestId,
+    });
   }
 }
 
 function toolResult({ definition }: CatalogueTool, output: unknown): object {
-  if (output instanceof ToolReply) return { content: output.content, ...(output.structured && { structuredContent: output.structured }) };
-  const structured = (output ?? {});
-  return { content: [{ type: 'text', text: JSON.stringify(structured) }], ...(definition.output && { structuredContent: structured }) };
+  if (output instanceof ToolReply)
+    return { content: output.content, ...(output.structured && { structuredContent: output.structured }) };
+  const structured = output ?? {};
+  return {
+    content: [{ type: 'text', text: JSON.stringify(structured) }],
+    ...(definition.output && { structuredContent: structured }),
+  };
 }

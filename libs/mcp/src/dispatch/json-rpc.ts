@@ -51,7 +51,8 @@ export class RpcError extends Error {
   }
 }
 
-export const isObject = (value: unknown): value is Params => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is Params =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isId = (value: unknown): value is RpcId => typeof value === 'string' || Number.isSafeInteger(value);
 
 export const isRequest = (message: RpcMessage): message is RpcRequest => 'method' in message && 'id' in message;
@@ -79,7 +80,8 @@ export function readMessage(text: string): RpcMessage {
     if (typeof value.method !== 'string') throw invalidRequest('"method" must be a string');
     return value as unknown as RpcMessage;
   }
-  if (!('id' in value) || 'result' in value === 'error' in value) throw invalidRequest('a message has a "method", or an "id" with one of "result" and "error"');
+  if (!('id' in value) || 'result' in value === 'error' in value)
+    throw invalidRequest('a message has a "method", or an "id" with one of "result" and "error"');
   return value as unknown as RpcResponse;
 }
 
@@ -105,9 +107,13 @@ export type Payload = string | readonly [before: string, prepared: Buffer, after
 
 export function serialise(message: object): Payload {
   const { result, id } = message as { result?: unknown; id?: RpcId };
-  return result instanceof SerialisedResult ? [`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`, result.bytes, '}'] : JSON.stringify(message);
+  return result instanceof SerialisedResult
+    ? [`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`, result.bytes, '}']
+    : JSON.stringify(message);
 }
 
 export function payloadBytes(payload: Payload): number {
-  return typeof payload === 'string' ? Buffer.byteLength(payload) : Buffer.byteLength(payload[0]) + payload[1].length + Buffer.byteLength(payload[2]);
+  return typeof payload === 'string'
+    ? Buffer.byteLength(payload)
+    : Buffer.byteLength(payload[0]) + payload[1].length + Buffer.byteLength(payload[2]);
 }

@@ -2,12 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { payloadBytes, readMessage, serialise, SerialisedResult, type RpcRequest } from './json-rpc.js';
 import { normalizeNotification, normalizeRequest } from './params.js';
 
-const normalize = (method: string, params?: unknown, fallback?: string) => normalizeRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback).params;
+const normalize = (method: string, params?: unknown, fallback?: string) =>
+  normalizeRequest({ jsonrpc: '2.0', id: 1, method, ...(params !== undefined && { params }) } as RpcRequest, fallback)
+    .params;
 
 describe('normalizeRequest', () => {
   it('fills in what initialize may leave out', () => {
-    expect(normalize('initialize', { protocolVersion: '2024-11-05' })).toEqual({ protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'unknown', version: '0' } });
-    expect(normalize('initialize', { protocolVersion: '2024-11-05', clientInfo: { name: 'c' } })?.clientInfo).toEqual({ name: 'c', version: '0' });
+    expect(normalize('initialize', { protocolVersion: '2024-11-05' })).toEqual({
+      protocolVersion: '2024-11-05',
+      capabilities: {},
+      clientInfo: { name: 'unknown', version: '0' },
+    });
+    expect(normalize('initialize', { protocolVersion: '2024-11-05', clientInfo: { name: 'c' } })?.clientInfo).toEqual({
+      name: 'c',
+      version: '0',
+    });
   });
 
   it('offers the transport’s revision for an unknown one, if it has one', () => {
@@ -19,37 +28,89 @@ describe('normalizeRequest', () => {
     const much = 'x'.repeat(3 * 1024 * 1024);
     const kept = normalize('initialize', {
       protocolVersion: `2099-${much}`,
-      capabilities: { roots: { listChanged: true, other: much }, sampling: { tools: { deep: much } }, elicitation: {}, experimental: { x: { much } }, unknown: { much }, [much]: {} },
-      clientInfo: { name: much, version: much, title: much, websiteUrl: `https://example.org/${much}`, icons: [{ src: much }], other: much },
+      capabilities: {
+        roots: { listChanged: true, other: much },
+        sampling: { tools: { deep: much } },
+        elicitation: {},
+        experimental: { x: { much } },
+        unknown: { much },
+        [much]: {},
+      },
+      clientInfo: {
+        name: much,
+        version: much,
+        title: much,
+        websiteUrl: `https://example.org/${much}`,
+        icons: [{ src: much }],
+        other: much,
+      },
       other: much,
     });
-    expect(kept).toMatchObject({ capabilities: { roots: { listChanged: true }, sampling: { tools: {} }, elicitation: {} }, clientInfo: { name: expect.stringMatching(/^x{200}…$/) } });
+    expect(kept).toMatchObject({
+      capabilities: { roots: { listChanged: true }, sampling: { tools: {} }, elicitation: {} },
+      clientInfo: { name: expect.stringMatching(/^x{200}…$/) },
+    });
     expect(Object.keys(kept!).sort()).toEqual(['capabilities', 'clientInfo', 'protocolVersion']);
     expect(JSON.stringify(kept).length).toBeLessThan(2_000);
   });
 
   it('turns prompt arguments into strings', () => {
-    expect(normalize('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({ count: '3', yes: 'true', text: 'x' });
+    expect(normalize('prompts/get', { name: 'p', arguments: { count: 3, yes: true, text: 'x' } })?.arguments).toEqual({
+      count: '3',
+      yes: 'true',
+      text: 'x',
+    });
     expect(() => normalize('prompts/get', { name: 'p', arguments: { nested: {} } })).toThrow('must be a string');
   });
 
   it('treats missing tool arguments as none, and drops what only tasks need', () => {
-    expect(normalize('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({ name: 't', arguments: {} });
+    expect(normalize('tools/call', { name: 't', arguments: null, task: { ttl: 1 } })).toEqual({
+      name: 't',
+      arguments: {},
+    });
   });
 
   it('takes null for what is optional as left out, at every level', () => {
     expect(normalize('ping', null)).toEqual({});
     expect(normalize('tools/list', { cursor: null, _meta: null })).toEqual({});
-    expect(normalize('tools/call', { name: 't', arguments: null, _meta: { progressToken: null, 'com.example/a': null } })).toEqual({ name: 't', arguments: {}, _meta: {} });
+    expect(
+      normalize('tools/call', { name: 't', arguments: null, _meta: { progressToken: null, 'com.example/a': null } }),
+    ).toEqual({ name: 't', arguments: {}, _meta: {} });
     expect(normalize('prompts/get', { name: 'p', arguments: { count: null } })?.arguments).toEqual({});
-    expect(normalize('initialize', { protocolVersion: '2025-11-25', capabilities: { roots: null, elicitation: { url: null } }, clientInfo: { name: 'c', version: null, title: null } })).toEqual({ protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'c', version: '0' } });
-    expect(normalize('completion/complete', { ref: { type: 'ref/prompt', name: 'p', title: null }, argument: { name: 'a', value: '' }, context: null })).toEqual({ ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } });
-    expect(normalizeNotification({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: null } })).toEqual({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
-    expect(normalizeNotification({ jsonrpc: '2.0', method: 'notifications/initialized', params: null } as never)).toEqual({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    expect(
+      normalize('initialize', {
+        protocolVersion: '2025-11-25',
+        capabilities: { roots: null, elicitation: { url: null } },
+        clientInfo: { name: 'c', version: null, title: null },
+      }),
+    ).toEqual({
+      protocolVersion: '2025-11-25',
+      capabilities: { elicitation: {} },
+      clientInfo: { name: 'c', version: '0' },
+    });
+    expect(
+      normalize('completion/complete', {
+        ref: { type: 'ref/prompt', name: 'p', title: null },
+        argument: { name: 'a', value: '' },
+        context: null,
+      }),
+    ).toEqual({ ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } });
+    expect(
+      normalizeNotification({
+        jsonrpc: '2.0',
+        method: 'notifications/cancelled',
+        params: { requestId: 1, reason: null },
+      }),
+    ).toEqual({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    expect(
+      normalizeNotification({ jsonrpc: '2.0', method: 'notifications/initialized', params: null } as never),
+    ).toEqual({ jsonrpc: '2.0', method: 'notifications/initialized' });
   });
 
   it('leaves null in the arguments of a tool, where a merge patch means to remove', () => {
-    expect(normalize('tools/call', { name: 't', arguments: { modifications: { description: null } } })?.arguments).toEqual({ modifications: { description: null } });
+    expect(
+      normalize('tools/call', { name: 't', arguments: { modifications: { description: null } } })?.arguments,
+    ).toEqual({ modifications: { description: null } });
   });
 
   it.each([
@@ -75,12 +136,20 @@ describe('envelopes', () => {
   });
 
   it('have a null beside an answer now and then', () => {
-    expect(readMessage('{"jsonrpc":"2.0","id":1,"result":{},"error":null}')).toEqual({ jsonrpc: '2.0', id: 1, result: {} });
+    expect(readMessage('{"jsonrpc":"2.0","id":1,"result":{},"error":null}')).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: {},
+    });
   });
 
   it('puts a serialised result into the answer as it is', () => {
     const result = new SerialisedResult({ tools: [{ name: 'a' }] });
-    expect(JSON.parse([serialise({ jsonrpc: '2.0', id: 'q"', result })].flat().join(''))).toEqual({ jsonrpc: '2.0', id: 'q"', result: { tools: [{ name: 'a' }] } });
+    expect(JSON.parse([serialise({ jsonrpc: '2.0', id: 'q"', result })].flat().join(''))).toEqual({
+      jsonrpc: '2.0',
+      id: 'q"',
+      result: { tools: [{ name: 'a' }] },
+    });
     expect(JSON.parse(JSON.stringify({ result }))).toEqual({ result: { tools: [{ name: 'a' }] } });
   });
 

@@ -1,4 +1,4 @@
-import type { AppError} from '#libs/platform';
+import type { AppError } from '#libs/platform';
 import { errorHeaders, type Violation } from '#libs/platform';
 import { RpcCode, RpcError } from './json-rpc.js';
 
@@ -8,8 +8,16 @@ import { RpcCode, RpcError } from './json-rpc.js';
  */
 export function toolRefusal(error: AppError): object {
   const { reason, ...more } = refusalData(error);
-  const details = { code: RpcCode.toolFailed, reason, message: error.message, ...more, ...(error.violations && { violations: error.violations }) };
-  const sentences = [error.message, ...(error.violations ?? []).slice(0, 50).map(violationLine), error.hint].filter(Boolean);
+  const details = {
+    code: RpcCode.toolFailed,
+    reason,
+    message: error.message,
+    ...more,
+    ...(error.violations && { violations: error.violations }),
+  };
+  const sentences = [error.message, ...(error.violations ?? []).slice(0, 50).map(violationLine), error.hint].filter(
+    Boolean,
+  );
   return {
     isError: true,
     content: [
@@ -21,9 +29,19 @@ export function toolRefusal(error: AppError): object {
 }
 
 /** What programs are told beside the message of a refusal, as a tool result or as `data` of a JSON-RPC error. */
-export function refusalData(error: AppError): { reason: string; hint?: string; retryable: boolean; retry_after_seconds?: number } {
+export function refusalData(error: AppError): {
+  reason: string;
+  hint?: string;
+  retryable: boolean;
+  retry_after_seconds?: number;
+} {
   const retryAfter = errorHeaders(error)['Retry-After'];
-  return { reason: error.reason, ...(error.hint && { hint: error.hint }), retryable: error.retryable, ...(retryAfter && { retry_after_seconds: Number(retryAfter) }) };
+  return {
+    reason: error.reason,
+    ...(error.hint && { hint: error.hint }),
+    retryable: error.retryable,
+    ...(retryAfter && { retry_after_seconds: Number(retryAfter) }),
+  };
 }
 
 /** A refusal of a method that is no tool call. */

@@ -31,10 +31,18 @@ class FakeTransport extends SessionTransport {
 }
 
 /** A session whose every request is answered by `work`. */
-async function open(work: (context: CallContext, method: string) => unknown): Promise<{ transport: FakeTransport; session: McpSession }> {
+async function open(
+  work: (context: CallContext, method: string) => unknown,
+): Promise<{ transport: FakeTransport; session: McpSession }> {
   const transport = new FakeTransport();
-  const dispatcher = { dispatch: async ({ context }: Dispatching, method: string) => await work(context, method) } as unknown as Dispatcher;
-  const options = new GatewayOptions({ serverInfo: { name: 'spec', title: 'Spec', version: '1', description: '' }, instructions: '', toolsets: [] });
+  const dispatcher = {
+    dispatch: async ({ context }: Dispatching, method: string) => await work(context, method),
+  } as unknown as Dispatcher;
+  const options = new GatewayOptions({
+    serverInfo: { name: 'spec', title: 'Spec', version: '1', description: '' },
+    instructions: '',
+    toolsets: [],
+  });
   const session = new McpSession({ caller, view: {} as ToolView, transport, dispatcher, options });
   await session.start();
   return { transport, session };
@@ -52,10 +60,12 @@ describe('McpSession', () => {
     expect(session.busy).toBe(true);
     await turn();
     expect(transport.sent).toHaveLength(2);
-    expect(new Set(transport.sent)).toEqual(new Set([
-      { jsonrpc: '2.0', id: 0, result: { method: 'a' } },
-      { jsonrpc: '2.0', id: 'two', error: { code: 1003, message: 'not there', data: { reason: 'gone' } } },
-    ]));
+    expect(new Set(transport.sent)).toEqual(
+      new Set([
+        { jsonrpc: '2.0', id: 0, result: { method: 'a' } },
+        { jsonrpc: '2.0', id: 'two', error: { code: 1003, message: 'not there', data: { reason: 'gone' } } },
+      ]),
+    );
     expect(session.busy).toBe(false);
   });
 
@@ -66,25 +76,29 @@ describe('McpSession', () => {
     expect(transport.sent).toMatchObject([{ id: 1, error: { code: -32603 } }]);
   });
 
-  it.each(['a cancelled request', 'a request of a closed session'])('says nothing more of %s, and its handler is told', async (what) => {
-    const contexts: CallContext[] = [];
-    let end = () => undefined as void;
-    const { transport, session } = await open(async (context) => {
-      contexts.push(context);
-      await new Promise<void>((resolve) => (end = resolve));
-      await context.log('info', 'too late');
-      return {};
-    });
-    transport.post({ id: 0, method: 'a' });
-    if (what.includes('cancelled')) transport.post({ method: 'notifications/cancelled', params: { requestId: 0, reason: 'enough' } });
-    else await session.close();
-    await turn();
-    // Made only now, by who asks for it.
-    expect(contexts[0]?.signal.aborted).toBe(true);
-    end();
-    await turn();
-    expect([transport.sent, session.busy]).toEqual([[], false]);
-  });
+  it.each(['a cancelled request', 'a request of a closed session'])(
+    'says nothing more of %s, and its handler is told',
+    async (what) => {
+      const contexts: CallContext[] = [];
+      let end = () => undefined as void;
+      const { transport, session } = await open(async (context) => {
+        contexts.push(context);
+        await new Promise<void>((resolve) => (end = resolve));
+        await context.log('info', 'too late');
+        return {};
+      });
+      transport.post({ id: 0, method: 'a' });
+      if (what.includes('cancelled'))
+        transport.post({ method: 'notifications/cancelled', params: { requestId: 0, reason: 'enough' } });
+      else await session.close();
+      await turn();
+      // Made only now, by who asks for it.
+      expect(contexts[0]?.signal.aborted).toBe(true);
+      end();
+      await turn();
+      expect([transport.sent, session.busy]).toEqual([[], false]);
+    },
+  );
 
   it('sends progress to who asked for it', async () => {
     const { transport } = await open(async (context) => {
@@ -95,7 +109,11 @@ describe('McpSession', () => {
     transport.post({ id: 2, method: 'a', params: { _meta: { progressToken: 'p' } } });
     await turn();
     expect(transport.sent).toHaveLength(3);
-    expect(transport.sent).toContainEqual({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'p', progress: 1, total: 2, message: 'half' } });
+    expect(transport.sent).toContainEqual({
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken: 'p', progress: 1, total: 2, message: 'half' },
+    });
   });
 
   it('leaves to the protocol server what it answers', async () => {
@@ -103,6 +121,9 @@ describe('McpSession', () => {
     transport.post({ id: 1, method: 'ping' });
     transport.post({ id: 2, method: 'initialize', params: { protocolVersion: '2025-11-25' } });
     await turn();
-    expect(transport.sent).toMatchObject([{ id: 1, result: {} }, { id: 2, result: { protocolVersion: '2025-11-25', serverInfo: { name: 'spec' } } }]);
+    expect(transport.sent).toMatchObject([
+      { id: 1, result: {} },
+      { id: 2, result: { protocolVersion: '2025-11-25', serverInfo: { name: 'spec' } } },
+    ]);
   });
 });

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { CancelledNotificationSchema, type JSONRPCMessage, type LoggingLevel, type Notification, type ServerCapabilities, type ServerNotification } from '@modelcontextprotocol/sdk/types.js';
+import {
+  CancelledNotificationSchema,
+  type JSONRPCMessage,
+  type LoggingLevel,
+  type Notification,
+  type ServerCapabilities,
+  type ServerNotification,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { Caller } from '#libs/platform';
 import type { ToolView } from '../catalogue/tool-catalogue.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
@@ -19,7 +26,9 @@ const capabilities: ServerCapabilities = {
   completions: {},
 };
 /** We never validate what clients elicit; without this the SDK builds an Ajv instance for every session. */
-const noValidator = { getValidator: () => () => ({ valid: true as const, data: undefined as never, errorMessage: undefined }) };
+const noValidator = {
+  getValidator: () => () => ({ valid: true as const, data: undefined as never, errorMessage: undefined }),
+};
 /** What the SDK's server answers. The rest need not go through its schemas: its envelope was checked (json-rpc.ts), its params were normalized (params.ts). */
 const methodsOfProtocol = new Set(['initialize', 'ping']);
 const maxSubscriptions = 1_000;
@@ -48,9 +57,15 @@ export class McpSession implements CallSession {
     this.caller = parts.caller;
     this.transport = parts.transport;
     this.id = parts.transport.sessionId;
-    this.protocol = new Server(parts.options.serverInfo, { capabilities, instructions: parts.options.instructions, jsonSchemaValidator: noValidator });
+    this.protocol = new Server(parts.options.serverInfo, {
+      capabilities,
+      instructions: parts.options.instructions,
+      jsonSchemaValidator: noValidator,
+    });
     this.protocol.removeRequestHandler('logging/setLevel');
-    this.protocol.setNotificationHandler(CancelledNotificationSchema, ({ params }) => this.cancel(params.requestId, params.reason));
+    this.protocol.setNotificationHandler(CancelledNotificationSchema, ({ params }) =>
+      this.cancel(params.requestId, params.reason),
+    );
     this.protocol.onclose = () => {
       for (const id of this.calls.keys()) this.cancel(id);
     };
@@ -137,14 +152,19 @@ export class McpSession implements CallSession {
   }
 
   private setLevel(level: unknown): object {
-    if (!levels.includes(level as LoggingLevel)) throw new RpcError(RpcCode.invalidParams, `Invalid params: "level" must be one of ${levels.join(', ')}`);
+    if (!levels.includes(level as LoggingLevel))
+      throw new RpcError(RpcCode.invalidParams, `Invalid params: "level" must be one of ${levels.join(', ')}`);
     this.logLevel = level as LoggingLevel;
     return {};
   }
 
   /** Only what can be read can be subscribed to, so the rights are those of reading. */
   private async subscribe(uri: string, call: SessionCall): Promise<object> {
-    if (this.subscriptions.size >= maxSubscriptions) throw new RpcError(RpcCode.invalidParams, `Invalid params: a session may subscribe to ${maxSubscriptions} resources`);
+    if (this.subscriptions.size >= maxSubscriptions)
+      throw new RpcError(
+        RpcCode.invalidParams,
+        `Invalid params: a session may subscribe to ${maxSubscriptions} resources`,
+      );
     await this.dispatch(call, 'resources/read', { uri });
     this.subscriptions.add(uri);
     return {};

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { ErrorCode, LoggingLevelSchema, McpError, ResultSchema, type LoggingLevel, type ServerNotification } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ErrorCode,
+  LoggingLevelSchema,
+  McpError,
+  ResultSchema,
+  type LoggingLevel,
+  type ServerNotification,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { CallContext, ClientPeer } from '../catalogue/call-context.js';
 import { isObject, type Params, type RpcRequest } from '../dispatch/json-rpc.js';
 import type { Origin } from '../transports/session-transport.js';
@@ -50,7 +57,15 @@ export class SessionCall implements CallContext {
     const meta = this.request.params?._meta;
     const progressToken = isObject(meta) ? meta.progressToken : undefined;
     if (progressToken === undefined) return;
-    await this.#say({ method: 'notifications/progress', params: { progressToken: progressToken as string | number, progress, ...(total !== undefined && { total }), ...(message !== undefined && { message }) } });
+    await this.#say({
+      method: 'notifications/progress',
+      params: {
+        progressToken: progressToken as string | number,
+        progress,
+        ...(total !== undefined && { total }),
+        ...(message !== undefined && { message }),
+      },
+    });
   }
 
   async log(level: LoggingLevel, data: unknown): Promise<void> {
@@ -66,7 +81,8 @@ export class SessionCall implements CallContext {
   }
 
   async #say(notification: ServerNotification): Promise<void> {
-    if (!this.isCancelled) await this.session.protocol.notification(notification, { relatedRequestId: this.request.id });
+    if (!this.isCancelled)
+      await this.session.protocol.notification(notification, { relatedRequestId: this.request.id });
   }
 
   async #ask(method: string, params: Params): Promise<Record<string, unknown>> {

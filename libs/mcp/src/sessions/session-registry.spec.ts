@@ -32,9 +32,15 @@ let revoke: (subject: string) => void;
 const justRevoked = new Set<string>();
 const revocations = {
   onRevoked: (listener: (subject: string) => void) => (revoke = listener),
-  wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: readonly string[] }) => revocationSubjects.some((subject) => justRevoked.has(subject)),
+  wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: readonly string[] }) =>
+    revocationSubjects.some((subject) => justRevoked.has(subject)),
 };
-const holder = (id: string): Caller => ({ ...anonymousCaller('192.0.2.9'), kind: 'key', principalId: `key:${id}`, revocationSubjects: [`key:${id}`, 'user:1'] });
+const holder = (id: string): Caller => ({
+  ...anonymousCaller('192.0.2.9'),
+  kind: 'key',
+  principalId: `key:${id}`,
+  revocationSubjects: [`key:${id}`, 'user:1'],
+});
 
 beforeEach(() => {
   keeper = new StreamKeeper(new Metrics());
@@ -54,7 +60,14 @@ beforeEach(() => {
       close: () => transport.close(),
     }),
   } as unknown as SessionFactory;
-  registry = new SessionRegistry({ mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2, mcpMaxSessionsPerOwner: 3 } as Settings, factory, { subscribe: () => () => undefined } as unknown as EventBus, keeper, revocations as unknown as Revocations, new Metrics());
+  registry = new SessionRegistry(
+    { mcpMaxSessions: 4, mcpMaxSessionsPerCaller: 2, mcpMaxSessionsPerOwner: 3 } as Settings,
+    factory,
+    { subscribe: () => () => undefined } as unknown as EventBus,
+    keeper,
+    revocations as unknown as Revocations,
+    new Metrics(),
+  );
   registry.onModuleInit();
 });
 
@@ -84,7 +97,9 @@ describe('SessionRegistry', () => {
     const third = await open();
     expect([first.transport.connected, second.transport.connected]).toEqual([false, true]);
     for (const { transport } of [second, third]) transport.inFlight.add(1);
-    expect(() => registry.admit(ada)).toThrow(expect.objectContaining({ reason: 'too_many_sessions', retryAfterSeconds: 10 }));
+    expect(() => registry.admit(ada)).toThrow(
+      expect.objectContaining({ reason: 'too_many_sessions', retryAfterSeconds: 10 }),
+    );
     expect(() => registry.admit(bob)).not.toThrow();
   });
 
@@ -95,7 +110,9 @@ describe('SessionRegistry', () => {
     const four = await open(holder('2'));
     expect([one, two, three, four].map(({ transport }) => transport.connected)).toEqual([false, true, true, true]);
     for (const { transport } of [two, three, four]) transport.inFlight.add(1);
-    expect(() => registry.admit(holder('3'))).toThrow(expect.objectContaining({ reason: 'too_many_sessions', message: expect.stringContaining('Your account has 3') }));
+    expect(() => registry.admit(holder('3'))).toThrow(
+      expect.objectContaining({ reason: 'too_many_sessions', message: expect.stringContaining('Your account has 3') }),
+    );
     expect(() => registry.admit(ada)).not.toThrow();
   });
 
@@ -112,7 +129,11 @@ describe('SessionRegistry', () => {
     busy.transport.connected = false;
     busy.transport.inFlight.add(1);
     keeper.tick(Date.now() + 31 * minute);
-    expect([listening, idle, busy].map(({ session, transport }) => registry.find(session.id, session.caller) === session && Boolean(transport))).toEqual([true, false, true]);
+    expect(
+      [listening, idle, busy].map(
+        ({ session, transport }) => registry.find(session.id, session.caller) === session && Boolean(transport),
+      ),
+    ).toEqual([true, false, true]);
     keeper.tick(Date.now() + 26 * 60 * minute);
     expect(registry.find(listening.session.id, ada)).toBeUndefined();
   });

@@ -44,7 +44,10 @@ export class SessionRegistry implements OnModuleInit {
     this.keeper.onTick((now) => this.endIdle(now));
     this.revocations.onRevoked((subject) => this.endRevoked(subject));
     this.events.subscribe(RESOURCE_UPDATED, { onEvent: (uri) => this.resourceUpdated(uri) });
-    this.events.subscribe(LIST_CHANGED, { onEvent: (kind) => this.broadcast(`notifications/${kind}/list_changed`), onGap: () => undefined });
+    this.events.subscribe(LIST_CHANGED, {
+      onEvent: (kind) => this.broadcast(`notifications/${kind}/list_changed`),
+      onGap: () => undefined,
+    });
   }
 
   get size(): number {
@@ -97,7 +100,8 @@ export class SessionRegistry implements OnModuleInit {
   /** Waits for running calls, then ends every session. */
   async endAll(graceMs: number): Promise<void> {
     const deadline = Date.now() + graceMs;
-    while (Date.now() < deadline && [...this.sessions.values()].some((session) => session.busy)) await new Promise((resolve) => setTimeout(resolve, 25));
+    while (Date.now() < deadline && [...this.sessions.values()].some((session) => session.busy))
+      await new Promise((resolve) => setTimeout(resolve, 25));
     await Promise.all([...this.sessions.values()].map((session) => this.end(session, 'shutdown')));
   }
 
@@ -111,14 +115,16 @@ export class SessionRegistry implements OnModuleInit {
 
   /** At once and with calls running: they are aborted, and nothing more is said. */
   private endRevoked(subject: string): void {
-    for (const session of [...this.sessions.values()]) if (session.caller.revocationSubjects.includes(subject)) void this.end(session, 'revoked');
+    for (const session of [...this.sessions.values()])
+      if (session.caller.revocationSubjects.includes(subject)) void this.end(session, 'revoked');
   }
 
   /** @throws AppError `too_many_sessions` */
   private makeRoom(own: ReadonlySet<McpSession>, most: number, whose: string): void {
     if (own.size < most) return;
     let idlest: McpSession | undefined;
-    for (const session of own) if (!session.busy && (!idlest || session.lastUsedAt < idlest.lastUsedAt)) idlest = session;
+    for (const session of own)
+      if (!session.busy && (!idlest || session.lastUsedAt < idlest.lastUsedAt)) idlest = session;
     if (!idlest) throw tooMany(`${whose} ${own.size} sessions, all of them busy.`);
     this.log.debug(`Ending session ${idlest.logId}, the longest idle of its caller, for a new one`);
     void this.end(idlest, 'evicted');
@@ -137,7 +143,8 @@ export class SessionRegistry implements OnModuleInit {
 
   private resourceUpdated(uri: string): void {
     for (const session of this.sessions.values()) {
-      if (session.subscriptions.has(uri)) void session.notify({ method: 'notifications/resources/updated', params: { uri } });
+      if (session.subscriptions.has(uri))
+        void session.notify({ method: 'notifications/resources/updated', params: { uri } });
     }
   }
 
@@ -147,5 +154,11 @@ export class SessionRegistry implements OnModuleInit {
 }
 
 function tooMany(message: string): AppError {
-  return new AppError({ kind: 'quota', reason: 'too_many_sessions', message, hint: 'Close sessions you no longer need, or come back later.', retryAfterSeconds: 10 });
+  return new AppError({
+    kind: 'quota',
+    reason: 'too_many_sessions',
+    message,
+    hint: 'Close sessions you no longer need, or come back later.',
+    retryAfterSeconds: 10,
+  });
 }

@@ -17,6 +17,12 @@ export class SessionFactory {
   ) {}
 
   make(caller: Caller, selection: ToolsetSelection, transport: SessionTransport): McpSession {
-    return new McpSession({ caller, view: this.catalogue.view(selection), transport, dispatcher: this.dispatcher, options: this.options });
+    return new McpSession({
+      caller,
+      view: this.catalogue.view(selection),
+      transport,
+      dispatcher: this.dispatcher,
+      options: this.options,
+    });
   }
 }

@@ -51,7 +51,13 @@ export class Exchange {
     if (!this.mayAnswerPlainly && plain) this.openStream();
     if (this.response) {
       this.finish();
-      this.response.writeHead(200, { ...this.options.headers, 'Content-Type': 'application/json', 'Content-Length': payloadBytes(payload), 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+      this.response.writeHead(200, {
+        ...this.options.headers,
+        'Content-Type': 'application/json',
+        'Content-Length': payloadBytes(payload),
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+      });
       endWith(this.response, payload);
       return;
     }
@@ -63,7 +69,8 @@ export class Exchange {
   /** Ends the HTTP response without an answer (cancelled, or the session is over). */
   abandon(): void {
     if (this.done) return;
-    if (this.response && !this.response.headersSent) this.response.writeHead(200, { ...this.options.headers, 'Content-Type': 'text/event-stream' }).end();
+    if (this.response && !this.response.headersSent)
+      this.response.writeHead(200, { ...this.options.headers, 'Content-Type': 'text/event-stream' }).end();
     this.finish();
     this.stream?.end();
   }
@@ -79,7 +86,9 @@ export class Exchange {
   resume(response: ServerResponse, after: number): void {
     this.stream?.end();
     const stream = this.attach(response);
-    this.events.slice(Math.max(0, after + 1 - this.firstEvent)).forEach((payload, index) => this.sendEvent(stream, Math.max(after + 1, this.firstEvent) + index, payload));
+    this.events
+      .slice(Math.max(0, after + 1 - this.firstEvent))
+      .forEach((payload, index) => this.sendEvent(stream, Math.max(after + 1, this.firstEvent) + index, payload));
     if (this.done) stream.end();
   }
 

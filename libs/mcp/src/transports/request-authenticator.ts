@@ -17,7 +17,13 @@ export class RequestAuthenticator {
 
   /** Counts the request, too. @throws AppError for bad credentials, an unknown proxy, or a factory that is on its way out */
   async authenticate(request: IncomingMessage): Promise<AuthenticatedRequest> {
-    if (this.readiness.stopping) throw new AppError({ kind: 'unavailable', reason: 'stopping', message: 'The factory is shutting down.', hint: 'Connect again in a moment.' });
+    if (this.readiness.stopping)
+      throw new AppError({
+        kind: 'unavailable',
+        reason: 'stopping',
+        message: 'The factory is shutting down.',
+        hint: 'Connect again in a moment.',
+      });
     const crowded = await this.limits.countRequest(this.callers.addressOf(request));
     const caller = await this.callers.resolve(request, 'mcp');
     return { caller, refusal: crowded ?? (await this.limits.countCall(caller)) };
@@ -33,6 +39,9 @@ export class RequestAuthenticator {
   /** What they asked to see, of what they may use. @throws AppError `unknown_toolset` */
   selection(request: IncomingMessage, { toolsets, readOnly }: Caller): ToolsetSelection {
     const asked = readSelection(request, this.options.toolsets);
-    return { toolsets: toolsets ? toolsets.filter((name) => asked.toolsets?.includes(name) ?? true) : asked.toolsets, readOnly: asked.readOnly || readOnly };
+    return {
+      toolsets: toolsets ? toolsets.filter((name) => asked.toolsets?.includes(name) ?? true) : asked.toolsets,
+      readOnly: asked.readOnly || readOnly,
+    };
   }
 }

@@ -2,7 +2,15 @@ import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js';
 import type { AuthenticatedRequest } from '../dispatch/authenticated-request.js';
 import { normalizeNotification, normalizeRequest } from '../dispatch/params.js';
-import { isRequest, RpcCode, RpcError, type RpcId, type RpcMessage, type RpcRequest, type RpcResponse } from '../dispatch/json-rpc.js';
+import {
+  isRequest,
+  RpcCode,
+  RpcError,
+  type RpcId,
+  type RpcMessage,
+  type RpcRequest,
+  type RpcResponse,
+} from '../dispatch/json-rpc.js';
 
 /** What the transport knows of a request beside what it says. */
 export interface Origin {
@@ -56,7 +64,8 @@ export abstract class SessionTransport implements Transport {
       if (normalized) this.onmessage?.(normalized as JSONRPCMessage);
       return;
     }
-    if (this.inFlight.has(message.id)) throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
+    if (this.inFlight.has(message.id))
+      throw new RpcError(RpcCode.invalidRequest, 'Invalid request: a request with this id is still running');
     this.inFlight.add(message.id);
     try {
       const normalized = normalizeRequest(message, this.fallbackVersion);
@@ -77,7 +86,18 @@ export abstract class SessionTransport implements Transport {
 }
 
 /** What was thrown for a request, as its answer; what is no JSON-RPC error is an internal one. */
-export function errorResponse<Id extends RpcId | null>(id: Id, thrown: unknown): { jsonrpc: '2.0'; id: Id; error: { code: number; message: string; data?: unknown } } {
+export function errorResponse<Id extends RpcId | null>(
+  id: Id,
+  thrown: unknown,
+): { jsonrpc: '2.0'; id: Id; error: { code: number; message: string; data?: unknown } } {
   const { code, message, data } = thrown as Partial<RpcError>;
-  return { jsonrpc: '2.0', id, error: { code: Number.isSafeInteger(code) ? (code as number) : RpcCode.internalError, message: message ?? 'Internal error', ...(data !== undefined && { data }) } };
+  return {
+    jsonrpc: '2.0',
+    id,
+    error: {
+      code: Number.isSafeInteger(code) ? (code as number) : RpcCode.internalError,
+      message: message ?? 'Internal error',
+      ...(data !== undefined && { data }),
+    },
+  };
 }

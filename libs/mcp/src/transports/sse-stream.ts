@@ -18,7 +18,10 @@ export class SseStream {
   /** Called before the stream is given up because its reader is too slow. */
   onTooSlow: () => void = () => undefined;
 
-  constructor(private readonly response: ServerResponse, headers: Record<string, string> = {}) {
+  constructor(
+    private readonly response: ServerResponse,
+    headers: Record<string, string> = {},
+  ) {
     response.writeHead(200, {
       ...headers,
       'Content-Type': 'text/event-stream',
@@ -47,9 +50,14 @@ export class SseStream {
 
   /** @returns false if the stream is gone */
   send(fields: { event?: string; id?: string; retry?: number; data: Payload }): boolean {
-    const head = (fields.id === undefined ? '' : `id: ${fields.id}\n`) + (fields.event === undefined ? '' : `event: ${fields.event}\n`) + (fields.retry === undefined ? '' : `retry: ${fields.retry}\n`);
+    const head =
+      (fields.id === undefined ? '' : `id: ${fields.id}\n`) +
+      (fields.event === undefined ? '' : `event: ${fields.event}\n`) +
+      (fields.retry === undefined ? '' : `retry: ${fields.retry}\n`);
     const { data } = fields;
-    return this.write(typeof data === 'string' ? `${head}data: ${data}\n\n` : [`${head}data: ${data[0]}`, data[1], `${data[2]}\n\n`]);
+    return this.write(
+      typeof data === 'string' ? `${head}data: ${data}\n\n` : [`${head}data: ${data[0]}`, data[1], `${data[2]}\n\n`],
+    );
   }
 
   /** A comment, to keep proxies and clients from counting the connection as idle; doubles as a probe for dead peers. */
@@ -77,7 +85,10 @@ export class SseStream {
   private write(event: Payload): boolean {
     if (!this.open) return false;
     const frame = this.isChunked ? chunkOf(event) : event;
-    const isTaken = typeof frame === 'string' ? this.response.write(frame) : frame.reduce((_, piece) => this.response.write(piece), true);
+    const isTaken =
+      typeof frame === 'string'
+        ? this.response.write(frame)
+        : frame.reduce((_, piece) => this.response.write(piece), true);
     if (!isTaken) this.stalledSince ??= Date.now();
     if (this.response.writableLength > maxUnreadBytes) this.giveUp();
     return this.open;
@@ -87,5 +98,7 @@ export class SseStream {
 /** RFC 9112, 7.1. */
 function chunkOf(event: Payload): Payload {
   const length = payloadBytes(event).toString(16);
-  return typeof event === 'string' ? `${length}\r\n${event}\r\n` : [`${length}\r\n${event[0]}`, event[1], `${event[2]}\r\n`];
+  return typeof event === 'string'
+    ? `${length}\r\n${event}\r\n`
+    : [`${length}\r\n${event[0]}`, event[1], `${event[2]}\r\n`];
 }

@@ -26,7 +26,11 @@ export class SseTransport extends SessionTransport {
     };
     keeper.add(this.stream);
     // Clients reconnect after `retry`; the jitter keeps a restarted factory from meeting all of them at once.
-    this.stream.send({ event: 'endpoint', retry: 1_000 + Math.floor(Math.random() * 1_000), data: `${messagesPath}?sessionId=${sessionId}` });
+    this.stream.send({
+      event: 'endpoint',
+      retry: 1_000 + Math.floor(Math.random() * 1_000),
+      data: `${messagesPath}?sessionId=${sessionId}`,
+    });
   }
 
   get connected(): boolean {

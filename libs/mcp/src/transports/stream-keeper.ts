@@ -15,7 +15,10 @@ export class StreamKeeper implements OnApplicationShutdown {
 
   constructor(metrics: Metrics) {
     metrics.gauge('openfactory_mcp_streams', 'Open MCP event streams', () => this.streams.size);
-    this.dropped = metrics.counter('openfactory_mcp_slow_streams_total', 'Event streams given up because their client did not read them');
+    this.dropped = metrics.counter(
+      'openfactory_mcp_slow_streams_total',
+      'Event streams given up because their client did not read them',
+    );
   }
 
   add(stream: SseStream): void {

@@ -48,7 +48,8 @@ export class StreamableHttpTransport extends SessionTransport {
   post({ request, response, authenticated }: Post, message: RpcMessage): void {
     if (!isRequest(message)) {
       this.receive(message, { authenticated });
-      if ('method' in message && message.method === 'notifications/cancelled') this.dropCancelled(message.params?.requestId);
+      if ('method' in message && message.method === 'notifications/cancelled')
+        this.dropCancelled(message.params?.requestId);
       response.writeHead(202, this.headers).end();
       return;
     }
@@ -114,7 +115,8 @@ export class StreamableHttpTransport extends SessionTransport {
 
   private noteVersion(message: object): void {
     const { result } = message as { result?: unknown };
-    if (isObject(result) && typeof result.protocolVersion === 'string' && isObject(result.serverInfo)) this.protocolVersion = result.protocolVersion;
+    if (isObject(result) && typeof result.protocolVersion === 'string' && isObject(result.serverInfo))
+      this.protocolVersion = result.protocolVersion;
   }
 
   /** The protocol sends no answer to a cancelled request, but its HTTP request must still end. */

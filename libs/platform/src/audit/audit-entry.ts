@@ -6,7 +6,8 @@ export const auditEdges = ['rest', 'mcp', 'console', 'cli'] as const;
 export type AuditEdge = (typeof auditEdges)[number];
 
 /** Somebody who asked, or an account of the host at the command line: `host:root`, who has no things of their own. */
-export type AuditedCaller = Pick<Grant, 'kind' | 'ownerId' | 'principalId'> | { kind: 'host'; ownerId?: undefined; principalId: string };
+export type AuditedCaller =
+  Pick<Grant, 'kind' | 'ownerId' | 'principalId'> | { kind: 'host'; ownerId?: undefined; principalId: string };
 
 /** What somebody did, or was not let do. Names and ids only: never a body, a password, an e-mail address or a token. */
 export interface AuditEvent {
@@ -49,7 +50,10 @@ export interface AuditRow {
 
 const keyPrincipal = /^key:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
-export function auditRow({ caller, address, edge, action, object, result = 'ok', requestId }: AuditEvent, at: Date): AuditRow {
+export function auditRow(
+  { caller, address, edge, action, object, result = 'ok', requestId }: AuditEvent,
+  at: Date,
+): AuditRow {
   return {
     at: at.toISOString(),
     caller_kind: caller?.kind ?? null,

@@ -35,14 +35,24 @@ export class AuditLog implements OnApplicationShutdown {
 
   constructor(@Inject(DATABASE_URL) url: string) {
     // A connection of its own: writing goes on when the pool of the requests is used up, and until the very end of the process.
-    this.#pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, keepAlive: true, application_name: 'openfactory-audit' });
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: 1,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      keepAlive: true,
+      application_name: 'openfactory-audit',
+    });
     this.#pool.on('error', () => undefined);
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.flush();
     clearTimeout(this.#timer);
-    if (this.#waiting.length) this.#logger.error(`${this.#waiting.length + this.#missing} entries of the audit log are lost: the database was away to the end.`);
+    if (this.#waiting.length)
+      this.#logger.error(
+        `${this.#waiting.length + this.#missing} entries of the audit log are lost: the database was away to the end.`,
+      );
     await this.#pool.end().catch(() => undefined);
   }
 
@@ -114,4 +124,5 @@ export class AuditLog implements OnApplicationShutdown {
 /** Classes 22 and 23 of SQLSTATE, data and constraints: what is refused for these would be refused for ever, and hold everything else up. */
 const isRefusedForGood = (error: unknown) => /^2[23]/.test((error as { code?: string }).code ?? '');
 
-const gap = (count: number): AuditRow => auditRow({ action: 'audit_gap', object: String(count), result: 'dropped' }, new Date());
+const gap = (count: number): AuditRow =>
+  auditRow({ action: 'audit_gap', object: String(count), result: 'dropped' }, new Date());

@@ -9,7 +9,9 @@ import type { AuditRepository } from './audit.repository.js';
 
 const request = {} as Request;
 const admitted: unknown[] = [];
-const answers = { admit: (_request: unknown, response: unknown) => admitted.push(response) } as unknown as FlowingAnswers;
+const answers = {
+  admit: (_request: unknown, response: unknown) => admitted.push(response),
+} as unknown as FlowingAnswers;
 
 /** A log without end, which knows how much of it was read. */
 function endlessLog() {
@@ -18,18 +20,31 @@ function endlessLog() {
     try {
       for (;;) {
         await turn();
-        yield { id: String(++read.entries), at: '2026-11-21T12:00:00.000Z', action: 'create_build', object: 'x'.repeat(150), result: 'ok' };
+        yield {
+          id: String(++read.entries),
+          at: '2026-11-21T12:00:00.000Z',
+          action: 'create_build',
+          object: 'x'.repeat(150),
+          result: 'ok',
+        };
       }
     } finally {
       read.isLeft = true;
     }
   }
-  return { read, controller: new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog, answers) };
+  return {
+    read,
+    controller: new AuditController(
+      { all } as unknown as AuditRepository,
+      { flush: () => Promise.resolve() } as unknown as AuditLog,
+      answers,
+    ),
+  };
 }
 
 /** Until nothing more is read for many turns. */
 async function settled(read: { entries: number }): Promise<number> {
-  for (let before = -1; before !== read.entries; ) {
+  for (let before = -1; before !== read.entries;) {
     before = read.entries;
     for (let turns = 0; turns < 200; turns++) await turn();
   }
@@ -58,7 +73,11 @@ describe.each(['csv', 'jsonLines'] as const)('an export as %s', (format) => {
       yield { id: '1' };
       throw new Error('The database is gone.');
     }
-    const controller = new AuditController({ all } as unknown as AuditRepository, { flush: () => Promise.resolve() } as unknown as AuditLog, answers);
+    const controller = new AuditController(
+      { all } as unknown as AuditRepository,
+      { flush: () => Promise.resolve() } as unknown as AuditLog,
+      answers,
+    );
     const response = Object.assign(new PassThrough(), { writeHead: () => undefined });
     await controller[format]({}, request, response as unknown as Response);
     expect([response.destroyed, response.readableEnded]).toEqual([true, false]);

@@ -13,12 +13,26 @@ import { AuditFilterInput, AuditListInput, type AuditEntry, type AuditPage } fro
 import { AuditLog } from './audit-log.js';
 import { AuditRepository } from './audit.repository.js';
 
-const columns: (keyof AuditEntry)[] = ['id', 'at', 'caller_kind', 'owner_id', 'principal_id', 'key_id', 'address', 'edge', 'action', 'object', 'result', 'request_id'];
+const columns: (keyof AuditEntry)[] = [
+  'id',
+  'at',
+  'caller_kind',
+  'owner_id',
+  'principal_id',
+  'key_id',
+  'address',
+  'edge',
+  'action',
+  'object',
+  'result',
+  'request_id',
+];
 
 /** Query parameters in OpenAPI, from the DTO that checks them. */
 function ApiQueryOf(dto: new () => object): MethodDecorator {
   return (target, key, descriptor) => {
-    for (const [name, { description, ...schema }] of Object.entries(schemaOf(dto).properties ?? {})) ApiQuery({ name, required: false, description: String(description), schema })(target, key, descriptor);
+    for (const [name, { description, ...schema }] of Object.entries(schemaOf(dto).properties ?? {}))
+      ApiQuery({ name, required: false, description: String(description), schema })(target, key, descriptor);
   };
 }
 
@@ -44,12 +58,23 @@ export class AuditController {
 
   @Get('audit.csv')
   @Refuses({ 429: ['too_many_downloads'] })
-  @ApiOperation({ operationId: 'exportAuditCsv', summary: 'All of them as CSV with a header, the oldest first; what a spreadsheet would take for a formula begins with a quote' })
+  @ApiOperation({
+    operationId: 'exportAuditCsv',
+    summary:
+      'All of them as CSV with a header, the oldest first; what a spreadsheet would take for a formula begins with a quote',
+  })
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('text/csv')
   @ApiOkResponse({ description: 'CSV (RFC 4180).', content: { 'text/csv': { schema: { type: 'string' } } } })
   async csv(@Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    await this.export({ query, request, response }, { type: 'text/csv; charset=utf-8; header=present', name: 'audit.csv', format: stringify({ header: true, columns, escape_formulas: true, record_delimiter: 'windows' }) });
+    await this.export(
+      { query, request, response },
+      {
+        type: 'text/csv; charset=utf-8; header=present',
+        name: 'audit.csv',
+        format: stringify({ header: true, columns, escape_formulas: true, record_delimiter: 'windows' }),
+      },
+    );
   }
 
   @Get('audit.jsonl')
@@ -57,14 +82,31 @@ export class AuditController {
   @ApiOperation({ operationId: 'exportAuditJsonLines', summary: 'All of them as JSON lines, the oldest first' })
   @ApiQueryOf(AuditFilterInput)
   @ApiProduces('application/jsonl')
-  @ApiOkResponse({ description: 'One AuditEntry a line.', content: { 'application/jsonl': { schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    description: 'One AuditEntry a line.',
+    content: { 'application/jsonl': { schema: { type: 'string' } } },
+  })
   async jsonLines(@Query() query: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
-    await this.export({ query, request, response }, { type: 'application/jsonl; charset=utf-8', name: 'audit.jsonl', format: async function* (entries: AsyncIterable<AuditEntry>) {
-      for await (const entry of entries) yield `${JSON.stringify(entry)}\n`;
-    } });
+    await this.export(
+      { query, request, response },
+      {
+        type: 'application/jsonl; charset=utf-8',
+        name: 'audit.jsonl',
+        format: async function* (entries: AsyncIterable<AuditEntry>) {
+          for await (const entry of entries) yield `${JSON.stringify(entry)}\n`;
+        },
+      },
+    );
   }
 
-  private async export({ query, request, response }: { query: unknown; request: Request; response: Response }, { type, name, format }: { type: string; name: string; format: Duplex | ((entries: AsyncIterable<AuditEntry>) => AsyncIterable<string>) }): Promise<void> {
+  private async export(
+    { query, request, response }: { query: unknown; request: Request; response: Response },
+    {
+      type,
+      name,
+      format,
+    }: { type: string; name: string; format: Duplex | ((entries: AsyncIterable<AuditEntry>) => AsyncIterable<string>) },
+  ): Promise<void> {
     const filter = parseInput(AuditFilterInput, query);
     this.answers.admit(request, response);
     await this.audit.flush();

@@ -5,7 +5,14 @@ import type { AuditEntry, AuditFilterInput, AuditListInput, AuditPage } from './
 const pageSize = 1_000;
 /** In one transaction. */
 const mostForgotten = 10_000;
-const columnOf = { owner: 'owner_id', principal: 'principal_id', action: 'action', object: 'object', result: 'result', address: 'address' } as const;
+const columnOf = {
+  owner: 'owner_id',
+  principal: 'principal_id',
+  action: 'action',
+  object: 'object',
+  result: 'result',
+  address: 'address',
+} as const;
 
 /** Reads the audit log, and forgets what is old; only AuditLog writes it. */
 @Injectable()
@@ -24,7 +31,7 @@ export class AuditRepository {
   async *all(filter: AuditFilterInput): AsyncGenerator<AuditEntry> {
     const [newest] = await this.database.query<{ id: string | null }[]>('SELECT max(id) AS id FROM audit_entry');
     const last = newest?.id ?? '0';
-    for (let after: string | undefined = '0'; after !== undefined; ) {
+    for (let after: string | undefined = '0'; after !== undefined;) {
       const where: Conditions = new Conditions(filter);
       where.add('id > ?', after);
       where.add('id <= ?', last);
@@ -38,7 +45,10 @@ export class AuditRepository {
   async purgeExpired(days: number): Promise<number> {
     let sum = 0;
     for (let forgotten = mostForgotten; forgotten === mostForgotten; sum += forgotten) {
-      const [row] = await this.database.query<{ forgotten: string }[]>('SELECT forget_audit_entries($1, $2) AS forgotten', [days, mostForgotten]);
+      const [row] = await this.database.query<{ forgotten: string }[]>(
+        'SELECT forget_audit_entries($1, $2) AS forgotten',
+        [days, mostForgotten],
+      );
       forgotten = Number(row?.forgotten ?? 0);
     }
     return sum;

@@ -7,12 +7,16 @@ const ofTheCall = new Set(['request_id', 'session_id', 'client_id']);
 export function objectIdIn(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const given = value as Record<string, unknown>;
-  const name = fields.find((field) => typeof given[field] === 'string') ?? Object.keys(given).find((key) => key.endsWith('_id') && !ofTheCall.has(key) && typeof given[key] === 'string');
+  const name =
+    fields.find((field) => typeof given[field] === 'string') ??
+    Object.keys(given).find((key) => key.endsWith('_id') && !ofTheCall.has(key) && typeof given[key] === 'string');
   return name === undefined ? undefined : (given[name] as string);
 }
 
 /** The ids in the path of a route; a parameter that may be a secret, such as a token, is none. */
 export function objectIdOfRoute(parameters: Record<string, unknown>): string | undefined {
-  const ids = Object.entries(parameters).flatMap(([name, value]) => (/^(id|name|snapshot)$|_?(id|name)$/i.test(name) && typeof value === 'string' ? [value] : []));
+  const ids = Object.entries(parameters).flatMap(([name, value]) =>
+    /^(id|name|snapshot)$|_?(id|name)$/i.test(name) && typeof value === 'string' ? [value] : [],
+  );
   return ids.length ? ids.join('/') : undefined;
 }

@@ -20,7 +20,15 @@ export class RequestAudit {
     const address = this.callers.findAddressOf(request);
     response.once('close', () => {
       const { object = objectIdOfRoute(request.params ?? {}), reason } = trailOf(request);
-      this.audit.record({ caller: callerOf(request), address, edge: 'rest', action: actionOf(request), object, result: resultOf(response, reason), requestId: requestIdOf(request) });
+      this.audit.record({
+        caller: callerOf(request),
+        address,
+        edge: 'rest',
+        action: actionOf(request),
+        object,
+        result: resultOf(response, reason),
+        requestId: requestIdOf(request),
+      });
     });
   }
 }

@@ -50,7 +50,8 @@ export class CallerService {
       }
       throw invalidApiKey();
     } catch (error) {
-      if (error instanceof AppError && error.kind === 'unauthenticated') await this.refused({ address, edge, reason: error.reason, requestId: requestIdOf(request) });
+      if (error instanceof AppError && error.kind === 'unauthenticated')
+        await this.refused({ address, edge, reason: error.reason, requestId: requestIdOf(request) });
       throw error;
     }
   }
@@ -96,9 +97,19 @@ export class CallerService {
 
 /** One answer for every key that is not valid, whatever the reason. */
 export function invalidApiKey(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'invalid_api_key', message: 'Invalid API key', hint: 'Send a valid key, or no Authorization header to work as an anonymous caller where the factory allows that.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'invalid_api_key',
+    message: 'Invalid API key',
+    hint: 'Send a valid key, or no Authorization header to work as an anonymous caller where the factory allows that.',
+  });
 }
 
 export function credentialsRequired(): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'credentials_required', message: 'Sign in, or send an API key.', hint: 'Send "Authorization: Bearer …" with an API key or an access token.' });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'credentials_required',
+    message: 'Sign in, or send an API key.',
+    hint: 'Send "Authorization: Bearer …" with an API key or an access token.',
+  });
 }

@@ -58,5 +58,14 @@ export function anonymousCaller(address: string): Caller {
 
 /** The factory itself, at work for an owner: no credentials stand behind it. */
 export function ownGrant(ownerId: string): Grant {
-  return { kind: 'anonymous', ownerId, principalId: ownerId, revocationSubjects: [], toolsets: undefined, readOnly: false, isAdmin: false, expiresAt: undefined };
+  return {
+    kind: 'anonymous',
+    ownerId,
+    principalId: ownerId,
+    revocationSubjects: [],
+    toolsets: undefined,
+    readOnly: false,
+    isAdmin: false,
+    expiresAt: undefined,
+  };
 }

@@ -3,8 +3,18 @@ import { ownGrant, type Grant } from './caller.js';
 import { CheckedGrants } from './checked-grants.js';
 import type { Revocations } from './revocations.js';
 
-const grant: Grant = { ...ownGrant('user:1'), kind: 'key', principalId: 'key:1', revocationSubjects: ['key:1', 'user:1'] };
-let revocations: { isCurrent: boolean; count: number; revoke: (subject: string) => void; onRevoked: (listener: (subject: string) => void) => void };
+const grant: Grant = {
+  ...ownGrant('user:1'),
+  kind: 'key',
+  principalId: 'key:1',
+  revocationSubjects: ['key:1', 'user:1'],
+};
+let revocations: {
+  isCurrent: boolean;
+  count: number;
+  revoke: (subject: string) => void;
+  onRevoked: (listener: (subject: string) => void) => void;
+};
 let grants: CheckedGrants;
 let checks: number;
 

@@ -12,7 +12,8 @@ export class CheckedGrants {
 
   constructor(private readonly revocations: Revocations) {
     revocations.onRevoked((subject) => {
-      for (const [key, { revocationSubjects }] of this.#grants.entries()) if (revocationSubjects.includes(subject)) this.#grants.delete(key);
+      for (const [key, { revocationSubjects }] of this.#grants.entries())
+        if (revocationSubjects.includes(subject)) this.#grants.delete(key);
     });
   }
 

@@ -6,9 +6,40 @@ import { sentHeader } from '../http/sent-header.js';
 
 /** Headers by which proxies say for whom they forward, or that they do. Only X-Forwarded-For is read; the others only betray an unconfigured proxy. */
 const forwardingHeaders = new Set([
-  ...['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'true-client-ip', 'x-client-ip', 'client-ip', 'x-cluster-client-ip', 'x-original-forwarded-for', 'x-forwarded'],
-  ...['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-server', 'x-forwarded-by', 'x-forwarded-client-cert', 'x-forwarded-prefix', 'x-forwarded-uri', 'x-original-url'],
-  ...['cf-connecting-ip', 'cf-connecting-ipv6', 'cf-ray', 'fastly-client-ip', 'x-envoy-external-address', 'x-azure-clientip', 'x-appengine-user-ip', 'x-proxyuser-ip', 'fly-client-ip'],
+  ...[
+    'x-forwarded-for',
+    'forwarded',
+    'via',
+    'x-real-ip',
+    'true-client-ip',
+    'x-client-ip',
+    'client-ip',
+    'x-cluster-client-ip',
+    'x-original-forwarded-for',
+    'x-forwarded',
+  ],
+  ...[
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-server',
+    'x-forwarded-by',
+    'x-forwarded-client-cert',
+    'x-forwarded-prefix',
+    'x-forwarded-uri',
+    'x-original-url',
+  ],
+  ...[
+    'cf-connecting-ip',
+    'cf-connecting-ipv6',
+    'cf-ray',
+    'fastly-client-ip',
+    'x-envoy-external-address',
+    'x-azure-clientip',
+    'x-appengine-user-ip',
+    'x-proxyuser-ip',
+    'fly-client-ip',
+  ],
 ]);
 
 /**
@@ -40,7 +71,8 @@ export class ClientAddressReader {
 
   read(request: IncomingMessage): string {
     const peer = request.socket.remoteAddress;
-    if (!peer) throw new AppError({ kind: 'unavailable', reason: 'connection_closed', message: 'The connection was closed.' });
+    if (!peer)
+      throw new AppError({ kind: 'unavailable', reason: 'connection_closed', message: 'The connection was closed.' });
     const forwarded = sentHeader(request, forwardingHeaders);
     if (!forwarded) return this.normalise(peer);
     if (this.trusts(this.normalisePeer(peer), 0)) {
@@ -70,7 +102,8 @@ export class ClientAddressReader {
     try {
       return this.read(request);
     } catch (error) {
-      if (error instanceof AppError && error.kind !== 'unavailable') return this.normalise(request.socket.remoteAddress ?? '0.0.0.0');
+      if (error instanceof AppError && error.kind !== 'unavailable')
+        return this.normalise(request.socket.remoteAddress ?? '0.0.0.0');
       throw error;
     }
   }
@@ -78,7 +111,11 @@ export class ClientAddressReader {
   private forwardedFor(request: IncomingMessage): string {
     const client = proxyAddr(request, this.trusts);
     if (client && ipaddr.isValid(client)) return this.normalise(client);
-    throw invalid('invalid_forwarded_for', 'The X-Forwarded-For header does not hold IP addresses.', 'The proxy must append the plain client address without a port.');
+    throw invalid(
+      'invalid_forwarded_for',
+      'The X-Forwarded-For header does not hold IP addresses.',
+      'The proxy must append the plain client address without a port.',
+    );
   }
 
   /** proxy-addr matches IPv4-mapped peers against IPv4 ranges by itself, but not scoped IPv6 spellings. */

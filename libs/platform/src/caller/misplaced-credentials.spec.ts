@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { misplacedCredentials } from './misplaced-credentials.js';
 
-const look = (headers: Record<string, string>, url = '/api/builds') => misplacedCredentials({ headers, url } as unknown as IncomingMessage);
+const look = (headers: Record<string, string>, url = '/api/builds') =>
+  misplacedCredentials({ headers, url } as unknown as IncomingMessage);
 
 describe('misplacedCredentials', () => {
   it.each<[Record<string, string>, string | undefined, string]>([
@@ -12,7 +13,12 @@ describe('misplacedCredentials', () => {
     [{ authorization: 'Basic secret' }, undefined, 'by the scheme "Basic"'],
   ])('says where it was: %j %s', (headers, url, where) => {
     const refusal = look(headers, url);
-    expect(refusal).toMatchObject({ kind: 'unauthenticated', reason: 'misplaced_credentials', message: expect.stringContaining(where), hint: expect.stringContaining('Authorization: Bearer') });
+    expect(refusal).toMatchObject({
+      kind: 'unauthenticated',
+      reason: 'misplaced_credentials',
+      message: expect.stringContaining(where),
+      hint: expect.stringContaining('Authorization: Bearer'),
+    });
     expect(JSON.stringify(refusal)).not.toContain('secret');
   });
 

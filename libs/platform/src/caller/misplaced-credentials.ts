@@ -3,12 +3,25 @@ import { AppError } from '../errors/app-error.js';
 import { sentHeader } from '../http/sent-header.js';
 
 /** Where other products take keys. Node's names of headers are in lower case. */
-const headers = new Set(['x-api-key', 'api-key', 'apikey', 'x-apikey', 'x-auth-token', 'x-access-token', 'x-token', 'x-mcp-key', 'x-mcp-api-key', 'x-openfactory-key', 'x-openfactory-api-key']);
+const headers = new Set([
+  'x-api-key',
+  'api-key',
+  'apikey',
+  'x-apikey',
+  'x-auth-token',
+  'x-access-token',
+  'x-token',
+  'x-mcp-key',
+  'x-mcp-api-key',
+  'x-openfactory-key',
+  'x-openfactory-api-key',
+]);
 const parameters = ['token', 'access_token', 'auth_token', 'api_key', 'apikey', 'api-key', 'key'];
 /** Whether a query may hold one of them at all; it may be percent-encoded. */
 const suspicious = new RegExp(`%|${parameters.join('|')}`);
 
-const hint = 'Send it as "Authorization: Bearer …" and nowhere else: an address ends up in logs and histories. Clients that set no headers can use bin/openfactory mcp with OPENFACTORY_API_KEY.';
+const hint =
+  'Send it as "Authorization: Bearer …" and nowhere else: an address ends up in logs and histories. Clients that set no headers can use bin/openfactory mcp with OPENFACTORY_API_KEY.';
 
 /**
  * Whoever sent a key, but where nobody looks, must not find out by their work being somebody else's that they are taken for anonymous.
@@ -30,5 +43,10 @@ export function misplacedCredentials(request: IncomingMessage): AppError | undef
 }
 
 function misplaced(where: string): AppError {
-  return new AppError({ kind: 'unauthenticated', reason: 'misplaced_credentials', message: `A key was sent ${where}, where keys are not taken.`, hint });
+  return new AppError({
+    kind: 'unauthenticated',
+    reason: 'misplaced_credentials',
+    message: `A key was sent ${where}, where keys are not taken.`,
+    hint,
+  });
 }

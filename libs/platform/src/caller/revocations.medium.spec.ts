@@ -40,9 +40,11 @@ async function startProcess({ listens }: { listens: boolean }) {
 }
 type Process = Awaited<ReturnType<typeof startProcess>>;
 
-const revoke = ({ revocations }: Process, ...subjects: string[]) => source.transaction((manager) => revocations.revoke(manager, subjects));
+const revoke = ({ revocations }: Process, ...subjects: string[]) =>
+  source.transaction((manager) => revocations.revoke(manager, subjects));
 const until = async (condition: () => boolean, withinMs = 20_000) => {
-  for (const deadline = Date.now() + withinMs; !condition(); await sleep(10)) if (Date.now() > deadline) throw new Error('It did not come.');
+  for (const deadline = Date.now() + withinMs; !condition(); await sleep(10))
+    if (Date.now() > deadline) throw new Error('It did not come.');
 };
 /** Until every process has certainly polled again. */
 const polledTwice = () => sleep(2_000);
@@ -53,9 +55,17 @@ describe('a revocation', () => {
     await revoke(here, 'key:a', 'user:a');
     await until(() => here.heard.length >= 2 && there.heard.length >= 2);
     await polledTwice();
-    expect([here.heard, there.heard]).toEqual([['key:a', 'user:a'], ['key:a', 'user:a']]);
-    const was = (checkedAt: number, ...revocationSubjects: string[]) => there.revocations.wasRevokedSince({ revocationSubjects, checkedAt });
-    expect([was(0, 'key:x', 'user:a'), was(0, 'key:x'), was(there.revocations.count, 'user:a')]).toEqual([true, false, false]);
+    expect([here.heard, there.heard]).toEqual([
+      ['key:a', 'user:a'],
+      ['key:a', 'user:a'],
+    ]);
+    const was = (checkedAt: number, ...revocationSubjects: string[]) =>
+      there.revocations.wasRevokedSince({ revocationSubjects, checkedAt });
+    expect([was(0, 'key:x', 'user:a'), was(0, 'key:x'), was(there.revocations.count, 'user:a')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('is told by NOTIFY alone, without a poll', async () => {
@@ -148,7 +158,9 @@ describe('what is known', () => {
     try {
       await holder.query('BEGIN; LOCK TABLE revocation IN ACCESS EXCLUSIVE MODE');
       await sleep(5_000);
-      const [row] = await database.query("SELECT count(*)::int AS polls FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'openfactory-revocations'");
+      const [row] = await database.query(
+        "SELECT count(*)::int AS polls FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'openfactory-revocations'",
+      );
       expect(row?.polls).toBeLessThanOrEqual(2);
     } finally {
       await holder.end();

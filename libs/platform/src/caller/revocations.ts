@@ -44,7 +44,15 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     private readonly events: EventBus,
   ) {
     // A connection of its own: a pool that is used up would hold the poll up. A poll that was given up here ends over there too, or those of a locked table would take up all connections.
-    this.#pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: pollTimeoutMs, query_timeout: pollTimeoutMs, statement_timeout: pollTimeoutMs, keepAlive: true, application_name: 'openfactory-revocations' });
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: 1,
+      connectionTimeoutMillis: pollTimeoutMs,
+      query_timeout: pollTimeoutMs,
+      statement_timeout: pollTimeoutMs,
+      keepAlive: true,
+      application_name: 'openfactory-revocations',
+    });
     this.#pool.on('error', () => undefined);
   }
 
@@ -62,8 +70,12 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
   /** In the caller's transaction, after the rows that the checks read were written. */
   async revoke(manager: EntityManager, subjects: readonly string[]): Promise<void> {
     if (!subjects.length) return;
-    const rows = await manager.query<Revoked[]>('INSERT INTO revocation (subject) SELECT unnest($1::text[]) RETURNING id, subject', [subjects]);
-    for (const { id, subject } of rows) await this.events.publish((sql, parameters) => manager.query(sql, parameters), topic, `${id} ${subject}`);
+    const rows = await manager.query<Revoked[]>(
+      'INSERT INTO revocation (subject) SELECT unnest($1::text[]) RETURNING id, subject',
+      [subjects],
+    );
+    for (const { id, subject } of rows)
+      await this.events.publish((sql, parameters) => manager.query(sql, parameters), topic, `${id} ${subject}`);
   }
 
   /** Called once for each revocation, however it was heard of. One of a process that starts may be up to two minutes old. */
@@ -101,11 +113,16 @@ export class Revocations implements OnModuleInit, OnApplicationShutdown {
     const startedAt = performance.now();
     try {
       // By time, not by the last id: ids are given before a transaction commits, so a lower one may come later.
-      const { rows } = await this.#pool.query<Revoked>(`SELECT id, subject FROM revocation WHERE at > now() - interval '${toldForSeconds} seconds'`);
+      const { rows } = await this.#pool.query<Revoked>(
+        `SELECT id, subject FROM revocation WHERE at > now() - interval '${toldForSeconds} seconds'`,
+      );
       for (const row of rows) this.#tell(row);
       this.#lastSeenAt = Math.max(this.#lastSeenAt, startedAt);
     } catch (error) {
-      if (!this.#isStopping) this.#logger.warn(`Revocations could not be read; every check asks the database meanwhile: ${errorMessage(error)}`);
+      if (!this.#isStopping)
+        this.#logger.warn(
+          `Revocations could not be read; every check asks the database meanwhile: ${errorMessage(error)}`,
+        );
     }
   }
 

@@ -8,4 +8,11 @@ import { vmSettings } from './definitions/vms.settings.js';
 export { clientSettings as clientSettingDefinitions } from './definitions/client.settings.js';
 
 /** Every variable the factory reads, in the order of the documentation (docs/configuration.md is made from this list). */
-export const settingDefinitions = { ...factorySettings, ...callerSettings, ...identitySettings, ...mcpSettings, ...buildSettings, ...vmSettings } as const;
+export const settingDefinitions = {
+  ...factorySettings,
+  ...callerSettings,
+  ...identitySettings,
+  ...mcpSettings,
+  ...buildSettings,
+  ...vmSettings,
+} as const;

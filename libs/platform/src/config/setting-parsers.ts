@@ -9,13 +9,17 @@ export const optionalText = (value?: string) => value;
 export const oneOf =
   <T extends string>(words: readonly T[], fallback: T) =>
   (value?: string): T =>
-    value === undefined ? fallback : (words.find((word) => word === value) ?? fail(`must be one of ${words.join(', ')}, not "${value}"`));
+    value === undefined
+      ? fallback
+      : (words.find((word) => word === value) ?? fail(`must be one of ${words.join(', ')}, not "${value}"`));
 export const integer =
   (min: number, max: number, fallback: number) =>
   (value?: string): number => {
     if (value === undefined) return fallback;
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
-    return number >= min && number <= max ? number : fail(`must be a whole number from ${min} to ${max}, not "${value}"`);
+    return number >= min && number <= max
+      ? number
+      : fail(`must be a whole number from ${min} to ${max}, not "${value}"`);
   };
 /** undefined where it follows from the host. */
 export const optionalInteger =
@@ -26,7 +30,10 @@ export const list =
   (fallback: string[], check: (item: string) => boolean, what: string) =>
   (value?: string): string[] => {
     if (value === undefined) return fallback;
-    const items = value.split(',').map((item) => item.trim()).filter(Boolean);
+    const items = value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean);
     const bad = items.find((item) => !check(item));
     return bad === undefined ? items : fail(`must be a comma-separated list of ${what}; "${bad}" is none`);
   };

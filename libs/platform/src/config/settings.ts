@@ -103,11 +103,18 @@ export interface SettingsOutcome {
 }
 
 /** @throws AppError `invalid_configuration` that lists every wrong variable at once. */
-export function loadSettings(environment: Environment = process.env, overrides: Partial<ServerValues> = {}): SettingsOutcome {
+export function loadSettings(
+  environment: Environment = process.env,
+  overrides: Partial<ServerValues> = {},
+): SettingsOutcome {
   const { values, problems } = parseAll(settingDefinitions, environment);
   const merged = { ...values, ...overrides };
-  if (merged.databaseUrl && !merged.secret) problems.push('OPENFACTORY_SECRET must be set where DATABASE_URL is, because all replicas derive their keys from it');
-  if ((merged.adminEmail === undefined) !== (merged.adminPassword === undefined)) problems.push('OPENFACTORY_ADMIN_EMAIL and OPENFACTORY_ADMIN_PASSWORD go together: set both or none');
+  if (merged.databaseUrl && !merged.secret)
+    problems.push(
+      'OPENFACTORY_SECRET must be set where DATABASE_URL is, because all replicas derive their keys from it',
+    );
+  if ((merged.adminEmail === undefined) !== (merged.adminPassword === undefined))
+    problems.push('OPENFACTORY_ADMIN_EMAIL and OPENFACTORY_ADMIN_PASSWORD go together: set both or none');
   const dataDir = merged.dataDir ?? defaultDataDir(environment);
   if (!path.isAbsolute(dataDir)) problems.push(`OPENFACTORY_DATA_DIR must be an absolute path, not "${dataDir}"`);
   if (problems.length) throw configurationError(problems);
@@ -125,7 +132,10 @@ export function loadClientSettings(environment: Environment = process.env): Clie
   return values;
 }
 
-function parseAll<D extends Record<string, SettingDefinition<unknown>>>(definitions: D, environment: Environment): { values: Parsed<D>; problems: string[] } {
+function parseAll<D extends Record<string, SettingDefinition<unknown>>>(
+  definitions: D,
+  environment: Environment,
+): { values: Parsed<D>; problems: string[] } {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [key, definition] of Object.entries(definitions)) {
@@ -149,11 +159,16 @@ function configurationError(problems: string[]): AppError {
 
 function defaultDataDir(environment: Environment): string {
   if (process.getuid?.() === 0) return '/var/lib/openfactory';
-  return path.join(environment.XDG_DATA_HOME || path.join(environment.HOME || os.homedir(), '.local/share'), 'openfactory');
+  return path.join(
+    environment.XDG_DATA_HOME || path.join(environment.HOME || os.homedir(), '.local/share'),
+    'openfactory',
+  );
 }
 
 function unknownVariables(environment: Environment): string[] {
-  const known = [...Object.values(settingDefinitions), ...Object.values(clientSettingDefinitions)].map(({ name }) => name);
+  const known = [...Object.values(settingDefinitions), ...Object.values(clientSettingDefinitions)].map(
+    ({ name }) => name,
+  );
   return Object.keys(environment)
     .filter((name) => name.startsWith('OPENFACTORY_') && !known.includes(name))
     .map((name) => `${name} is not a setting of OpenFactory; did you mean ${closest(name, known)}?`);

@@ -8,9 +8,7 @@ export class DatabaseModule {
   static forRoot(url: string, entities: EntityClass[]): DynamicModule {
     return {
       module: DatabaseModule,
-      imports: [
-        TypeOrmModule.forRoot({ ...dataSourceOptions(url, entities, []), retryAttempts: 10, retryDelay: 500 }),
-      ],
+      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(url, entities, []), retryAttempts: 10, retryDelay: 500 })],
       exports: [TypeOrmModule],
     };
   }

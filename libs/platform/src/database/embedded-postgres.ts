@@ -8,7 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { AppError } from '../errors/app-error.js';
 import { hostTimeout } from '../host-time/host-time.js';
-import { asLines, askProgram, ProgramError, runProgram, serviceAccountName, spawnProgram, type Account } from '../process/index.js';
+import {
+  asLines,
+  askProgram,
+  ProgramError,
+  runProgram,
+  serviceAccountName,
+  spawnProgram,
+  type Account,
+} from '../process/index.js';
 import { installPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 
 export interface EmbeddedPostgresOptions {
@@ -104,15 +112,31 @@ export class EmbeddedPostgres {
     try {
       await runProgram(
         path.join(dir, 'bin/initdb'),
-        ['-D', partial, '-U', databaseUser, '--auth-local=peer', '--auth-host=reject', '--locale-provider=builtin', '--locale=C.UTF-8', '--encoding=UTF8', '--no-instructions'],
+        [
+          '-D',
+          partial,
+          '-U',
+          databaseUser,
+          '--auth-local=peer',
+          '--auth-host=reject',
+          '--locale-provider=builtin',
+          '--locale=C.UTF-8',
+          '--encoding=UTF8',
+          '--no-instructions',
+        ],
         { deadlineMs: 120_000, account: this.options.account, cwd: partial },
       );
     } catch (error) {
       throw this.cannotStart('could not be initialised', error);
     }
     await appendFile(path.join(partial, 'pg_ident.conf'), `${peerMap(this.options.account).join('\n')}\n`);
-    await appendFile(path.join(partial, 'pg_hba.conf.new'), `local all ${databaseUser} peer map=of\nlocal replication ${databaseUser} peer map=of\n`, { mode: 0o600 });
-    if (this.options.account) await chown(path.join(partial, 'pg_hba.conf.new'), this.options.account.uid, this.options.account.gid);
+    await appendFile(
+      path.join(partial, 'pg_hba.conf.new'),
+      `local all ${databaseUser} peer map=of\nlocal replication ${databaseUser} peer map=of\n`,
+      { mode: 0o600 },
+    );
+    if (this.options.account)
+      await chown(path.join(partial, 'pg_hba.conf.new'), this.options.account.uid, this.options.account.gid);
     await rename(path.join(partial, 'pg_hba.conf.new'), path.join(partial, 'pg_hba.conf'));
     await rm(this.clusterDir, { recursive: true, force: true });
     await rename(partial, this.clusterDir);
@@ -171,9 +195,22 @@ export class EmbeddedPostgres {
   }
 
   private spawnServer({ dir }: PostgresBinaries): void {
-    const parameters = { listen_addresses: '', unix_socket_directories: this.socketDir, max_connections: '200', ...this.options.parameters };
-    const args = ['-D', this.clusterDir, ...Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-    const server = spawnProgram(path.join(dir, 'bin/postgres'), args, { account: this.options.account, cwd: this.clusterDir, deathSignal: 'INT' });
+    const parameters = {
+      listen_addresses: '',
+      unix_socket_directories: this.socketDir,
+      max_connections: '200',
+      ...this.options.parameters,
+    };
+    const args = [
+      '-D',
+      this.clusterDir,
+      ...Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ];
+    const server = spawnProgram(path.join(dir, 'bin/postgres'), args, {
+      account: this.options.account,
+      cwd: this.clusterDir,
+      deathSignal: 'INT',
+    });
     this.server = server;
     const keep = (line: string) => {
       this.lastLines.push(line);
@@ -231,7 +268,12 @@ export class EmbeddedPostgres {
     await this.makeOwnDir(this.socketDir);
     const { uid } = await lstat(this.socketDir);
     if (uid === (this.options.account?.uid ?? process.getuid?.())) return;
-    throw new AppError({ kind: 'conflict', reason: 'socket_directory_taken', message: `${this.socketDir} belongs to somebody else.`, hint: 'Remove it and start again.' });
+    throw new AppError({
+      kind: 'conflict',
+      reason: 'socket_directory_taken',
+      message: `${this.socketDir} belongs to somebody else.`,
+      hint: 'Remove it and start again.',
+    });
   }
 
   private async makeOwnDir(dir: string): Promise<void> {
@@ -244,13 +286,21 @@ export class EmbeddedPostgres {
     const hint = /No space left/.test(words)
       ? `Free some space on the disk of ${this.options.dataDir}.`
       : 'Set DATABASE_URL to use another PostgreSQL server, or run "openfactory doctor".';
-    return new AppError({ kind: 'unavailable', reason: 'embedded_postgres_failed', message: `The embedded PostgreSQL ${what}: ${words || 'it printed nothing'}.`, hint, cause });
+    return new AppError({
+      kind: 'unavailable',
+      reason: 'embedded_postgres_failed',
+      message: `The embedded PostgreSQL ${what}: ${words || 'it printed nothing'}.`,
+      hint,
+      cause,
+    });
   }
 }
 
 /** Lines of pg_ident.conf that let the factory (root, or the account that runs it) and the server's own account in, and nobody else. */
 export function peerMap(account: Account | undefined): string[] {
-  return account ? [`of "root" ${databaseUser}`, `of "${serviceAccountName}" ${databaseUser}`] : [`of "${userInfo().username}" ${databaseUser}`];
+  return account
+    ? [`of "root" ${databaseUser}`, `of "${serviceAccountName}" ${databaseUser}`]
+    : [`of "${userInfo().username}" ${databaseUser}`];
 }
 
 /** Longest socket path (unix(7), sun_path) less the name that PostgreSQL gives its socket's lock file. */

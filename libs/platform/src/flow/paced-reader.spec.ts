@@ -19,7 +19,12 @@ function endless(bytes: number): Readable {
 /** Bytes that came in each of so many turns of the event loop. */
 async function bytesByTurn(stream: Readable, given: ReadingRate, turns: number): Promise<number[]> {
   let bytes = 0;
-  const reader = new PacedReader(stream, given, (piece) => void (bytes += piece.length), () => 0);
+  const reader = new PacedReader(
+    stream,
+    given,
+    (piece) => void (bytes += piece.length),
+    () => 0,
+  );
   const counts: number[] = [];
   for (let count = 0; count < turns; count++) {
     bytes = 0;
@@ -63,7 +68,12 @@ describe('PacedReader', () => {
     it('lets through its burst, and then what a second allows', async () => {
       let bytes = 0;
       const stream = endless(10);
-      new PacedReader(stream, { ...rate, burstBytes: 500 }, (piece) => void (bytes += piece.length), () => Date.now());
+      new PacedReader(
+        stream,
+        { ...rate, burstBytes: 500 },
+        (piece) => void (bytes += piece.length),
+        () => Date.now(),
+      );
       for (let count = 0; count < 50; count++) await turn();
       const burst = bytes;
       for (let step = 0; step < 100; step++) {

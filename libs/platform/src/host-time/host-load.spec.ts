@@ -4,7 +4,12 @@ import { HostLoadMeter, hostLoad, type LoadReading } from './host-load.js';
 const quiet: LoadReading = { atMs: 0, processors: 2, averageTasks: 0, runningTasks: 1, totalTicks: 0, stolenTicks: 0 };
 
 function paceOf(...readings: Partial<LoadReading>[]): number {
-  const left = readings.map((reading, index) => ({ ...quiet, atMs: index * 1_000, totalTicks: index * 200, ...reading }));
+  const left = readings.map((reading, index) => ({
+    ...quiet,
+    atMs: index * 1_000,
+    totalTicks: index * 200,
+    ...reading,
+  }));
   const meter = new HostLoadMeter(() => left.shift() ?? quiet);
   let slowness = 0;
   while (left.length) slowness = meter.slowness();

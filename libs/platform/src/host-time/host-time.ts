@@ -30,12 +30,25 @@ export function afterHostTime(ms: number, onPassed: () => void, host: HostLoad =
 }
 
 /** Aborts after so much host time, with `host_too_slow` unless another reason is given. `stop` is for who needs it no more. */
-export function hostTimeout(ms: number, { reason = () => hostTooSlow(`It did not come to an end within ${Math.round(ms / 1000)} s.`), host = hostLoad }: { reason?: () => Error; host?: HostLoad } = {}): { signal: AbortSignal; stop: () => void } {
+export function hostTimeout(
+  ms: number,
+  {
+    reason = () => hostTooSlow(`It did not come to an end within ${Math.round(ms / 1000)} s.`),
+    host = hostLoad,
+  }: { reason?: () => Error; host?: HostLoad } = {},
+): { signal: AbortSignal; stop: () => void } {
   const abort = new AbortController();
   return { signal: abort.signal, stop: afterHostTime(ms, () => abort.abort(reason()), host) };
 }
 
 /** Something did not come to its end in time. That says nothing about what was asked for: it is the host's, and may do better the next time. */
 export function hostTooSlow(message: string, cause?: unknown): AppError {
-  return new AppError({ kind: 'unavailable', reason: 'host_too_slow', message, hint: 'The host has too much to do; try again when it has less.', retryable: true, cause });
+  return new AppError({
+    kind: 'unavailable',
+    reason: 'host_too_slow',
+    message,
+    hint: 'The host has too much to do; try again when it has less.',
+    retryable: true,
+    cause,
+  });
 }

@@ -1,7 +1,11 @@
 import { AppError } from '../errors/app-error.js';
 
 /** What bodies that are being read may take in all, and those of one address. */
-export const bodyLimits = { processBytes: 256 * 1024 * 1024, addressBytes: 32 * 1024 * 1024, addressBodies: 64 } as const;
+export const bodyLimits = {
+  processBytes: 256 * 1024 * 1024,
+  addressBytes: 32 * 1024 * 1024,
+  addressBodies: 64,
+} as const;
 
 interface Taken {
   bytes: number;
@@ -13,13 +17,17 @@ export class BodyBudget {
   readonly #byAddress = new Map<string, Taken>();
   #bytes = 0;
 
-  constructor(private readonly limits: { processBytes: number; addressBytes: number; addressBodies: number } = bodyLimits) {}
+  constructor(
+    private readonly limits: { processBytes: number; addressBytes: number; addressBodies: number } = bodyLimits,
+  ) {}
 
   /** @returns gives it back, once. @throws AppError `too_many_bodies` */
   take(address: string, bytes: number): () => void {
     const taken = this.#byAddress.get(address) ?? { bytes: 0, bodies: 0 };
-    if (taken.bodies >= this.limits.addressBodies || taken.bytes + bytes > this.limits.addressBytes) throw tooMany('quota', 'Your address is sending as much at once as it may.');
-    if (this.#bytes + bytes > this.limits.processBytes) throw tooMany('unavailable', 'The factory is being sent as much at once as it can take.');
+    if (taken.bodies >= this.limits.addressBodies || taken.bytes + bytes > this.limits.addressBytes)
+      throw tooMany('quota', 'Your address is sending as much at once as it may.');
+    if (this.#bytes + bytes > this.limits.processBytes)
+      throw tooMany('unavailable', 'The factory is being sent as much at once as it can take.');
     this.#byAddress.set(address, { bytes: taken.bytes + bytes, bodies: taken.bodies + 1 });
     this.#bytes += bytes;
     let isTaken = true;
@@ -35,5 +43,11 @@ export class BodyBudget {
 }
 
 function tooMany(kind: 'quota' | 'unavailable', message: string): AppError {
-  return new AppError({ kind, reason: 'too_many_bodies', message, hint: 'Wait until what you send has been answered.', retryAfterSeconds: 5 });
+  return new AppError({
+    kind,
+    reason: 'too_many_bodies',
+    message,
+    hint: 'Wait until what you send has been answered.',
+    retryAfterSeconds: 5,
+  });
 }

@@ -23,5 +23,11 @@ export class BodyProgress {
 }
 
 function tooSlow(spanMs: number): AppError {
-  return new AppError({ kind: 'too_slow', reason: 'body_too_slow', message: `Next to nothing of the body came for ${spanMs / 1000} seconds.`, hint: 'Send it again, without pauses.', retryable: true });
+  return new AppError({
+    kind: 'too_slow',
+    reason: 'body_too_slow',
+    message: `Next to nothing of the body came for ${spanMs / 1000} seconds.`,
+    hint: 'Send it again, without pauses.',
+    retryable: true,
+  });
 }

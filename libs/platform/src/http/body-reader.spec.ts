@@ -13,10 +13,11 @@ function sending(headers: Record<string, string> = {}): { request: IncomingMessa
   return { request: Object.assign(body, { headers }) as unknown as IncomingMessage, body };
 }
 const address = '192.0.2.1';
-const reasonOf = async (reading: Promise<unknown>) => await reading.then(
-  () => 'read',
-  (error: { reason: string }) => error.reason,
-);
+const reasonOf = async (reading: Promise<unknown>) =>
+  await reading.then(
+    () => 'read',
+    (error: { reason: string }) => error.reason,
+  );
 
 describe('BodyReader', () => {
   it('reads a body, in whatever pieces it comes', async () => {
@@ -73,7 +74,9 @@ describe('BodyReader', () => {
     const most = 4 * 1024 * 1024;
     const held = Array.from({ length: 8 }, () => sending({ 'content-length': String(most) }));
     const readings = held.map(({ request }) => reasonOf(reader.read(request, address, most)));
-    expect(await reasonOf(reader.read(sending({ 'content-length': '1' }).request, address, most))).toBe('too_many_bodies');
+    expect(await reasonOf(reader.read(sending({ 'content-length': '1' }).request, address, most))).toBe(
+      'too_many_bodies',
+    );
     // Another address has its own.
     const other = sending({ 'content-length': '2' });
     other.body.end('{}');
@@ -96,7 +99,10 @@ describe('BodyReader', () => {
       const held = sending();
       const slow = sending();
       const reader = new BodyReader(pace);
-      const [heldReading, slowReading] = [reasonOf(reader.read(held.request, address, 1_000_000)), reasonOf(reader.read(slow.request, address, 1_000_000))];
+      const [heldReading, slowReading] = [
+        reasonOf(reader.read(held.request, address, 1_000_000)),
+        reasonOf(reader.read(slow.request, address, 1_000_000)),
+      ];
       for (let span = 0; span < 30; span++) {
         slow.body.write(Buffer.alloc(pace.leastBodyBytes));
         if (span === 0) held.body.write(Buffer.alloc(pace.leastBodyBytes - 1));
@@ -116,7 +122,9 @@ describe('BodyBudget', () => {
     const giveBack = budget.take('a', 50);
     expect(() => budget.take('a', 11)).toThrow(expect.objectContaining({ reason: 'too_many_bodies', kind: 'quota' }));
     budget.take('b', 50);
-    expect(() => budget.take('c', 1)).toThrow(expect.objectContaining({ reason: 'too_many_bodies', kind: 'unavailable' }));
+    expect(() => budget.take('c', 1)).toThrow(
+      expect.objectContaining({ reason: 'too_many_bodies', kind: 'unavailable' }),
+    );
     giveBack();
     giveBack();
     budget.take('a', 0);

@@ -12,7 +12,8 @@ const declaredBytes = (request: IncomingMessage): number | undefined => {
   return length === undefined ? undefined : Number(length);
 };
 
-export const hasBody = (request: IncomingMessage): boolean => request.headers['transfer-encoding'] !== undefined || (declaredBytes(request) ?? 0) > 0;
+export const hasBody = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] !== undefined || (declaredBytes(request) ?? 0) > 0;
 
 /** Reads bodies: after everything that the headers alone decide, within what bodies may hold at once, and no slower than a slow line. */
 @Injectable()
@@ -60,10 +61,16 @@ function decode(bytes: Buffer): string {
   }
 }
 
-const malformed = (message: string, hint: string) => new AppError({ kind: 'invalid', reason: 'malformed_json', message, hint });
+const malformed = (message: string, hint: string) =>
+  new AppError({ kind: 'invalid', reason: 'malformed_json', message, hint });
 
 export function bodyTooLarge(limitBytes: number): AppError {
-  return new AppError({ kind: 'too_large', reason: 'body_too_large', message: `The body is larger than ${limitBytes} bytes.`, hint: 'Send less at once.' });
+  return new AppError({
+    kind: 'too_large',
+    reason: 'body_too_large',
+    message: `The body is larger than ${limitBytes} bytes.`,
+    hint: 'Send less at once.',
+  });
 }
 
 /** Most bodies come in one packet with the headers: then there is nothing to wait for, and nothing to watch. @returns undefined where some of it is still to come */
@@ -92,7 +99,16 @@ function readAll(request: IncomingMessage, limitBytes: number, pace: HttpPace): 
       else chunks.push(chunk);
     };
     const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-    const onAborted = () => settle(() => reject(new AppError({ kind: 'invalid', reason: 'body_incomplete', message: 'The connection closed before the body was complete.' })));
+    const onAborted = () =>
+      settle(() =>
+        reject(
+          new AppError({
+            kind: 'invalid',
+            reason: 'body_incomplete',
+            message: 'The connection closed before the body was complete.',
+          }),
+        ),
+      );
     request.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onAborted);
   });
 }

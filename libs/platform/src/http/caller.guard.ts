@@ -10,7 +10,15 @@ import { CallLimits } from '../limits/call-limits.js';
 import { isReading } from './is-reading.js';
 import { OpenResponses } from './open-responses.js';
 import { noteOn } from './request-trail.js';
-import { checkRouteAccess, PUBLIC_ROUTE, ROUTE_PEOPLE, ROUTE_READ_ONLY, ROUTE_TOOLSET, UNCOUNTED_ROUTE, type RouteAccess } from './route-access.js';
+import {
+  checkRouteAccess,
+  PUBLIC_ROUTE,
+  ROUTE_PEOPLE,
+  ROUTE_READ_ONLY,
+  ROUTE_TOOLSET,
+  UNCOUNTED_ROUTE,
+  type RouteAccess,
+} from './route-access.js';
 
 /** Where @ApiOperation keeps what it was given (@nestjs/swagger, DECORATORS.API_OPERATION). */
 const API_OPERATION = 'swagger/apiOperation';
@@ -33,9 +41,13 @@ export class CallerGuard implements CanActivate {
     const places = [context.getHandler(), context.getClass()];
     const said = <T>(key: string) => this.reflector.getAllAndOverride<T | undefined>(key, places);
     const request = context.switchToHttp().getRequest<Request>();
-    const operation = this.reflector.get<{ operationId?: string } | undefined>(API_OPERATION, context.getHandler())?.operationId;
+    const operation = this.reflector.get<{ operationId?: string } | undefined>(
+      API_OPERATION,
+      context.getHandler(),
+    )?.operationId;
     if (operation) noteOn(request, { operation });
-    if (isReading(request) && !said<boolean>(UNCOUNTED_ROUTE)) refuseWhere(await this.limits.countRequest(this.callers.addressOf(request)));
+    if (isReading(request) && !said<boolean>(UNCOUNTED_ROUTE))
+      refuseWhere(await this.limits.countRequest(this.callers.addressOf(request)));
     if (said<boolean>(PUBLIC_ROUTE)) {
       await this.readBody(request);
       return true;
@@ -43,7 +55,11 @@ export class CallerGuard implements CanActivate {
     const caller: Caller = await this.callers.resolve(request, 'rest');
     rememberCaller(request, caller);
     refuseWhere(await this.limits.countCall(caller));
-    checkRouteAccess(caller, { toolset: said(ROUTE_TOOLSET), readOnly: request.method === 'GET' || said(ROUTE_READ_ONLY) === true, people: said<RouteAccess['people']>(ROUTE_PEOPLE) });
+    checkRouteAccess(caller, {
+      toolset: said(ROUTE_TOOLSET),
+      readOnly: request.method === 'GET' || said(ROUTE_READ_ONLY) === true,
+      people: said<RouteAccess['people']>(ROUTE_PEOPLE),
+    });
     this.responses.watch(caller, context.switchToHttp().getResponse<Response>());
     await this.readBody(request);
     return true;
@@ -51,7 +67,8 @@ export class CallerGuard implements CanActivate {
 
   /** Last: who is refused for anything else has not sent it for nothing, and it has cost us nothing. */
   private async readBody(request: Request): Promise<void> {
-    if (bodyMethods.has(request.method) && hasBody(request)) request.body = await this.bodies.readJson(request, this.callers.addressOf(request), maxBodyBytes);
+    if (bodyMethods.has(request.method) && hasBody(request))
+      request.body = await this.bodies.readJson(request, this.callers.addressOf(request), maxBodyBytes);
   }
 }
 

@@ -5,7 +5,8 @@ import { AppError } from '../errors/app-error.js';
 export function clientSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new AppError({ kind: 'invalid', reason: 'connection_closed', message: 'The client went away.' }));
+    if (!response.writableFinished)
+      gone.abort(new AppError({ kind: 'invalid', reason: 'connection_closed', message: 'The client went away.' }));
   });
   return gone.signal;
 }

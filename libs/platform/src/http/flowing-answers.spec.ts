@@ -16,7 +16,8 @@ class FakeResponse extends EventEmitter {
   }
 }
 
-const answers = () => new FlowingAnswers({ addressOf: ({ headers }: IncomingMessage) => headers.from } as unknown as CallerService, pace);
+const answers = () =>
+  new FlowingAnswers({ addressOf: ({ headers }: IncomingMessage) => headers.from } as unknown as CallerService, pace);
 const open = (all: FlowingAnswers, from = '192.0.2.1') => {
   const response = new FakeResponse();
   all.admit({ headers: { from } } as IncomingMessage, response as unknown as ServerResponse);

@@ -29,7 +29,13 @@ export class FlowingAnswers {
     const address = this.callers.addressOf(request);
     const own = this.#byAddress.get(address) ?? new Set();
     if (own.size >= mostAnswersOfAddress) {
-      throw new AppError({ kind: 'quota', reason: 'too_many_downloads', message: `Your address has ${own.size} downloads open, which is the most.`, hint: 'Wait until one has ended.', retryAfterSeconds: 10 });
+      throw new AppError({
+        kind: 'quota',
+        reason: 'too_many_downloads',
+        message: `Your address has ${own.size} downloads open, which is the most.`,
+        hint: 'Wait until one has ended.',
+        retryAfterSeconds: 10,
+      });
     }
     const flowing: Flowing = { response, sentBytes: 0, stalledLooks: 0 };
     this.#byAddress.set(address, own.add(flowing));

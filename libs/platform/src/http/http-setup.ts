@@ -23,7 +23,8 @@ import { sendProblem, toAppError } from './problem.js';
  */
 export function setUpHttp(app: NestExpressApplication, settings: Settings, edges: RawHandler[]): void {
   const guard = new RequestGuard(settings);
-  const refuse = (request: IncomingMessage, response: ServerResponse, error: unknown) => sendProblem(request, response, toAppError(error), requestIdOf(request));
+  const refuse = (request: IncomingMessage, response: ServerResponse, error: unknown) =>
+    sendProblem(request, response, toAppError(error), requestIdOf(request));
   app.disable('x-powered-by');
   app.disable('etag');
   putBefore(app.getHttpServer(), (request, response) => {
@@ -54,7 +55,9 @@ export function setUpHttp(app: NestExpressApplication, settings: Settings, edges
   });
   app.use(
     helmet({
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: settings.publicUrl.startsWith('https:') ? [] : null } },
+      contentSecurityPolicy: {
+        directives: { upgradeInsecureRequests: settings.publicUrl.startsWith('https:') ? [] : null },
+      },
       strictTransportSecurity: settings.publicUrl.startsWith('https:'),
     }),
   );

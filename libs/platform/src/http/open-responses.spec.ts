@@ -21,11 +21,18 @@ beforeEach(() => {
   justRevoked.clear();
   responses = new OpenResponses({
     onRevoked: (listener: (subject: string) => void) => (revoke = listener),
-    wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: readonly string[] }) => revocationSubjects.some((subject) => justRevoked.has(subject)),
+    wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: readonly string[] }) =>
+      revocationSubjects.some((subject) => justRevoked.has(subject)),
   } as unknown as Revocations);
 });
 
-const holder = (id: string, more: Partial<Caller> = {}): Caller => ({ ...anonymousCaller('192.0.2.1'), kind: 'key', principalId: `key:${id}`, revocationSubjects: [`key:${id}`, 'user:1'], ...more });
+const holder = (id: string, more: Partial<Caller> = {}): Caller => ({
+  ...anonymousCaller('192.0.2.1'),
+  kind: 'key',
+  principalId: `key:${id}`,
+  revocationSubjects: [`key:${id}`, 'user:1'],
+  ...more,
+});
 const watched = (caller: Caller) => {
   const response = new FakeResponse();
   responses.watch(caller, response as unknown as ServerResponse);

@@ -13,7 +13,8 @@ export class OpenResponses {
 
   constructor(private readonly revocations: Revocations) {
     revocations.onRevoked((subject) => {
-      for (const [response, revocationSubjects] of this.#open) if (revocationSubjects.includes(subject)) response.destroy();
+      for (const [response, revocationSubjects] of this.#open)
+        if (revocationSubjects.includes(subject)) response.destroy();
     });
   }
 

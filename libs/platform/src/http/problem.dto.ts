@@ -19,6 +19,12 @@ export class Problem {
   @Out('What is wrong.', text) detail: string;
   @Out('Stable word that programs may compare.', text) reason: string;
   @IsOptional() @Out('What to do about it.', text) hint?: string;
-  @IsOptional() @Out('Every mistake in the input at once.', { type: 'array', items: schemaRef('ProblemViolation'), maxItems: mostViolations }) violations?: ProblemViolation[];
+  @IsOptional()
+  @Out('Every mistake in the input at once.', {
+    type: 'array',
+    items: schemaRef('ProblemViolation'),
+    maxItems: mostViolations,
+  })
+  violations?: ProblemViolation[];
   @Out('Finds the request in the log.', text) request_id: string;
 }

@@ -15,7 +15,11 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<Request>();
     const error = fromFramework(thrown) ?? toAppError(thrown);
     const requestId = requestIdOf(request);
-    if (error.kind === 'internal') this.log.error({ err: error.cause ?? error, request_id: requestId }, `${request.method} ${request.path} broke: ${errorMessage(error.cause)}`);
+    if (error.kind === 'internal')
+      this.log.error(
+        { err: error.cause ?? error, request_id: requestId },
+        `${request.method} ${request.path} broke: ${errorMessage(error.cause)}`,
+      );
     sendProblem(request, http.getResponse<Response>(), error, requestId);
   }
 }

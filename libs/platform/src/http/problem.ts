@@ -39,7 +39,10 @@ export function errorHeaders(error: AppError): Record<string, string> {
   // Nothing was sent, so nothing is invalid (RFC 6750, 3.1).
   if (error.reason === 'credentials_required') return { 'WWW-Authenticate': 'Bearer' };
   if (error.reason === 'misplaced_credentials') return { 'WWW-Authenticate': 'Bearer error="invalid_request"' };
-  if (error.kind === 'unauthenticated') return { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${error.message.replaceAll('"', "'")}"` };
+  if (error.kind === 'unauthenticated')
+    return {
+      'WWW-Authenticate': `Bearer error="invalid_token", error_description="${error.message.replaceAll('"', "'")}"`,
+    };
   const seconds = error.retryAfterSeconds ?? (error.kind === 'unavailable' ? 5 : undefined);
   return seconds === undefined ? {} : { 'Retry-After': String(Math.ceil(seconds)) };
 }
@@ -58,7 +61,12 @@ export function problemOf(error: AppError, requestId: string): Problem {
   };
 }
 
-export function sendProblem(request: IncomingMessage, response: ServerResponse, error: AppError, requestId: string): void {
+export function sendProblem(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: AppError,
+  requestId: string,
+): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -79,11 +87,23 @@ export interface ErrorBody {
 const smallBodyBytes = 1 << 20;
 
 /** Sends an error body; the connection is given up only where much of the request body is still to come. */
-export function sendErrorBody(request: IncomingMessage, response: ServerResponse, error: AppError, { body, contentType, status = statusOf[error.kind], headers: more }: ErrorBody): void {
+export function sendErrorBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: AppError,
+  { body, contentType, status = statusOf[error.kind], headers: more }: ErrorBody,
+): void {
   noteOn(request, { reason: error.reason });
-  const headers = { ...errorHeaders(error), 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...more };
+  const headers = {
+    ...errorHeaders(error),
+    'Content-Type': contentType,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...more,
+  };
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  if (!request.complete && (encoding !== undefined || Number(length ?? 0) > smallBodyBytes)) return answerAndClose(request, response, status, headers, body);
+  if (!request.complete && (encoding !== undefined || Number(length ?? 0) > smallBodyBytes))
+    return answerAndClose(request, response, status, headers, body);
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
   dropBody(request);
 }
@@ -98,14 +118,42 @@ function codeOf(error: unknown): string {
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { syscall } = error as { syscall?: unknown };
-  const isCut = (syscall === 'connect' && /^(ECONNREFUSED|ENOENT|EAGAIN)$/.test(codeOf(error))) || /^(ECONNRESET|EPIPE)$/.test(codeOf(error));
-  return isCut || /^(08...|40001|40P01|53300|57P0[123])$/.test(codeOf(error)) || /^(timeout exceeded when trying to connect|Connection terminated)/.test(error.message);
+  const isCut =
+    (syscall === 'connect' && /^(ECONNREFUSED|ENOENT|EAGAIN)$/.test(codeOf(error))) ||
+    /^(ECONNRESET|EPIPE)$/.test(codeOf(error));
+  return (
+    isCut ||
+    /^(08...|40001|40P01|53300|57P0[123])$/.test(codeOf(error)) ||
+    /^(timeout exceeded when trying to connect|Connection terminated)/.test(error.message)
+  );
 }
 
 /** Whatever was thrown, as an AppError; what is not ours becomes `internal` and keeps its details to itself. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (isDatabaseAway(error)) return new AppError({ kind: 'unavailable', reason: 'database_unavailable', message: 'The factory’s database does not answer at this moment.', hint: 'Try again in a few seconds.', retryAfterSeconds: 5, cause: error });
-  if (/^(53100|ENOSPC|EDQUOT)$/.test(codeOf(error))) return new AppError({ kind: 'unavailable', reason: 'disk_full', message: 'The factory’s disk is full, so this could not be kept.', hint: 'Delete builds and VMs that nobody needs, or tell your operator; then try again.', retryAfterSeconds: 60, cause: error });
-  return new AppError({ kind: 'internal', reason: 'internal_error', message: 'Something went wrong on our side.', hint: 'Try again; if it stays, tell your operator the request id.', cause: error });
+  if (isDatabaseAway(error))
+    return new AppError({
+      kind: 'unavailable',
+      reason: 'database_unavailable',
+      message: 'The factory’s database does not answer at this moment.',
+      hint: 'Try again in a few seconds.',
+      retryAfterSeconds: 5,
+      cause: error,
+    });
+  if (/^(53100|ENOSPC|EDQUOT)$/.test(codeOf(error)))
+    return new AppError({
+      kind: 'unavailable',
+      reason: 'disk_full',
+      message: 'The factory’s disk is full, so this could not be kept.',
+      hint: 'Delete builds and VMs that nobody needs, or tell your operator; then try again.',
+      retryAfterSeconds: 60,
+      cause: error,
+    });
+  return new AppError({
+    kind: 'internal',
+    reason: 'internal_error',
+    message: 'Something went wrong on our side.',
+    hint: 'Try again; if it stays, tell your operator the request id.',
+    cause: error,
+  });
 }

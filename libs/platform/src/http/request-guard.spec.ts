@@ -3,7 +3,12 @@ import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '../config/settings.js';
 import { RequestGuard } from './request-guard.js';
 
-const settings = { host: '127.0.0.1', publicUrl: 'http://127.0.0.1:3000', allowedHosts: [], allowedOrigins: [] } as unknown as Settings;
+const settings = {
+  host: '127.0.0.1',
+  publicUrl: 'http://127.0.0.1:3000',
+  allowedHosts: [],
+  allowedOrigins: [],
+} as unknown as Settings;
 const asked = (url: string, headers: Record<string, string>, hosts = headers.host ? [headers.host] : []) =>
   ({ url, method: 'GET', headers, rawHeaders: hosts.flatMap((host) => ['Host', host]) }) as unknown as IncomingMessage;
 const check = (request: IncomingMessage): unknown => {
@@ -17,9 +22,13 @@ const check = (request: IncomingMessage): unknown => {
 
 describe('RequestGuard', () => {
   it('takes the host of an address that is said whole, and nothing of the Host header then (RFC 9112, 3.2.2)', () => {
-    expect(check(asked('http://localhost:3000/api/builds?limit=1', { host: 'evil.example' }))).toBe('/api/builds?limit=1');
+    expect(check(asked('http://localhost:3000/api/builds?limit=1', { host: 'evil.example' }))).toBe(
+      '/api/builds?limit=1',
+    );
     expect(check(asked('http://evil.example/api/builds', { host: 'localhost' }))).toBe('host_not_allowed');
-    expect(check(asked('http://localhost/api/mcp', { host: 'localhost', 'sec-fetch-site': 'cross-site' }))).toBe('foreign_page');
+    expect(check(asked('http://localhost/api/mcp', { host: 'localhost', 'sec-fetch-site': 'cross-site' }))).toBe(
+      'foreign_page',
+    );
     expect(check(asked('http://', { host: 'localhost' }))).toBe('invalid_url');
     expect(check(asked('//localhost/x', { host: 'localhost' }))).toBe('//localhost/x');
   });
@@ -35,7 +44,9 @@ describe('RequestGuard', () => {
       // Accept is a header that a page may set without asking (CORS-safelisted).
       ['a fetch without CORS that says what EventSource says', `${sse}/?a=b`, { accept: 'text/event-stream' }],
       ['a Referer that is none', sse, { referer: 'about:client' }],
-    ])('%s of a foreign page is refused', (_what, url, headers) => expect(check(asked(url, { ...browser, ...headers }))).toBe('foreign_page'));
+    ])('%s of a foreign page is refused', (_what, url, headers) =>
+      expect(check(asked(url, { ...browser, ...headers }))).toBe('foreign_page'),
+    );
 
     it.each<[string, string, Record<string, string>]>([
       ['an own page', sse, { ...browser, referer: 'http://127.0.0.1:3000/console/x' }],

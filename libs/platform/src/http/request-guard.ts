@@ -5,7 +5,8 @@ import type { Settings } from '../config/settings.js';
 /** Headers that web pages of an allowed origin may send and read (the MCP ones: Streamable HTTP, 2025-11-25 and 2026-07-28). */
 const corsRequestHeaders =
   'Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Toolsets, X-Request-Id, X-Requested-With';
-const corsExposedHeaders = 'Content-Disposition, Content-Range, ETag, Location, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Checksum-Sha256, X-Log-Next, X-Request-Id';
+const corsExposedHeaders =
+  'Content-Disposition, Content-Range, ETag, Location, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Checksum-Sha256, X-Log-Next, X-Request-Id';
 
 /** Any port, in upper and lower case: their number must have a bound. */
 const mostSpellings = 1_000;
@@ -13,7 +14,8 @@ const mostSpellings = 1_000;
 /** What only programs and the factory's own pages ask for. */
 const programsPaths = /^\/+(api|metrics)(\/|$)/i;
 /** Where no page ever is, whatever pages there will be. */
-export const isForPrograms = (pathname: string): boolean => programsPaths.test(pathname) || /^\/+(assets|\.well-known)(\/|$)/i.test(pathname);
+export const isForPrograms = (pathname: string): boolean =>
+  programsPaths.test(pathname) || /^\/+(assets|\.well-known)(\/|$)/i.test(pathname);
 /** A person may follow a link to these from a mail or any page: the token of a download is its permission, the description is public. */
 const linkedPaths = /^\/+api\/(downloads\/[^/]+|docs)\/?$/i;
 
@@ -66,7 +68,12 @@ export class RequestGuard {
     if (!this.isOfForeignPage(path, headers)) return;
     const mode = headers['sec-fetch-mode'] ?? 'navigate';
     if ((method === 'GET' || method === 'HEAD') && mode === 'navigate' && linkedPaths.test(path)) return;
-    throw new AppError({ kind: 'forbidden', reason: 'foreign_page', message: 'A page of another site may not call this factory.', hint: 'Open the address itself, or add the origin of the page to OPENFACTORY_ALLOWED_ORIGINS and let it send requests with CORS.' });
+    throw new AppError({
+      kind: 'forbidden',
+      reason: 'foreign_page',
+      message: 'A page of another site may not call this factory.',
+      hint: 'Open the address itself, or add the origin of the page to OPENFACTORY_ALLOWED_ORIGINS and let it send requests with CORS.',
+    });
   }
 
   /**
@@ -117,7 +124,11 @@ export class RequestGuard {
   private allowedHosts(): Set<string> {
     const { host, publicUrl, allowedHosts } = this.settings;
     const own = host.includes(':') ? `[${host}]` : host;
-    return new Set(['localhost', '127.0.0.1', '[::1]', own, new URL(publicUrl).hostname, ...allowedHosts].map((name) => name.toLowerCase()));
+    return new Set(
+      ['localhost', '127.0.0.1', '[::1]', own, new URL(publicUrl).hostname, ...allowedHosts].map((name) =>
+        name.toLowerCase(),
+      ),
+    );
   }
 
   private allowedOrigins(): Set<string> {
@@ -132,10 +143,12 @@ export class RequestGuard {
 function hostOf(request: IncomingMessage): string | undefined {
   const { url = '', rawHeaders, headers } = request;
   let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts++;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts++;
   if (hosts > 1) throw invalid('host_twice', 'The request has more than one Host header.', 'Send one.');
   if (url.startsWith('/') || url === '*') return headers.host;
-  if (!/^https?:/i.test(url) || !URL.canParse(url)) throw invalid('invalid_url', `"${clip(url)}" is no address of a request.`, 'Send a path that begins with a slash.');
+  if (!/^https?:/i.test(url) || !URL.canParse(url))
+    throw invalid('invalid_url', `"${clip(url)}" is no address of a request.`, 'Send a path that begins with a slash.');
   const { host, pathname, search } = new URL(url);
   request.url = `${pathname}${search}`;
   return host;

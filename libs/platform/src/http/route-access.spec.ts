@@ -24,18 +24,35 @@ const refusal = (who: Who, access: Partial<RouteAccess>): string => {
     return (error as { reason: string }).reason;
   }
 };
-const everybody = (access: Partial<RouteAccess>) => Object.fromEntries(Object.keys(callers).map((who) => [who, refusal(who as Who, access)]));
+const everybody = (access: Partial<RouteAccess>) =>
+  Object.fromEntries(Object.keys(callers).map((who) => [who, refusal(who as Who, access)]));
 
 describe('checkRouteAccess', () => {
   it('holds keys to their toolsets', () => {
-    expect(everybody({ toolset: 'vms', readOnly: true })).toEqual({ anonymous: 'may', key: 'may', 'key for builds': 'toolset_not_allowed', 'key that may look': 'may', 'key of an administrator': 'may', user: 'may', administrator: 'may' });
+    expect(everybody({ toolset: 'vms', readOnly: true })).toEqual({
+      anonymous: 'may',
+      key: 'may',
+      'key for builds': 'toolset_not_allowed',
+      'key that may look': 'may',
+      'key of an administrator': 'may',
+      user: 'may',
+      administrator: 'may',
+    });
     expect(refusal('key for builds', { toolset: 'builds' })).toBe('may');
   });
 
   it('lets a key with few toolsets use what belongs to none', () => expect(refusal('key for builds', {})).toBe('may'));
 
   it('holds keys to looking', () => {
-    expect(everybody({ toolset: 'builds' })).toEqual({ anonymous: 'may', key: 'may', 'key for builds': 'may', 'key that may look': 'read_only', 'key of an administrator': 'may', user: 'may', administrator: 'may' });
+    expect(everybody({ toolset: 'builds' })).toEqual({
+      anonymous: 'may',
+      key: 'may',
+      'key for builds': 'may',
+      'key that may look': 'read_only',
+      'key of an administrator': 'may',
+      user: 'may',
+      administrator: 'may',
+    });
     expect(refusal('key that may look', { toolset: 'builds', readOnly: true })).toBe('may');
   });
 
@@ -52,10 +69,18 @@ describe('checkRouteAccess', () => {
   });
 
   it('keeps routes for administrators from everybody else', () => {
-    expect(everybody({ people: 'admins', readOnly: true })).toMatchObject({ anonymous: 'credentials_required', key: 'sign_in_required', 'key of an administrator': 'sign_in_required', user: 'admins_only', administrator: 'may' });
+    expect(everybody({ people: 'admins', readOnly: true })).toMatchObject({
+      anonymous: 'credentials_required',
+      key: 'sign_in_required',
+      'key of an administrator': 'sign_in_required',
+      user: 'admins_only',
+      administrator: 'may',
+    });
   });
 
   it('says what a key may use', () => {
-    expect(() => checkRouteAccess(callers['key for builds'], { ...free, toolset: 'vms' })).toThrow(expect.objectContaining({ kind: 'forbidden', hint: 'It may use: builds.' }));
+    expect(() => checkRouteAccess(callers['key for builds'], { ...free, toolset: 'vms' })).toThrow(
+      expect.objectContaining({ kind: 'forbidden', hint: 'It may use: builds.' }),
+    );
   });
 });

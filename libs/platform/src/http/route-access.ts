@@ -29,12 +29,22 @@ export interface RouteAccess {
 /** @throws AppError `credentials_required`, `sign_in_required`, `admins_only`, `toolset_not_allowed`, `read_only` */
 export function checkRouteAccess(caller: Caller, { toolset, readOnly, people }: RouteAccess): void {
   if (people && caller.kind === 'anonymous') throw credentialsRequired();
-  if (people && caller.kind !== 'user') throw forbidden('sign_in_required', 'This is for people who have signed in; an API key does not do.', 'Send the access token of POST /api/auth/token.');
+  if (people && caller.kind !== 'user')
+    throw forbidden(
+      'sign_in_required',
+      'This is for people who have signed in; an API key does not do.',
+      'Send the access token of POST /api/auth/token.',
+    );
   if (people === 'admins' && !caller.isAdmin) throw forbidden('admins_only', 'This is for administrators.');
   if (toolset !== undefined && caller.toolsets && !caller.toolsets.includes(toolset)) {
-    throw forbidden('toolset_not_allowed', `This API key may not use the toolset ${toolset}.`, `It may use: ${caller.toolsets.join(', ')}.`);
+    throw forbidden(
+      'toolset_not_allowed',
+      `This API key may not use the toolset ${toolset}.`,
+      `It may use: ${caller.toolsets.join(', ')}.`,
+    );
   }
   if (caller.readOnly && !readOnly) throw forbidden('read_only', 'This API key may look, but not change anything.');
 }
 
-const forbidden = (reason: string, message: string, hint?: string) => new AppError({ kind: 'forbidden', reason, message, ...(hint && { hint }) });
+const forbidden = (reason: string, message: string, hint?: string) =>
+  new AppError({ kind: 'forbidden', reason, message, ...(hint && { hint }) });

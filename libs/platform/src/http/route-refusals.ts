@@ -26,30 +26,67 @@ export function refusalsOf(reflector: Reflector, controller: Type, handler: Hand
   const isReading = method === RequestMethod.GET;
   const people = said<'users' | 'admins'>(ROUTE_PEOPLE);
   const kinds: [boolean, Refusals][] = [
-    [true, { 400: ['host_twice', 'invalid_url', 'malformed_request'], 403: ['host_not_allowed', 'origin_not_allowed', 'foreign_page'], 500: ['internal_error'], 503: ['database_unavailable', 'disk_full', 'connection_closed'] }],
+    [
+      true,
+      {
+        400: ['host_twice', 'invalid_url', 'malformed_request'],
+        403: ['host_not_allowed', 'origin_not_allowed', 'foreign_page'],
+        500: ['internal_error'],
+        503: ['database_unavailable', 'disk_full', 'connection_closed'],
+      },
+    ],
     [!isReading || !said(UNCOUNTED_ROUTE), { 429: ['rate_limited'] }],
-    [!said(PUBLIC_ROUTE), { 400: ['invalid_forwarded_for'], 401: ['credentials_required', 'invalid_api_key', 'invalid_token', 'misplaced_credentials'], 403: ['proxy_not_configured'], 429: ['rate_limited'] }],
+    [
+      !said(PUBLIC_ROUTE),
+      {
+        400: ['invalid_forwarded_for'],
+        401: ['credentials_required', 'invalid_api_key', 'invalid_token', 'misplaced_credentials'],
+        403: ['proxy_not_configured'],
+        429: ['rate_limited'],
+      },
+    ],
     [people !== undefined, { 403: ['sign_in_required'] }],
     [people === 'admins', { 403: ['admins_only'] }],
     [said(ROUTE_TOOLSET) !== undefined, { 403: ['toolset_not_allowed'] }],
     [!isReading && !people && !said(PUBLIC_ROUTE) && !said(ROUTE_READ_ONLY), { 403: ['read_only'] }],
-    [takesBody(method), { 400: ['malformed_json', 'body_incomplete'], 408: ['body_too_slow'], 413: ['body_too_large', 'too_many_values'], 415: ['unsupported_media_type'], 429: ['too_many_bodies'], 503: ['too_many_bodies'] }],
-    [params.some(({ type }) => type === bodyParam || type === queryParam || type === headersParam), { 400: ['invalid_arguments'] }],
-    [params.some(({ type, name }) => type === headersParam && name === 'idempotency-key'), { 409: ['idempotency_key_reused'] }],
+    [
+      takesBody(method),
+      {
+        400: ['malformed_json', 'body_incomplete'],
+        408: ['body_too_slow'],
+        413: ['body_too_large', 'too_many_values'],
+        415: ['unsupported_media_type'],
+        429: ['too_many_bodies'],
+        503: ['too_many_bodies'],
+      },
+    ],
+    [
+      params.some(({ type }) => type === bodyParam || type === queryParam || type === headersParam),
+      { 400: ['invalid_arguments'] },
+    ],
+    [
+      params.some(({ type, name }) => type === headersParam && name === 'idempotency-key'),
+      { 409: ['idempotency_key_reused'] },
+    ],
     [true, reflector.get<Refusals | undefined>(ROUTE_REFUSALS, controller) ?? {}],
     [true, reflector.get<Refusals | undefined>(ROUTE_REFUSALS, handler) ?? {}],
   ];
   const all = new Map<number, Set<string>>();
   for (const [holds, refusals] of kinds) {
     if (!holds) continue;
-    for (const [status, reasons = []] of Object.entries(refusals)) all.set(Number(status), new Set([...(all.get(Number(status)) ?? []), ...reasons]));
+    for (const [status, reasons = []] of Object.entries(refusals))
+      all.set(Number(status), new Set([...(all.get(Number(status)) ?? []), ...reasons]));
   }
   return new Map([...all].sort(([a], [b]) => a - b).map(([status, reasons]) => [status, [...reasons].sort()]));
 }
 
-const takesBody = (method: RequestMethod) => method === RequestMethod.POST || method === RequestMethod.PUT || method === RequestMethod.PATCH;
+const takesBody = (method: RequestMethod) =>
+  method === RequestMethod.POST || method === RequestMethod.PUT || method === RequestMethod.PATCH;
 
 function paramsOf(controller: Type, handler: Handler): { type: number; name: unknown }[] {
-  const metadata = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler.name) ?? {}) as Record<string, { data?: unknown }>;
+  const metadata = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler.name) ?? {}) as Record<
+    string,
+    { data?: unknown }
+  >;
   return Object.entries(metadata).map(([key, { data }]) => ({ type: Number(key.split(':')[0]), name: data }));
 }

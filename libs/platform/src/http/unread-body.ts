@@ -13,11 +13,23 @@ export function requireJson(request: IncomingMessage): void {
     (encoding !== 'identity' && 'The body must not be compressed.') ||
     (!/^application\/json\s*(;|$)/i.test(type) && 'The body must be JSON.') ||
     (!/^(utf-?8|us-ascii)$/i.test(charset) && `The body must be UTF-8, not ${clip(charset)}.`);
-  if (message) throw new AppError({ kind: 'unsupported_media_type', reason: 'unsupported_media_type', message, hint: 'Send it uncompressed, as UTF-8, with "Content-Type: application/json".' });
+  if (message)
+    throw new AppError({
+      kind: 'unsupported_media_type',
+      reason: 'unsupported_media_type',
+      message,
+      hint: 'Send it uncompressed, as UTF-8, with "Content-Type: application/json".',
+    });
 }
 
 /** What is read of bodies that nobody wants: of each, and of all at once (by what they say they will be, and by their number). */
-export const drainLimits = { bytes: 8 * 1024 * 1024, ms: 5_000, processBytes: 512 * 1024 * 1024, addressBytes: 64 * 1024 * 1024, addressBodies: 32 };
+export const drainLimits = {
+  bytes: 8 * 1024 * 1024,
+  ms: 5_000,
+  processBytes: 512 * 1024 * 1024,
+  addressBytes: 64 * 1024 * 1024,
+  addressBodies: 32,
+};
 const drains = new BodyBudget(drainLimits);
 
 /**
@@ -52,7 +64,13 @@ function roomFor({ headers, socket }: IncomingMessage): (() => void) | undefined
 }
 
 /** Answers and gives up the connection, for a request whose body was not read to its end. */
-export function answerAndClose(request: IncomingMessage, response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+export function answerAndClose(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: string,
+): void {
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' });
   if (request.complete || request.readableEnded) {
     response.end(body);

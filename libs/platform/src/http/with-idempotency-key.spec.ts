@@ -10,4 +10,6 @@ it.each([
   [{ idempotency_key: null }, undefined, { idempotency_key: null }],
   [undefined, 'header', undefined],
   [['a'], 'header', ['a']],
-])('of %j with the header %j there is %j', (body, header, whole) => expect(withIdempotencyKey(body, header)).toEqual(whole));
+])('of %j with the header %j there is %j', (body, header, whole) =>
+  expect(withIdempotencyKey(body, header)).toEqual(whole),
+);

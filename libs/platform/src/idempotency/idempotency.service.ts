@@ -18,7 +18,11 @@ export class IdempotencyService {
    * Concurrent calls with one key wait for the first. The result must survive JSON.
    * @throws AppError `idempotency_key_reused`
    */
-  async once<T>(caller: Caller, { operation, key, body }: { operation: string; key: string | undefined; body: unknown }, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  async once<T>(
+    caller: Caller,
+    { operation, key, body }: { operation: string; key: string | undefined; body: unknown },
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
     if (key === undefined) return await this.database.transaction(work);
     const bodyHash = createHash('sha256').update(canonicalJson(body)).digest('hex');
     return await this.database.transaction(async (manager) => {
@@ -40,16 +44,28 @@ export class IdempotencyService {
 
   /** Whether `once` would give a first result: then nothing new is made, and no quota stands against it. */
   async knows(caller: Caller, { operation, key }: { operation: string; key: string | undefined }): Promise<boolean> {
-    return key !== undefined && (await this.database.getRepository(IdempotencyKeyEntity).existsBy({ ownerId: caller.ownerId, operation, key }));
+    return (
+      key !== undefined &&
+      (await this.database.getRepository(IdempotencyKeyEntity).existsBy({ ownerId: caller.ownerId, operation, key }))
+    );
   }
 
   /** Forgets keys nobody retries any more. @returns how many */
   async purgeExpired(): Promise<number> {
-    const old = await this.database.getRepository(IdempotencyKeyEntity).createQueryBuilder().delete().where(`created_at < now() - interval '${keptForDays} days'`).execute();
+    const old = await this.database
+      .getRepository(IdempotencyKeyEntity)
+      .createQueryBuilder()
+      .delete()
+      .where(`created_at < now() - interval '${keptForDays} days'`)
+      .execute();
     return old.affected ?? 0;
   }
 
-  private async firstResult<T>(manager: EntityManager, id: { ownerId: string; operation: string; key: string }, bodyHash: string): Promise<T> {
+  private async firstResult<T>(
+    manager: EntityManager,
+    id: { ownerId: string; operation: string; key: string },
+    bodyHash: string,
+  ): Promise<T> {
     const first = await manager.findOneByOrFail(IdempotencyKeyEntity, id);
     if (first.bodyHash === bodyHash) return first.result as T;
     throw new AppError({

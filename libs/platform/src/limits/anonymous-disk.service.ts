@@ -34,6 +34,11 @@ export class AnonymousDisk {
     const most = this.settings.anonymousDiskGb;
     if (wantedBytes ? taken + wantedBytes <= most * gib : taken < most * gib) return;
     const more = wantedBytes ? `, this would take ${inGib(wantedBytes)} GiB more` : '';
-    throw new AppError({ kind: 'quota', reason: 'disk_quota', message: `Your builds and VMs take ${inGib(taken)} GiB${more}, and ${most} GiB is the most for an anonymous caller.`, hint: `Delete builds or VMs that you no longer need. ${widerLimits}` });
+    throw new AppError({
+      kind: 'quota',
+      reason: 'disk_quota',
+      message: `Your builds and VMs take ${inGib(taken)} GiB${more}, and ${most} GiB is the most for an anonymous caller.`,
+      hint: `Delete builds or VMs that you no longer need. ${widerLimits}`,
+    });
   }
 }

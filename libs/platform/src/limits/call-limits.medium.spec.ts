@@ -16,7 +16,11 @@ const calls = async (which: number, count: number) => {
 
 beforeEach(async () => {
   database = await cloneDatabase();
-  const { settings } = loadSettings({ HOME: '/home/ada', OPENFACTORY_LIMITS_STORE: 'postgres', OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '4' });
+  const { settings } = loadSettings({
+    HOME: '/home/ada',
+    OPENFACTORY_LIMITS_STORE: 'postgres',
+    OPENFACTORY_ANONYMOUS_CALLS_PER_MINUTE: '4',
+  });
   replicas = [0, 1].map(() => new CallLimits(settings, database.url));
 });
 afterEach(async () => {
@@ -45,7 +49,8 @@ describe('limits that replicas share', () => {
   it('of guesses hold in both, and their rows are forgotten', async () => {
     for (let failure = 0; failure < mostFailures; failure++) await replicas[failure % 2]!.countFailure('192.0.2.1');
     await replicas[0]!.countFailure('192.0.2.1');
-    for (const replica of replicas) expect(() => replica.refuseGuesser('192.0.2.1')).toThrow(expect.objectContaining({ reason: 'rate_limited' }));
+    for (const replica of replicas)
+      expect(() => replica.refuseGuesser('192.0.2.1')).toThrow(expect.objectContaining({ reason: 'rate_limited' }));
     await database.query('UPDATE rate_limit SET expire = 1');
     await replicas[0]!.purgeExpired();
     expect(await database.query('SELECT * FROM rate_limit')).toEqual([]);

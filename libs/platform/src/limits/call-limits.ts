@@ -32,10 +32,25 @@ export class CallLimits implements OnApplicationShutdown {
 
   constructor(settings: Settings, @Inject(DATABASE_URL) databaseUrl: string) {
     this.#counters = new MinuteCounters(settings.limitsStore, databaseUrl);
-    const limit = (name: string, most: number, whose: string, hint: string): Limit => ({ counter: this.#counters.make(name, most), most, whose, hint });
+    const limit = (name: string, most: number, whose: string, hint: string): Limit => ({
+      counter: this.#counters.make(name, most),
+      most,
+      whose,
+      hint,
+    });
     this.#ofPrincipal = limit('principal', settings.callsPerMinute, 'you', 'Wait until then, and ask less often.');
-    this.#ofAnonymous = limit('anonymous', settings.anonymousCallsPerMinute, 'the anonymous caller of your address', `Wait until then, and ask less often. ${widerLimits}`);
-    this.#ofAddress = limit('address', settings.callsPerMinutePerAddress, 'your address, whoever made them', 'Wait until then, and ask less often.');
+    this.#ofAnonymous = limit(
+      'anonymous',
+      settings.anonymousCallsPerMinute,
+      'the anonymous caller of your address',
+      `Wait until then, and ask less often. ${widerLimits}`,
+    );
+    this.#ofAddress = limit(
+      'address',
+      settings.callsPerMinutePerAddress,
+      'your address, whoever made them',
+      'Wait until then, and ask less often.',
+    );
     this.#mostFailures = settings.refusedCredentialsPerMinute;
     this.#failures = this.#counters.make('failure', this.#mostFailures);
   }
@@ -59,7 +74,12 @@ export class CallLimits implements OnApplicationShutdown {
     const until = this.#guessers.get(address);
     if (until === undefined) return;
     const ms = until - Date.now();
-    if (ms > 0) throw rateLimited(`${this.#mostFailures} credentials that came from your address within a minute were refused`, 'Wait until then, and send valid ones.', ms);
+    if (ms > 0)
+      throw rateLimited(
+        `${this.#mostFailures} credentials that came from your address within a minute were refused`,
+        'Wait until then, and send valid ones.',
+        ms,
+      );
     this.#guessers.delete(address);
   }
 
@@ -79,12 +99,19 @@ async function count({ counter, most, whose, hint }: Limit, key: string): Promis
     await counter.consume(key);
     return undefined;
   } catch (full) {
-    if (full instanceof RateLimiterRes) return rateLimited(`More than ${most} calls in a minute came from ${whose}`, hint, full.msBeforeNext);
+    if (full instanceof RateLimiterRes)
+      return rateLimited(`More than ${most} calls in a minute came from ${whose}`, hint, full.msBeforeNext);
     throw full;
   }
 }
 
 function rateLimited(what: string, hint: string, ms: number): AppError {
   const retryAfterSeconds = Math.max(1, Math.ceil(ms / 1000));
-  return new AppError({ kind: 'quota', reason: 'rate_limited', message: `${what}; the next is taken in ${retryAfterSeconds} s.`, hint, retryAfterSeconds });
+  return new AppError({
+    kind: 'quota',
+    reason: 'rate_limited',
+    message: `${what}; the next is taken in ${retryAfterSeconds} s.`,
+    hint,
+    retryAfterSeconds,
+  });
 }

@@ -52,7 +52,8 @@ describe('HashingQueue', () => {
 
   it('gives its place back whatever became of the work', async () => {
     const queue = new HashingQueue();
-    for (let at = 0; at < 5; at++) await expect(queue.run('ada', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    for (let at = 0; at < 5; at++)
+      await expect(queue.run('ada', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await queue.run('ada', () => Promise.resolve(1))).toBe(1);
   });
 });

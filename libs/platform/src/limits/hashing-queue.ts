@@ -36,7 +36,14 @@ export class HashingQueue {
 
   #turn(asker: string, signal: AbortSignal | undefined): Promise<void> {
     const own = this.#waiting.get(asker) ?? [];
-    if (own.length >= mostWaiting) throw new AppError({ kind: 'unavailable', reason: 'too_busy', message: 'Too many passwords are being hashed at this moment.', hint: 'Try again in a few seconds.', retryAfterSeconds: 5 });
+    if (own.length >= mostWaiting)
+      throw new AppError({
+        kind: 'unavailable',
+        reason: 'too_busy',
+        message: 'Too many passwords are being hashed at this moment.',
+        hint: 'Try again in a few seconds.',
+        retryAfterSeconds: 5,
+      });
     return new Promise((resolve, reject) => {
       const waiting = {
         start: () => {

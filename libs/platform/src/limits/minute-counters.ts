@@ -15,7 +15,14 @@ export class MinuteCounters {
   constructor(store: 'memory' | 'postgres', databaseUrl: string) {
     if (store === 'memory') return;
     // Of its own: calls must be counted, or let go, when the other pool is used up.
-    this.#pool = new pg.Pool({ connectionString: databaseUrl, max: 4, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, keepAlive: true, application_name: 'openfactory-limits' });
+    this.#pool = new pg.Pool({
+      connectionString: databaseUrl,
+      max: 4,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      keepAlive: true,
+      application_name: 'openfactory-limits',
+    });
     this.#pool.on('error', () => undefined);
   }
 

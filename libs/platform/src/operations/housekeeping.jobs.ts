@@ -34,7 +34,8 @@ export class HousekeepingJobs {
   @Job({ queue: 'platform.forget-audit', schedule: '27 3 * * *', single: true })
   async forgetAudit(): Promise<void> {
     const forgotten = await this.audit.purgeExpired(this.settings.auditDays);
-    if (forgotten) this.log.log(`Forgot ${forgotten} entries of the audit log that were older than ${this.settings.auditDays} days`);
+    if (forgotten)
+      this.log.log(`Forgot ${forgotten} entries of the audit log that were older than ${this.settings.auditDays} days`);
   }
 
   @Job({ queue: 'platform.forget-call-counts', schedule: '*/10 * * * *', single: true })

@@ -1,7 +1,13 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
+import {
+  HealthCheck,
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
 import type { Request, Response } from 'express';
 import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
@@ -17,7 +23,11 @@ import { Readiness } from './readiness.js';
 const answerWithinMs = 2_000;
 const state = { type: 'object', properties: { status: { type: 'string', enum: ['up'] } }, required: ['status'] };
 const states = { type: 'object', additionalProperties: state };
-const readySchema = { type: 'object', properties: { status: { type: 'string', enum: ['ok'] }, info: states, error: states, details: states }, required: ['status', 'info', 'error', 'details'] };
+const readySchema = {
+  type: 'object',
+  properties: { status: { type: 'string', enum: ['ok'] }, info: states, error: states, details: states },
+  required: ['status', 'info', 'error', 'details'],
+};
 
 @ApiTags('operations')
 @PublicRoute()
@@ -34,14 +44,20 @@ export class OperationsController {
   ) {}
 
   @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process runs; restart it when this fails' })
-  @ApiOkResponse({ description: 'It runs.', schema: { type: 'object', properties: { status: { type: 'string', enum: ['ok'] } }, required: ['status'] } })
+  @ApiOkResponse({
+    description: 'It runs.',
+    schema: { type: 'object', properties: { status: { type: 'string', enum: ['ok'] } }, required: ['status'] },
+  })
   @Get('api/health/live')
   live(): { status: string } {
     return { status: 'ok' };
   }
 
   @Refuses({ 503: ['unavailable'] })
-  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether requests should be sent here: database, events, queue, not shutting down' })
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Whether requests should be sent here: database, events, queue, not shutting down',
+  })
   @Get('api/health/ready')
   @ApiOkResponse({ description: 'They should.', schema: readySchema })
   @HealthCheck({ swaggerDocumentation: false, noCache: true })
@@ -83,7 +99,12 @@ export class MetricsController {
   @Get('metrics')
   async read(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!this.mayRead(request)) {
-      throw new AppError({ kind: 'forbidden', reason: 'metrics_forbidden', message: 'Metrics are for loopback or for holders of the metrics token.', hint: 'Set OPENFACTORY_METRICS_TOKEN and send it as a bearer token.' });
+      throw new AppError({
+        kind: 'forbidden',
+        reason: 'metrics_forbidden',
+        message: 'Metrics are for loopback or for holders of the metrics token.',
+        hint: 'Set OPENFACTORY_METRICS_TOKEN and send it as a bearer token.',
+      });
     }
     response.setHeader('Content-Type', this.metrics.registry.contentType);
     response.end(await this.metrics.registry.metrics());

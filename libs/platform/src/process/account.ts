@@ -31,7 +31,13 @@ async function lookUp(name: string): Promise<Account> {
   }
 }
 
-const missing = (message: string) => new AppError({ kind: 'unavailable', reason: 'account_missing', message, hint: 'Run "npm run setup" as root; it makes the accounts that the factory drops its privileges to.' });
+const missing = (message: string) =>
+  new AppError({
+    kind: 'unavailable',
+    reason: 'account_missing',
+    message,
+    hint: 'Run "npm run setup" as root; it makes the accounts that the factory drops its privileges to.',
+  });
 
 /** As root, the account to drop to; otherwise undefined: the factory's own account is unprivileged already. */
 export async function unprivilegedAccount(): Promise<Account | undefined> {
@@ -55,13 +61,21 @@ interface VmAccounts {
 export async function vmAccounts(): Promise<VmAccounts | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const { gid } = await findAccount(vmAccountName);
-  const [uids, gids] = await Promise.all(['/etc/subuid', '/etc/subgid'].map(async (file) => findRange(await readFile(file, 'utf8').catch(() => ''))));
-  if (!uids || !gids || uids.firstId !== gids.firstId) throw missing(`The system account "${vmAccountName}" has no range of subordinate ids, the same one in /etc/subuid and /etc/subgid.`);
+  const [uids, gids] = await Promise.all(
+    ['/etc/subuid', '/etc/subgid'].map(async (file) => findRange(await readFile(file, 'utf8').catch(() => ''))),
+  );
+  if (!uids || !gids || uids.firstId !== gids.firstId)
+    throw missing(
+      `The system account "${vmAccountName}" has no range of subordinate ids, the same one in /etc/subuid and /etc/subgid.`,
+    );
   return { gid, firstId: uids.firstId, count: Math.min(uids.count, gids.count) };
 }
 
 function findRange(text: string): Omit<VmAccounts, 'gid'> | undefined {
-  const line = text.split('\n').map((one) => one.trim().split(':')).find(([owner]) => owner === vmAccountName);
+  const line = text
+    .split('\n')
+    .map((one) => one.trim().split(':'))
+    .find(([owner]) => owner === vmAccountName);
   const [firstId, count] = [Number(line?.[1]), Number(line?.[2])];
   return Number.isSafeInteger(firstId) && firstId > 0 && count > 0 ? { firstId, count } : undefined;
 }

@@ -41,13 +41,57 @@ const settle = `${sessionBehindOthers}; echo 0 > /proc/sys/user/max_user_namespa
  * network, ipc and uts namespaces of its own: no network but a loopback of its own, no process to see but its own. When it ends, the pid
  * namespace ends with it: nothing it started survives, and its mounts are gone. On the host it is the unprivileged account, no more.
  */
-export async function runInNamespaces(program: string, args: readonly string[], { account, fileSizeBytes = 16 * 2 ** 30, processes = 512, processBytes, mounts, ...options }: NamespaceOptions): Promise<ProgramResult> {
-  const namespaces = ['--user', '--map-auto', '--map-root-user', '--mount', '--propagation=private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--net', '--ipc', '--uts'];
-  const limits = [`--fsize=${fileSizeBytes}`, `--nproc=${processes}`, '--core=0', ...(processBytes === undefined ? [] : [`--data=${processBytes}`])];
+export async function runInNamespaces(
+  program: string,
+  args: readonly string[],
+  { account, fileSizeBytes = 16 * 2 ** 30, processes = 512, processBytes, mounts, ...options }: NamespaceOptions,
+): Promise<ProgramResult> {
+  const namespaces = [
+    '--user',
+    '--map-auto',
+    '--map-root-user',
+    '--mount',
+    '--propagation=private',
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+    '--mount-proc',
+    '--net',
+    '--ipc',
+    '--uts',
+  ];
+  const limits = [
+    `--fsize=${fileSizeBytes}`,
+    `--nproc=${processes}`,
+    '--core=0',
+    ...(processBytes === undefined ? [] : [`--data=${processBytes}`]),
+  ];
   // Our own account has processes of other kinds, so there is no number that would be right for all of them.
   const outer = account ? ['prlimit', `--nproc=${processes + processesBeside}`, '--'] : [];
-  const entry = mounts === undefined || !account ? [] : ['nsenter', `--mount=/proc/${mounts}/ns/mnt`, '--', ...asAccount(account)];
-  const [first, ...rest] = [...entry, ...outer, ...behindOthers, 'unshare', ...namespaces, '--', 'sh', '-c', settle, 'sh', 'prlimit', ...limits, '--', program, ...args] as [string, ...string[]];
+  const entry =
+    mounts === undefined || !account ? [] : ['nsenter', `--mount=/proc/${mounts}/ns/mnt`, '--', ...asAccount(account)];
+  const [first, ...rest] = [
+    ...entry,
+    ...outer,
+    ...behindOthers,
+    'unshare',
+    ...namespaces,
+    '--',
+    'sh',
+    '-c',
+    settle,
+    'sh',
+    'prlimit',
+    ...limits,
+    '--',
+    program,
+    ...args,
+  ] as [string, ...string[]];
   // TERM does not reach the first process of a pid namespace (pid_namespaces(7)), and nothing in one needs time to put itself in order: it goes as a whole.
-  return await runProgram(first, rest, { ...options, ...(account && entry.length === 0 && { account }), allowSetuid: true, killGraceMs: 0 });
+  return await runProgram(first, rest, {
+    ...options,
+    ...(account && entry.length === 0 && { account }),
+    allowSetuid: true,
+    killGraceMs: 0,
+  });
 }

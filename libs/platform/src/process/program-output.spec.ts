@@ -14,7 +14,9 @@ describe('what a program prints', () => {
   it('comes as lines, and sequences that come in pieces go as wholes', () => {
     const lines: string[] = [];
     const take = asLines((line) => lines.push(line));
-    bytesOf('\u001b[1;32mSetting up é\u001b[0m ...\r\n\u001b]0;a title of its own\u0007done\n10%\r 55%\r100%\nno newline').forEach(take);
+    bytesOf(
+      '\u001b[1;32mSetting up é\u001b[0m ...\r\n\u001b]0;a title of its own\u0007done\n10%\r 55%\r100%\nno newline',
+    ).forEach(take);
     expect(lines).toEqual(['Setting up é ...', 'done', '100%']);
   });
 

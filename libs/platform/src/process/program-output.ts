@@ -24,7 +24,8 @@ export function asLines(take: (line: string) => void): (chunk: Buffer) => void {
  * Control sequences by their grammar (ECMA-48, 5.4 to 5.6): strings up to their end (titles, links), those that begin with CSI, and the rest
  * that begins with ESC; each also where its end was cut off. util.stripVTControlCharacters leaves titles with a space in them.
  */
-const sequences = /(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|\u001b[ -/]*[0-~]?/g;
+const sequences =
+  /(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|\u001b[ -/]*[0-~]?/g;
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]+/g;
 
 /** A line as it would stand on a screen: without control sequences, and of what a carriage return wrote over only the last. */

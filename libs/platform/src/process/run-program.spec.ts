@@ -8,7 +8,8 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { askProgram, isLate, runProgram, spawnProgram, ProgramError, killGroup } from './run-program.js';
 
-const shell = (script: string, options = {}) => runProgram('/bin/sh', ['-c', script], { deadlineMs: 10_000, ...options });
+const shell = (script: string, options = {}) =>
+  runProgram('/bin/sh', ['-c', script], { deadlineMs: 10_000, ...options });
 const alive = (pid: number) => {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -40,13 +41,19 @@ describe('runProgram', () => {
   });
 
   it('tells exit codes, missing programs and last words', async () => {
-    await expect(shell('echo boom >&2; exit 3')).rejects.toMatchObject({ why: 'exit', message: '/bin/sh failed (exit code 3): boom' });
+    await expect(shell('echo boom >&2; exit 3')).rejects.toMatchObject({
+      why: 'exit',
+      message: '/bin/sh failed (exit code 3): boom',
+    });
     await expect(runProgram('no-such-program-here', [], { deadlineMs: 5_000 })).rejects.toThrow(ProgramError);
   });
 
   it('kills the whole group at the deadline, grandchildren included', async () => {
     const seen: string[] = [];
-    const running = shell('sleep 300 & echo $!; wait', { deadlineMs: 1_500, onStdout: (chunk: Buffer) => void seen.push(String(chunk)) });
+    const running = shell('sleep 300 & echo $!; wait', {
+      deadlineMs: 1_500,
+      onStdout: (chunk: Buffer) => void seen.push(String(chunk)),
+    });
     await expect(running).rejects.toMatchObject({ why: 'deadline' });
     const grandchild = Number(seen.join(''));
     expect(grandchild).toBeGreaterThan(1);
@@ -78,7 +85,10 @@ describe('runProgram', () => {
 describe('askProgram', () => {
   it('asks again where the answer was late, and only there', async () => {
     const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-ask-'));
-    const asked = (script: string, deadlineMs: number) => askProgram('/bin/sh', ['-c', `echo >> ${dir}/asked; [ $(wc -l < ${dir}/asked) -gt 1 ] || ${script}`], { deadlineMs });
+    const asked = (script: string, deadlineMs: number) =>
+      askProgram('/bin/sh', ['-c', `echo >> ${dir}/asked; [ $(wc -l < ${dir}/asked) -gt 1 ] || ${script}`], {
+        deadlineMs,
+      });
     try {
       await expect(asked('exit 3', 10_000)).rejects.toMatchObject({ why: 'exit' });
       expect(readFileSync(`${dir}/asked`, 'utf8')).toBe('\n');
@@ -91,7 +101,9 @@ describe('askProgram', () => {
 
   it('knows a late program by what followed from it', () => {
     const late = new ProgramError('id', 'deadline', 'did not end');
-    expect([late, new Error('no account', { cause: late }), new ProgramError('id', 'exit', 'failed'), 'late'].map(isLate)).toEqual([true, true, false, false]);
+    expect(
+      [late, new Error('no account', { cause: late }), new ProgramError('id', 'exit', 'failed'), 'late'].map(isLate),
+    ).toEqual([true, true, false, false]);
   });
 });
 
@@ -110,10 +122,19 @@ describe('spawnProgram', () => {
     let child = 0;
     try {
       // Waits for the death of its parent before it ties itself.
-      await writeFile(path.join(dir, 'setpriv'), `#!/bin/sh\nPATH=${process.env.PATH}\nwhile kill -0 "$PPID" 2> /dev/null; do sleep 0.02; done\nexec setpriv "$@"\n`, { mode: 0o755 });
+      await writeFile(
+        path.join(dir, 'setpriv'),
+        `#!/bin/sh\nPATH=${process.env.PATH}\nwhile kill -0 "$PPID" 2> /dev/null; do sleep 0.02; done\nexec setpriv "$@"\n`,
+        { mode: 0o755 },
+      );
       const output = path.join(dir, 'output');
-      child = await startAndDie(dir, `spawnProgram('/bin/sh', ['-c', 'echo lives; exec sleep 300'], { output: openSync('${output}', 'w') })`, { ...process.env, PATH: `${dir}:${process.env.PATH}` });
-      for (let tries = 0; tries < 1_000 && alive(child); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      child = await startAndDie(
+        dir,
+        `spawnProgram('/bin/sh', ['-c', 'echo lives; exec sleep 300'], { output: openSync('${output}', 'w') })`,
+        { ...process.env, PATH: `${dir}:${process.env.PATH}` },
+      );
+      for (let tries = 0; tries < 1_000 && alive(child); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 25));
       expect([alive(child), readFileSync(output, 'utf8')]).toEqual([false, '']);
     } finally {
       if (child && alive(child)) process.kill(-child, 'SIGKILL');
@@ -123,11 +144,16 @@ describe('spawnProgram', () => {
 
   it('lets a program live on, with its output in a file, when the one that started it is killed', async () => {
     const dir = await mkdtemp(path.join(tmpdir(), 'openfactory-spawn-'));
-    const start = (survives: boolean) => startAndDie(dir, `spawnProgram('/bin/sh', ['-c', 'while :; do echo on; sleep 0.05; done'], { survives: ${survives}, output: openSync('${dir}/out', 'w') })`);
+    const start = (survives: boolean) =>
+      startAndDie(
+        dir,
+        `spawnProgram('/bin/sh', ['-c', 'while :; do echo on; sleep 0.05; done'], { survives: ${survives}, output: openSync('${dir}/out', 'w') })`,
+      );
     const survivor = await start(true);
     const tied = await start(false);
     try {
-      for (let tries = 0; tries < 1_000 && alive(tied); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      for (let tries = 0; tries < 1_000 && alive(tied); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 25));
       expect(alive(tied)).toBe(false);
       expect(alive(survivor)).toBe(true);
     } finally {
@@ -142,7 +168,17 @@ async function startAndDie(dir: string, expression: string, env = process.env): 
   const script = `import { openSync } from 'node:fs'; import { spawnProgram } from '${path.join(import.meta.dirname, 'run-program.ts')}';
     console.log(${expression}.pid); setInterval(() => undefined, 1000);`;
   await writeFile(path.join(dir, 'start.mjs'), script);
-  const parent = spawn(process.execPath, ['--no-warnings', '--experimental-transform-types', '--import', `data:text/javascript,${encodeURIComponent(resolveTs)}`, path.join(dir, 'start.mjs')], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const parent = spawn(
+    process.execPath,
+    [
+      '--no-warnings',
+      '--experimental-transform-types',
+      '--import',
+      `data:text/javascript,${encodeURIComponent(resolveTs)}`,
+      path.join(dir, 'start.mjs'),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], env },
+  );
   const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
   const ended = new Promise((resolve) => parent.once('exit', resolve));
   parent.kill('SIGKILL');

@@ -100,22 +100,39 @@ const unlessOrphaned = (): string[] => ['sh', '-c', '[ "$PPID" = "$0" ] || exit 
 export function spawnProgram(program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env;
   const tie = options.survives ? ['--'] : [`--pdeathsig=${options.deathSignal ?? 'KILL'}`, '--', ...unlessOrphaned()];
-  const standard = options.output === undefined ? (['pipe', 'pipe', 'pipe'] as const) : (['ignore', options.output, options.output] as const);
-  return spawn('setpriv', [...dropTo(options.account), ...(options.allowSetuid ? [] : ['--no-new-privs']), ...tie, program, ...args], {
-    cwd: options.cwd ?? '/',
-    env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
-    stdio: [...standard, ...(options.inherit ?? [])],
-    detached: true,
-    shell: false,
-  });
+  const standard =
+    options.output === undefined
+      ? (['pipe', 'pipe', 'pipe'] as const)
+      : (['ignore', options.output, options.output] as const);
+  return spawn(
+    'setpriv',
+    [...dropTo(options.account), ...(options.allowSetuid ? [] : ['--no-new-privs']), ...tie, program, ...args],
+    {
+      cwd: options.cwd ?? '/',
+      env: { PATH, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...(TZ && { TZ }), ...options.env },
+      stdio: [...standard, ...(options.inherit ?? [])],
+      detached: true,
+      shell: false,
+    },
+  );
 }
 
 /** What comes before a program that takes an account on only after something of root's; it dies with us as well. */
-export const asAccount = (account: Account): string[] => ['setpriv', ...dropTo(account), '--pdeathsig=KILL', '--', ...unlessOrphaned()];
+export const asAccount = (account: Account): string[] => [
+  'setpriv',
+  ...dropTo(account),
+  '--pdeathsig=KILL',
+  '--',
+  ...unlessOrphaned(),
+];
 
 function dropTo(account: Account | undefined): string[] {
   if (!account) return [];
-  return [`--reuid=${account.uid}`, `--regid=${account.gid}`, account.groups?.length ? `--groups=${account.groups.join(',')}` : '--clear-groups'];
+  return [
+    `--reuid=${account.uid}`,
+    `--regid=${account.gid}`,
+    account.groups?.length ? `--groups=${account.groups.join(',')}` : '--clear-groups',
+  ];
 }
 
 /**
@@ -124,7 +141,16 @@ function dropTo(account: Account | undefined): string[] {
  * @throws ProgramError
  */
 export function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<ProgramResult> {
-  const { deadlineMs, outputCapBytes = 1 << 20, input, handed = [], signal, onStdout, killGraceMs: graceMs = killGraceMs, okCodes = [0] } = options;
+  const {
+    deadlineMs,
+    outputCapBytes = 1 << 20,
+    input,
+    handed = [],
+    signal,
+    onStdout,
+    killGraceMs: graceMs = killGraceMs,
+    okCodes = [0],
+  } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new ProgramError(program, 'aborted', 'was not started: the work was cancelled'));
     const child = spawnProgram(program, args, { ...options, inherit: handed.map(() => 'pipe') });
@@ -133,7 +159,9 @@ export function runProgram(program: string, args: readonly string[], options: Ru
       failure ??= new ProgramError(program, why, detail);
       killGroup(child, graceMs);
     };
-    const stopClock = afterHostTime(deadlineMs, () => fail('deadline', `did not end within ${deadlineMs / 1000} s of a host at rest`));
+    const stopClock = afterHostTime(deadlineMs, () =>
+      fail('deadline', `did not end within ${deadlineMs / 1000} s of a host at rest`),
+    );
     const onAbort = () => fail('aborted', 'was cancelled');
     signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -147,21 +175,37 @@ export function runProgram(program: string, args: readonly string[], options: Ru
       });
       return () => Buffer.concat(chunks).toString('utf8');
     };
-    const { stdin, stdout: out, stderr: err } = child as ChildProcess & { stdin: NodeJS.WritableStream; stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream };
-    const stdout = onStdout ? stream(out, onStdout, (error) => fail('aborted', `was stopped: ${errorMessage(error)}`)) : collect(out);
+    const {
+      stdin,
+      stdout: out,
+      stderr: err,
+    } = child as ChildProcess & {
+      stdin: NodeJS.WritableStream;
+      stdout: NodeJS.ReadableStream;
+      stderr: NodeJS.ReadableStream;
+    };
+    const stdout = onStdout
+      ? stream(out, onStdout, (error) => fail('aborted', `was stopped: ${errorMessage(error)}`))
+      : collect(out);
     const stderr = collect(err);
     stdin.on('error', () => undefined); // The program may close its input early; its exit code tells the story.
     stdin.end(input ?? '');
     handed.forEach((content, index) => (child.stdio[3 + index] as Writable).on('error', () => undefined).end(content));
 
-    child.on('error', (error) => (failure ??= new ProgramError(program, 'missing', `could not be started: ${error.message}`)));
+    child.on(
+      'error',
+      (error) => (failure ??= new ProgramError(program, 'missing', `could not be started: ${error.message}`)),
+    );
     child.on('close', (code, killedBy) => {
       stopClock();
       signal?.removeEventListener('abort', onAbort);
       const result = { code: code ?? -1, stdout: stdout(), stderr: stderr() };
       if (failure) return reject(failure);
       if (killedBy) return reject(new ProgramError(program, 'signal', `was ended by ${killedBy}`, result));
-      if (!okCodes.includes(result.code)) return reject(new ProgramError(program, 'exit', `failed (exit code ${result.code}): ${lastWords(result)}`, result));
+      if (!okCodes.includes(result.code))
+        return reject(
+          new ProgramError(program, 'exit', `failed (exit code ${result.code}): ${lastWords(result)}`, result),
+        );
       resolve(result);
     });
   });
@@ -171,7 +215,11 @@ export function runProgram(program: string, args: readonly string[], options: Ru
  * Runs a program that only answers a question. That it was late is no answer: it is asked again, with more time each time.
  * @throws ProgramError
  */
-export async function askProgram(program: string, args: readonly string[], options: Partial<RunOptions> = {}): Promise<ProgramResult> {
+export async function askProgram(
+  program: string,
+  args: readonly string[],
+  options: Partial<RunOptions> = {},
+): Promise<ProgramResult> {
   const { deadlineMs = 10_000 } = options;
   for (const longerMs of [deadlineMs, 3 * deadlineMs]) {
     try {
@@ -192,7 +240,11 @@ export function isLate(error: unknown): boolean {
   return false;
 }
 
-function stream(out: NodeJS.ReadableStream, onStdout: (chunk: Buffer) => void | Promise<void>, onError: (error: unknown) => void): () => string {
+function stream(
+  out: NodeJS.ReadableStream,
+  onStdout: (chunk: Buffer) => void | Promise<void>,
+  onError: (error: unknown) => void,
+): () => string {
   out.on('data', (chunk: Buffer) => {
     try {
       const pending = onStdout(chunk);

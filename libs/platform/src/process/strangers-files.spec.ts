@@ -10,7 +10,12 @@ let root: string;
 let tree: string;
 
 /** 1,000 directories in each other, whose path has 200,000 bytes, around a file of 100 KiB: no name of it fits into a call. */
-const dig = () => execFileSync('perl', ['-e', 'chdir $ARGV[0] or die $!; for (1..1000) { mkdir "d" x 200 or die $!; chdir "d" x 200 or die $!; } open(my $file, ">", "deep") or die $!; print $file "x" x 102400; close $file or die $!;', tree]);
+const dig = () =>
+  execFileSync('perl', [
+    '-e',
+    'chdir $ARGV[0] or die $!; for (1..1000) { mkdir "d" x 200 or die $!; chdir "d" x 200 or die $!; } open(my $file, ">", "deep") or die $!; print $file "x" x 102400; close $file or die $!;',
+    tree,
+  ]);
 
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'of-strangers-'));
@@ -39,7 +44,11 @@ describe('removeTree', () => {
   });
 
   it('says that it could not, and names the place only to the log', async () => {
-    await expect(removeTree('/proc/version')).rejects.toMatchObject({ reason: 'tree_not_removed', message: 'A directory could not be removed.', cause: { message: expect.stringMatching(/^\/proc\/version: rm: cannot remove/) } });
+    await expect(removeTree('/proc/version')).rejects.toMatchObject({
+      reason: 'tree_not_removed',
+      message: 'A directory could not be removed.',
+      cause: { message: expect.stringMatching(/^\/proc\/version: rm: cannot remove/) },
+    });
   });
 });
 

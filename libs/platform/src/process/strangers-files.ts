@@ -30,7 +30,12 @@ export async function removeTree(dir: string, owner?: SubordinateOwner): Promise
     if ((await lstat(dir).catch((error: NodeJS.ErrnoException) => error.code)) === 'ENOENT') return;
     if (performance.now() - began > withinMs / 2) break;
   }
-  throw new AppError({ kind: 'internal', reason: 'tree_not_removed', message: 'A directory could not be removed.', cause: new Error(`${dir}: ${words}`) });
+  throw new AppError({
+    kind: 'internal',
+    reason: 'tree_not_removed',
+    message: 'A directory could not be removed.',
+    cause: new Error(`${dir}: ${words}`),
+  });
 }
 
 /** As removeTree, for what may as well go later: what cannot be removed is logged and stays. @returns whether it is gone */
@@ -40,7 +45,9 @@ export async function discardTree(dir: string, owner?: SubordinateOwner): Promis
     return true;
   } catch (error) {
     const { cause, message } = error as Error;
-    new Logger('Files').warn(`A directory could not be removed and stays for now: ${cause instanceof Error ? cause.message : message}`);
+    new Logger('Files').warn(
+      `A directory could not be removed and stays for now: ${cause instanceof Error ? cause.message : message}`,
+    );
     return false;
   }
 }
@@ -63,11 +70,28 @@ async function removeOnce(dir: string, owner: SubordinateOwner | undefined): Pro
  * What directories take on the disk, by du(1), which no depth and no name deceives, off our event loop. One that is not there takes nothing.
  * @returns bytes, in the order of the directories
  */
-export async function diskUsage(dirs: readonly string[], owner?: SubordinateOwner, signal?: AbortSignal): Promise<number[]> {
+export async function diskUsage(
+  dirs: readonly string[],
+  owner?: SubordinateOwner,
+  signal?: AbortSignal,
+): Promise<number[]> {
   if (dirs.length === 0) return [];
   const args = ['-c', 'exec du --summarize --block-size=1 --one-file-system --null --files0-from=- 2>/dev/null', 'sh'];
-  const options = { deadlineMs: withinMs, okCodes: [0, 1], outputCapBytes: 64 << 20, input: dirs.map((dir) => `${dir}\0`).join(''), ...(signal && { signal }) };
-  const { stdout } = owner ? await runInNamespaces('sh', args, { ...options, account: owner.account }) : await runProgram('sh', args, options);
-  const bytes = new Map(stdout.split('\0').map((line) => line.split('\t') as [string, string]).map(([count, dir]) => [dir, Number(count)]));
+  const options = {
+    deadlineMs: withinMs,
+    okCodes: [0, 1],
+    outputCapBytes: 64 << 20,
+    input: dirs.map((dir) => `${dir}\0`).join(''),
+    ...(signal && { signal }),
+  };
+  const { stdout } = owner
+    ? await runInNamespaces('sh', args, { ...options, account: owner.account })
+    : await runProgram('sh', args, options);
+  const bytes = new Map(
+    stdout
+      .split('\0')
+      .map((line) => line.split('\t') as [string, string])
+      .map(([count, dir]) => [dir, Number(count)]),
+  );
   return dirs.map((dir) => bytes.get(dir) ?? 0);
 }

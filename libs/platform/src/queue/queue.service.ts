@@ -30,7 +30,14 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     private readonly scanner: MetadataScanner,
     private readonly settings: Settings,
   ) {
-    this.boss = new PgBoss({ connectionString: url, max: 4, application_name: 'openfactory-queue', useListenNotify: true, monitorIntervalSeconds: 10, superviseIntervalSeconds: 10 });
+    this.boss = new PgBoss({
+      connectionString: url,
+      max: 4,
+      application_name: 'openfactory-queue',
+      useListenNotify: true,
+      monitorIntervalSeconds: 10,
+      superviseIntervalSeconds: 10,
+    });
     this.boss.on('error', (error) => this.log.warn(`The queue met an error and goes on: ${error.message}`));
   }
 
@@ -71,14 +78,18 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
   private async startWorker({ definition, run }: FoundJob): Promise<void> {
     const worker: { id?: string } = {};
     // Retries are not notified, so polling finds them.
-    worker.id = await this.boss.work<object>(definition.queue, { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 }, async ([job]) => {
-      try {
-        if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
-      } finally {
-        // The next job may have waited for this one: look at once rather than at the next poll.
-        if (worker.id) this.boss.notifyWorker(worker.id);
-      }
-    });
+    worker.id = await this.boss.work<object>(
+      definition.queue,
+      { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 },
+      async ([job]) => {
+        try {
+          if (job) await run(job.data ?? {}, AbortSignal.any([job.signal, this.stopping.signal]));
+        } finally {
+          // The next job may have waited for this one: look at once rather than at the next poll.
+          if (worker.id) this.boss.notifyWorker(worker.id);
+        }
+      },
+    );
   }
 
   /** Sends a job; with a manager, in its transaction, so that state and job are written together or not at all. */
@@ -89,8 +100,22 @@ export class QueueService implements OnModuleInit, BeforeApplicationShutdown {
     return await this.boss.send(queue, data, db ? { db } : {});
   }
 
-  private async ensureQueue({ queue, expireInSeconds = 900, retryLimit = 3, heartbeatSeconds, single }: JobDefinition): Promise<void> {
-    const options = { expireInSeconds, retryLimit, retryBackoff: true, retryDelay: 5, retryDelayMax: 60, notify: true, ...(heartbeatSeconds && { heartbeatSeconds }) };
+  private async ensureQueue({
+    queue,
+    expireInSeconds = 900,
+    retryLimit = 3,
+    heartbeatSeconds,
+    single,
+  }: JobDefinition): Promise<void> {
+    const options = {
+      expireInSeconds,
+      retryLimit,
+      retryBackoff: true,
+      retryDelay: 5,
+      retryDelayMax: 60,
+      notify: true,
+      ...(heartbeatSeconds && { heartbeatSeconds }),
+    };
     await this.boss.createQueue(queue, { ...options, ...(single && { policy: 'short' as const }) });
     await this.boss.updateQueue(queue, options);
   }
@@ -107,7 +132,8 @@ export function findJobs(discovery: DiscoveryService, scanner: MetadataScanner):
       if (!handler || !definition) continue;
       const where = `${(instance as object).constructor.name}.${method}`;
       const other = found.get(definition.queue);
-      if (other && other.where !== where) throw new Error(`The queue ${definition.queue} has two handlers, ${other.where} and ${where}; remove one.`);
+      if (other && other.where !== where)
+        throw new Error(`The queue ${definition.queue} has two handlers, ${other.where} and ${where}; remove one.`);
       found.set(definition.queue, { definition, where, run: (data, signal) => handler.call(instance, data, signal) });
     }
   }

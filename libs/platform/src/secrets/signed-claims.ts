@@ -18,7 +18,8 @@ export function readClaims(key: Buffer, token: string, length: number): Buffer |
 
 export const uuidBytes = 16;
 export const bytesOfUuid = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
-export const uuidOfBytes = (bytes: Buffer): string => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+export const uuidOfBytes = (bytes: Buffer): string =>
+  bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 
 const principalKinds = ['', 'key', 'session'];
 export const principalBytes = 1 + uuidBytes;

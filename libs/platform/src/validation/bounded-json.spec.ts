@@ -3,7 +3,8 @@ import { countWork } from '../../../../test/support/count-work.js';
 import { holdsMoreValues, mostValues, parseJson } from './bounded-json.js';
 
 const refusal = expect.objectContaining({ kind: 'too_large', reason: 'too_many_values' });
-const fields = (count: number) => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 0])));
+const fields = (count: number) =>
+  JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 0])));
 
 describe('JSON of strangers', () => {
   it.each([
@@ -15,7 +16,9 @@ describe('JSON of strangers', () => {
     [String.raw`["\",[{,\\",","]`, 2],
     [String.raw`["\\\\",1]`, 2],
     ['"\\', 0],
-  ])('%s counts as %d values', (text, values) => expect([...Array(10).keys()].find((most) => !holdsMoreValues(text, most))).toBe(values));
+  ])('%s counts as %d values', (text, values) =>
+    expect([...Array(10).keys()].find((most) => !holdsMoreValues(text, most))).toBe(values),
+  );
 
   it('is read as JSON.parse reads it', () => {
     const value = { a: [1, 'b, "c"', { d: null }], e: '\\' };
@@ -44,7 +47,11 @@ describe('JSON of strangers', () => {
   });
 
   it('costs a step per character at most where its strings are full of escapes', async () => {
-    for (const text of [JSON.stringify('"'.repeat(500_000)), JSON.stringify('\\'.repeat(500_000)), JSON.stringify('\\"'.repeat(250_000))]) {
+    for (const text of [
+      JSON.stringify('"'.repeat(500_000)),
+      JSON.stringify('\\'.repeat(500_000)),
+      JSON.stringify('\\"'.repeat(250_000)),
+    ]) {
       expect(await countWork(() => holdsMoreValues(text, mostValues))).toBeLessThan(3 * text.length);
     }
   });

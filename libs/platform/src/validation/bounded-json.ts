@@ -10,7 +10,13 @@ const [quote, comma, bracket, backslash, brace] = [0x22, 0x2c, 0x5b, 0x5c, 0x7b]
  * @throws SyntaxError, AppError `too_many_values`
  */
 export function parseJson(text: string): unknown {
-  if (holdsMoreValues(text, mostValues)) throw new AppError({ kind: 'too_large', reason: 'too_many_values', message: `The JSON holds more than ${mostValues} values.`, hint: 'Send less at once.' });
+  if (holdsMoreValues(text, mostValues))
+    throw new AppError({
+      kind: 'too_large',
+      reason: 'too_many_values',
+      message: `The JSON holds more than ${mostValues} values.`,
+      hint: 'Send less at once.',
+    });
   return JSON.parse(text) as unknown;
 }
 

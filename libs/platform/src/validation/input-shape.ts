@@ -36,10 +36,19 @@ export class InputShaper {
 
   /** @throws TooManyObjects */
   shape(dto: DtoClass, schema: JsonSchema, value: Record<string, unknown>): InputShape {
-    return { value: this.object(dto, schema, value, { keys: [], path: '' }) as Record<string, unknown>, violations: this.violations, withheld: this.withheld };
+    return {
+      value: this.object(dto, schema, value, { keys: [], path: '' }) as Record<string, unknown>,
+      violations: this.violations,
+      withheld: this.withheld,
+    };
   }
 
-  private object(dto: DtoClass, schema: JsonSchema | undefined, given: unknown, place: { keys: Keys; path: string }): unknown {
+  private object(
+    dto: DtoClass,
+    schema: JsonSchema | undefined,
+    given: unknown,
+    place: { keys: Keys; path: string },
+  ): unknown {
     if (this.isFull) return undefined;
     const value = this.readJson(schema, given);
     if (Array.isArray(value)) {
@@ -55,19 +64,29 @@ export class InputShaper {
       const path = pointer(place.path, key);
       const child = value[key];
       if (!fields.has(key)) this.unknown(path, key, [...fields]);
-      else if (child !== null || schema?.required?.includes(key)) this.field(shaped, { dto, key, path, keys: [...place.keys, key] }, schema?.properties?.[key], child);
+      else if (child !== null || schema?.required?.includes(key))
+        this.field(shaped, { dto, key, path, keys: [...place.keys, key] }, schema?.properties?.[key], child);
       if (this.isFull) break;
     }
     return shaped;
   }
 
-  private field(into: Record<string, unknown>, { dto, key, path, keys }: { dto: DtoClass; key: string; path: string; keys: Keys }, schema: JsonSchema | undefined, given: unknown): void {
+  private field(
+    into: Record<string, unknown>,
+    { dto, key, path, keys }: { dto: DtoClass; key: string; path: string; keys: Keys },
+    schema: JsonSchema | undefined,
+    given: unknown,
+  ): void {
     const nested = nestedClass(dto, key);
     const value = cutList(schema, this.readJson(schema, given));
     const isList = schema?.type === 'array';
-    if (nested && isList && Array.isArray(value)) into[key] = value.map((item, at) => this.object(nested, schema.items, item, { keys: [...keys, at], path: pointer(path, at) }));
+    if (nested && isList && Array.isArray(value))
+      into[key] = value.map((item, at) =>
+        this.object(nested, schema.items, item, { keys: [...keys, at], path: pointer(path, at) }),
+      );
     else if (nested && !isList) into[key] = this.object(nested, schema, value, { keys, path });
-    else if (value !== null && typeof value === 'object') this.withheld.push({ keys, value: readInside(this, schema, value) });
+    else if (value !== null && typeof value === 'object')
+      this.withheld.push({ keys, value: readInside(this, schema, value) });
     else into[key] = value;
   }
 
@@ -76,7 +95,9 @@ export class InputShaper {
     const type = schema?.type;
     if (typeof value !== 'string' || (type !== 'object' && type !== 'array') || !/^\s*[[{]/.test(value)) return value;
     const read = parsed(value);
-    return read === undefined || Array.isArray(read) !== (type === 'array') || checkStructure(read, this.budget) ? value : read;
+    return read === undefined || Array.isArray(read) !== (type === 'array') || checkStructure(read, this.budget)
+      ? value
+      : read;
   }
 
   /** One more than there is room for tells that there are more. */
@@ -86,7 +107,12 @@ export class InputShaper {
 
   private unknown(path: string, key: string, known: string[]): void {
     const suggestion = nearestName(key, known);
-    this.violations.push({ path, code: 'whitelistValidation', message: `unknown field "${clip(key)}"${known.length ? '' : '; there are none'}`, ...(suggestion && { suggestion }) });
+    this.violations.push({
+      path,
+      code: 'whitelistValidation',
+      message: `unknown field "${clip(key)}"${known.length ? '' : '; there are none'}`,
+      ...(suggestion && { suggestion }),
+    });
   }
 }
 
@@ -96,8 +122,15 @@ function readInside(shaper: InputShaper, schema: JsonSchema | undefined, given: 
   if (Array.isArray(value)) return schema?.items ? value.map((item) => readInside(shaper, schema.items, item)) : value;
   if (!isObject(value) || !schema?.properties) return value;
   const { properties, required = [] } = schema;
-  const kept = Object.entries(value).filter(([key, child]) => child !== null || !Object.hasOwn(properties, key) || required.includes(key));
-  return Object.fromEntries(kept.map(([key, child]) => [key, Object.hasOwn(properties, key) ? readInside(shaper, properties[key], child) : child]));
+  const kept = Object.entries(value).filter(
+    ([key, child]) => child !== null || !Object.hasOwn(properties, key) || required.includes(key),
+  );
+  return Object.fromEntries(
+    kept.map(([key, child]) => [
+      key,
+      Object.hasOwn(properties, key) ? readInside(shaper, properties[key], child) : child,
+    ]),
+  );
 }
 
 /** A list that is too long would still be checked item by item; one item beyond the limit is enough to be refused. */
@@ -108,7 +141,11 @@ export function cutList(schema: JsonSchema | undefined, value: unknown): unknown
 
 /** `@Type(() => Number)` only says how text is read; a class with rules of its own is an object. */
 function nestedClass(dto: DtoClass, key: string): DtoClass | undefined {
-  const type = (defaultMetadataStorage as unknown as { findTypeMetadata: (target: DtoClass, key: string) => { typeFunction?: () => DtoClass } | undefined }).findTypeMetadata(dto, key);
+  const type = (
+    defaultMetadataStorage as unknown as {
+      findTypeMetadata: (target: DtoClass, key: string) => { typeFunction?: () => DtoClass } | undefined;
+    }
+  ).findTypeMetadata(dto, key);
   const made = type?.typeFunction?.();
   return made && fieldNames(made).length ? made : undefined;
 }
@@ -117,7 +154,15 @@ const fieldsOf = new WeakMap<DtoClass, ReadonlySet<string>>();
 
 function fieldSet(dto: DtoClass): ReadonlySet<string> {
   let fields = fieldsOf.get(dto);
-  if (!fields) fieldsOf.set(dto, (fields = new Set(getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).map(({ propertyName }) => propertyName))));
+  if (!fields)
+    fieldsOf.set(
+      dto,
+      (fields = new Set(
+        getMetadataStorage()
+          .getTargetValidationMetadatas(dto, '', false, false)
+          .map(({ propertyName }) => propertyName),
+      )),
+    );
   return fields;
 }
 

@@ -1,7 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min, ValidateNested } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { AppError } from '../errors/app-error.js';
 import { checkInput, parseInput } from './input.js';
 import { Doc, schemaOf } from './json-schema.js';
@@ -13,7 +25,13 @@ class SpecStep {
 }
 class SpecPlan {
   @Doc('The name.') @Matches(/^[a-z]+$/, { message: 'must be lower-case letters' }) name: string;
-  @Doc('The steps.') @IsOptional() @IsArray() @ArrayMaxSize(3) @ValidateNested({ each: true }) @Type(() => SpecStep) steps?: SpecStep[];
+  @Doc('The steps.')
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(3)
+  @ValidateNested({ each: true })
+  @Type(() => SpecStep)
+  steps?: SpecStep[];
   @Doc('How many.', { default: 2 }) @IsInt() count = 2;
   @Doc('Anything.') @IsOptional() @IsObject() options?: object;
 }
@@ -32,11 +50,20 @@ describe('checkInput', () => {
   });
 
   it('reports every mistake at once, nested ones with their path', () => {
-    expect(paths({ name: 'A', steps: [{ run: 'x' }, { run: 5, ran: 1 }], count: 'many' }).sort()).toEqual(['/count isInt', '/name matches', '/steps/1/ran whitelistValidation', '/steps/1/run isString', '/steps/1/run maxLength']);
+    expect(paths({ name: 'A', steps: [{ run: 'x' }, { run: 5, ran: 1 }], count: 'many' }).sort()).toEqual([
+      '/count isInt',
+      '/name matches',
+      '/steps/1/ran whitelistValidation',
+      '/steps/1/run isString',
+      '/steps/1/run maxLength',
+    ]);
   });
 
   it('takes null for an optional field as left out, and for a required one as wrong', () => {
-    expect(parseInput(SpecPlan, { name: 'a', steps: null, count: null, options: null })).toEqual({ name: 'a', count: 2 });
+    expect(parseInput(SpecPlan, { name: 'a', steps: null, count: null, options: null })).toEqual({
+      name: 'a',
+      count: 2,
+    });
     expect(paths({ name: null })).toEqual(['/name matches']);
   });
 
@@ -44,23 +71,33 @@ describe('checkInput', () => {
     ['NUL', { name: 'a', options: { text: 'a\0b' } }, '/options/text unstorable'],
     ['half of a surrogate pair', { name: 'a', options: { text: ['\ud800'] } }, '/options/text/0 unstorable'],
     ['NUL in a name', { name: 'a', options: { 'a\0': 1 } }, '/options unstorable'],
-  ])('refuses what the database cannot keep: %s', (_what, value, violation) => expect(paths(value)).toEqual([violation]));
+  ])('refuses what the database cannot keep: %s', (_what, value, violation) =>
+    expect(paths(value)).toEqual([violation]),
+  );
 
   it('says what is wanted where a number came twice, or as something else', () => {
     for (const limit of [['1', '2'], [], { a: 1 }, 'many']) {
-      expect(checkInput(SpecQuery, { limit }).violations).toEqual([{ path: '/limit', code: 'isInt', message: 'must be an integer number' }]);
+      expect(checkInput(SpecQuery, { limit }).violations).toEqual([
+        { path: '/limit', code: 'isInt', message: 'must be an integer number' },
+      ]);
     }
     expect(parseInput(SpecQuery, { limit: '7' })).toEqual({ limit: 7 });
   });
 
-  it('takes characters beyond the first plane', () => expect(paths({ name: 'a', options: { text: '😀' } })).toEqual([]));
+  it('takes characters beyond the first plane', () =>
+    expect(paths({ name: 'a', options: { text: '😀' } })).toEqual([]));
 
   it('names the nearest known field', () => {
-    expect(checkInput(SpecPlan, { name: 'a', stepps: [] }).violations).toEqual([{ path: '/stepps', code: 'whitelistValidation', message: 'unknown field "stepps"', suggestion: 'steps' }]);
+    expect(checkInput(SpecPlan, { name: 'a', stepps: [] }).violations).toEqual([
+      { path: '/stepps', code: 'whitelistValidation', message: 'unknown field "stepps"', suggestion: 'steps' },
+    ]);
   });
 
   it('reads JSON strings where objects and arrays are wanted, and only there', () => {
-    expect(parseInput(SpecPlan, { name: 'a', steps: '[{"run":"x"}]', options: '{"a":1}' })).toMatchObject({ steps: [{ run: 'x' }], options: { a: 1 } });
+    expect(parseInput(SpecPlan, { name: 'a', steps: '[{"run":"x"}]', options: '{"a":1}' })).toMatchObject({
+      steps: [{ run: 'x' }],
+      options: { a: 1 },
+    });
     expect(paths({ name: 'a', steps: '{"run":"x"}' })).toContain('/steps isArray');
     expect(paths({ name: '["a"]' })).toEqual(['/name matches']);
     expect(paths({ name: 'a', steps: '[[[' })).toContain('/steps isArray');
@@ -109,7 +146,23 @@ describe('schemaOf', () => {
   it('is closed, self-contained and documented', () => {
     const schema = schemaOf(SpecPlan);
     expect(JSON.stringify(schema)).not.toContain('$ref');
-    expect(schema).toMatchObject({ type: 'object', additionalProperties: false, required: ['name'], properties: { count: { type: 'integer', default: 2, description: 'How many.' }, steps: { type: 'array', maxItems: 3, items: { type: 'object', additionalProperties: false, properties: { run: { type: 'string', maxLength: 10 } } } } } });
+    expect(schema).toMatchObject({
+      type: 'object',
+      additionalProperties: false,
+      required: ['name'],
+      properties: {
+        count: { type: 'integer', default: 2, description: 'How many.' },
+        steps: {
+          type: 'array',
+          maxItems: 3,
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            properties: { run: { type: 'string', maxLength: 10 } },
+          },
+        },
+      },
+    });
     expect(schemaOf(SpecNothing)).toMatchObject({ type: 'object', properties: {}, additionalProperties: false });
   });
 });

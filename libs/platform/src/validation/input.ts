@@ -27,7 +27,10 @@ export function parseInput<T extends object>(dto: DtoClass<T>, value: unknown): 
  * Like parseInput, for whoever reports violations as a result instead of refusing. Its cost is bounded by what the class can hold, whatever is sent:
  * unknown fields and endless lists end in one linear walk, before class-transformer and class-validator see anything.
  */
-export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): { instance?: T; violations: Violation[] } {
+export function checkInput<T extends object>(
+  dto: DtoClass<T>,
+  value: unknown,
+): { instance?: T; violations: Violation[] } {
   const budget = { left: mostValues };
   const structural = checkStructure(value, budget);
   if (structural) return { violations: [structural] };
@@ -37,35 +40,71 @@ export function checkInput<T extends object>(dto: DtoClass<T>, value: unknown): 
     const shape = new InputShaper(budget, maxViolations).shape(dto, schemaOf(dto), value);
     const { instance, errors } = validated(dto, shape);
     const told = new Set(shape.violations.map(({ path }) => path));
-    const violations = [...shape.violations, ...errors.flatMap((error) => flatten(error, '')).filter(({ path }) => !told.has(path))];
+    const violations = [
+      ...shape.violations,
+      ...errors.flatMap((error) => flatten(error, '')).filter(({ path }) => !told.has(path)),
+    ];
     return violations.length ? { violations: atMost(violations) } : { instance, violations };
   } catch (error) {
-    return { violations: [error instanceof TooManyObjects ? error.violation : { path: '', code: 'malformed', message: 'does not have the shape of this input' }] };
+    return {
+      violations: [
+        error instanceof TooManyObjects
+          ? error.violation
+          : { path: '', code: 'malformed', message: 'does not have the shape of this input' },
+      ],
+    };
   }
 }
 
-function validated<T extends object>(dto: DtoClass<T>, { value, withheld }: InputShape): { instance: T; errors: ValidationError[] } {
+function validated<T extends object>(
+  dto: DtoClass<T>,
+  { value, withheld }: InputShape,
+): { instance: T; errors: ValidationError[] } {
   // class-validator calls every value of a class without rules "unknown".
   if (!fieldNames(dto).length) return { instance: new dto(), errors: [] };
-  const quick = quickInstance(dto, withheld.length ? { ...value, ...Object.fromEntries(withheld.map(({ keys, value: held }) => [keys.join('.'), held])) } : value);
+  const quick = quickInstance(
+    dto,
+    withheld.length
+      ? { ...value, ...Object.fromEntries(withheld.map(({ keys, value: held }) => [keys.join('.'), held])) }
+      : value,
+  );
   if (quick) return { instance: quick, errors: [] };
   const instance = plainToInstance(dto, value, { exposeDefaultValues: true });
   for (const { keys, value: held } of withheld) {
-    const home = keys.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string | number, unknown>)[key], instance);
+    const home = keys
+      .slice(0, -1)
+      .reduce<unknown>((node, key) => (node as Record<string | number, unknown>)[key], instance);
     (home as Record<string | number, unknown>)[keys.at(-1) ?? ''] = held;
   }
-  return { instance, errors: validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, validationError: { target: false, value: false } }) };
+  return {
+    instance,
+    errors: validateSync(instance, {
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      forbidUnknownValues: true,
+      validationError: { target: false, value: false },
+    }),
+  };
 }
 
 function atMost(violations: Violation[]): Violation[] {
   if (violations.length <= maxViolations) return violations;
-  return [...violations.slice(0, maxViolations), { path: '', code: 'moreViolations', message: `has more mistakes than these ${maxViolations}; correct them first` }];
+  return [
+    ...violations.slice(0, maxViolations),
+    { path: '', code: 'moreViolations', message: `has more mistakes than these ${maxViolations}; correct them first` },
+  ];
 }
 
 function flatten({ property, constraints = {}, children = [] }: ValidationError, parent: string): Violation[] {
   const path = pointer(parent, property);
   // What is no number is neither too small nor too large.
-  const told = Object.entries(constraints).filter(([code]) => !('isInt' in constraints) || (code !== 'min' && code !== 'max'));
-  const own = told.map(([code, message]) => ({ path, code, message: message.startsWith(`${property} `) ? message.slice(property.length + 1) : message }));
+  const told = Object.entries(constraints).filter(
+    ([code]) => !('isInt' in constraints) || (code !== 'min' && code !== 'max'),
+  );
+  const own = told.map(([code, message]) => ({
+    path,
+    code,
+    message: message.startsWith(`${property} `) ? message.slice(property.length + 1) : message,
+  }));
   return [...own, ...children.flatMap((child) => flatten(child, path))];
 }

@@ -11,15 +11,18 @@ export type JsonSchema = Record<string, unknown> & {
 export type DtoClass<T extends object = object> = new () => T;
 
 /** Describes a DTO property for people and models; the text ends up in the tool's schema and in OpenAPI. */
-export const Doc = (description: string, more: Record<string, unknown> = {}): PropertyDecorator => JSONSchema({ description, ...more }) as PropertyDecorator;
+export const Doc = (description: string, more: Record<string, unknown> = {}): PropertyDecorator =>
+  JSONSchema({ description, ...more }) as PropertyDecorator;
 
 const refPrefix = '#/components/schemas/';
 
 /** A property of an answer: never validated, only described. */
-export const Out = (description: string, schema: Record<string, unknown>): PropertyDecorator => (target, key) => {
-  Allow()(target, key);
-  Doc(description, schema)(target, key);
-};
+export const Out =
+  (description: string, schema: Record<string, unknown>): PropertyDecorator =>
+  (target, key) => {
+    Allow()(target, key);
+    Doc(description, schema)(target, key);
+  };
 
 /** Refers to another DTO by its class name. */
 export const schemaRef = (name: string): { $ref: string } => ({ $ref: `${refPrefix}${name}` });
@@ -45,7 +48,8 @@ export function schemaOf(dto: DtoClass): JsonSchema {
 /** Every DTO by class name, with references between them: the `components.schemas` of OpenAPI. */
 export function namedSchemas(): Record<string, JsonSchema> {
   // DTO classes are only ever added, while modules load.
-  const { size } = (getMetadataStorage() as unknown as { validationMetadatas: Map<unknown, unknown> }).validationMetadatas;
+  const { size } = (getMetadataStorage() as unknown as { validationMetadatas: Map<unknown, unknown> })
+    .validationMetadatas;
   if (named?.size !== size) {
     const all = validationMetadatasToSchemas(options) as Record<string, JsonSchema>;
     named = { size, schemas: Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, close(schema)])) };
@@ -58,7 +62,12 @@ function close(schema: JsonSchema): JsonSchema {
   if (schema.type !== 'object' || !schema.properties) return schema;
   const { properties, required: listed, ...rest } = schema;
   const required = listed?.filter((name) => properties[name]?.default === undefined) ?? [];
-  return { ...rest, properties, ...(required.length && { required }), additionalProperties: schema.additionalProperties ?? false };
+  return {
+    ...rest,
+    properties,
+    ...(required.length && { required }),
+    additionalProperties: schema.additionalProperties ?? false,
+  };
 }
 
 function resolve<T>(node: T, all: Record<string, JsonSchema>, path: string[]): T {
@@ -71,5 +80,7 @@ function resolve<T>(node: T, all: Record<string, JsonSchema>, path: string[]): T
     if (!target || path.includes(name)) throw new Error(`The schema of ${name} is missing or refers to itself.`);
     return resolve({ ...target, ...rest }, all, [...path, name]) as T;
   }
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value as unknown, all, path)])) as T;
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [key, resolve(value as unknown, all, path)]),
+  ) as T;
 }

@@ -13,7 +13,8 @@ const known = new WeakMap<object, Rules>();
 export function rememberValidationRules(storage: Storage = getMetadataStorage()): void {
   const search = storage.getTargetValidationMetadatas.bind(storage);
   storage.getTargetValidationMetadatas = (target, schema, always, strictGroups, groups) => {
-    if (schema || always || strictGroups || groups?.length || typeof target !== 'function') return search(target, schema, always, strictGroups, groups);
+    if (schema || always || strictGroups || groups?.length || typeof target !== 'function')
+      return search(target, schema, always, strictGroups, groups);
     let rules = known.get(target);
     if (!rules) known.set(target, (rules = search(target, schema, always, strictGroups, groups)));
     return rules;

@@ -9,7 +9,11 @@ const mostCompared = 2_000;
 export const furthestOf = (known: string): number => Math.max(2, Math.floor(known.length / 3));
 
 /** The known name a person probably meant, or undefined where nothing is near. */
-export function nearestName(name: string, known: readonly string[], compare: (one: string, other: string) => number = distance): string | undefined {
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  compare: (one: string, other: string) => number = distance,
+): string | undefined {
   if (name.length > longestName) return undefined;
   const meant = name.toLowerCase();
   let nearest: string | undefined;

@@ -1,7 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsBoolean, IsDefined, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateNested, validateSync } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsDefined,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateNested,
+  validateSync,
+} from 'class-validator';
 import { Doc } from './json-schema.js';
 import { quickInstance } from './quick-check.js';
 
@@ -21,17 +38,34 @@ class SpecNest {
   @Doc('One.') @ValidateNested() @Type(() => SpecInside) one: SpecInside;
 }
 
-const few = fc.oneof(fc.constantFrom<unknown>('', 'a', 'abcd', 'abcde', 'A', 'fast', 0, 1, 9, 10, 1.5, true, null, undefined, {}), fc.array(fc.constantFrom<unknown>('x', 1), { maxLength: 3 }));
-const inputs = fc.record({ name: few, count: few, mode: few, labels: few, options: few, dry: few, more: few }, { requiredKeys: [] });
+const few = fc.oneof(
+  fc.constantFrom<unknown>('', 'a', 'abcd', 'abcde', 'A', 'fast', 0, 1, 9, 10, 1.5, true, null, undefined, {}),
+  fc.array(fc.constantFrom<unknown>('x', 1), { maxLength: 3 }),
+);
+const inputs = fc.record(
+  { name: few, count: few, mode: few, labels: few, options: few, dry: few, more: few },
+  { requiredKeys: [] },
+);
 
 describe('quickInstance', () => {
   it('takes exactly what class-validator takes', () => {
     const taken = { yes: 0, no: 0 };
-    const sound = fc.record({ name: fc.constantFrom('a', 'abcd', 'A'), count: fc.constantFrom(1, 9, 10), options: fc.constant(1), mode: fc.constantFrom('fast', 'slow', 'so-so'), labels: fc.array(fc.constantFrom<unknown>('x', 'y', 1), { maxLength: 3 }) }, { requiredKeys: ['name', 'options'] });
+    const sound = fc.record(
+      {
+        name: fc.constantFrom('a', 'abcd', 'A'),
+        count: fc.constantFrom(1, 9, 10),
+        options: fc.constant(1),
+        mode: fc.constantFrom('fast', 'slow', 'so-so'),
+        labels: fc.array(fc.constantFrom<unknown>('x', 'y', 1), { maxLength: 3 }),
+      },
+      { requiredKeys: ['name', 'options'] },
+    );
     fc.assert(
       fc.property(fc.oneof(inputs, sound), (input: Record<string, unknown>) => {
         const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-        const isValid = validateSync(Object.assign(new SpecInput(), given), { whitelist: true, forbidNonWhitelisted: true }).length === 0;
+        const isValid =
+          validateSync(Object.assign(new SpecInput(), given), { whitelist: true, forbidNonWhitelisted: true })
+            .length === 0;
         const made = quickInstance(SpecInput, input);
         taken[made ? 'yes' : 'no']++;
         expect(made).toEqual(isValid ? Object.assign(new SpecInput(), given) : undefined);

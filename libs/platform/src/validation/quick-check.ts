@@ -48,20 +48,39 @@ function flatFields(dto: DtoClass): ReadonlyMap<string, Field> | undefined {
     const { type, propertyName, constraints } = metadata;
     const field = fields.get(propertyName);
     if (type === ValidationTypes.WHITELIST) continue;
-    if (!field || metadata.validateIf || (type !== ValidationTypes.CONDITIONAL_VALIDATION && type !== ValidationTypes.CUSTOM_VALIDATION && type !== ValidationTypes.IS_DEFINED)) return undefined;
-    if (type === ValidationTypes.CONDITIONAL_VALIDATION) field.conditions.push(constraints[0] as Field['conditions'][number]);
+    if (
+      !field ||
+      metadata.validateIf ||
+      (type !== ValidationTypes.CONDITIONAL_VALIDATION &&
+        type !== ValidationTypes.CUSTOM_VALIDATION &&
+        type !== ValidationTypes.IS_DEFINED)
+    )
+      return undefined;
+    if (type === ValidationTypes.CONDITIONAL_VALIDATION)
+      field.conditions.push(constraints[0] as Field['conditions'][number]);
     else field.rules.push(...rulesOf(dto, metadata));
   }
   return fields;
 }
 
-function rulesOf(dto: DtoClass, { constraintCls, propertyName: property, constraints, each }: Metadata): Field['rules'] {
-  return getMetadataStorage().getTargetValidatorConstraints(constraintCls).map(({ instance }) => (object, value) => {
-    const asked: ValidationArguments = { targetName: dto.name, property, object, value, constraints: constraints as unknown[] };
-    // A promise is not a yes, as nobody waits for it.
-    const holds = (single: unknown) => instance.validate(single, asked) === true;
-    return each && Array.isArray(value) ? value.every(holds) : holds(value);
-  });
+function rulesOf(
+  dto: DtoClass,
+  { constraintCls, propertyName: property, constraints, each }: Metadata,
+): Field['rules'] {
+  return getMetadataStorage()
+    .getTargetValidatorConstraints(constraintCls)
+    .map(({ instance }) => (object, value) => {
+      const asked: ValidationArguments = {
+        targetName: dto.name,
+        property,
+        object,
+        value,
+        constraints: constraints as unknown[],
+      };
+      // A promise is not a yes, as nobody waits for it.
+      const holds = (single: unknown) => instance.validate(single, asked) === true;
+      return each && Array.isArray(value) ? value.every(holds) : holds(value);
+    });
 }
 
 /** Whether class-transformer was told anything of it. */
@@ -73,6 +92,10 @@ function isTransformed(dto: DtoClass): boolean {
     findExcludeMetadata(target: DtoClass, name: string): unknown;
     getStrategy(target: DtoClass): string;
   };
-  const isTold = (name: string) => told.findTypeMetadata(dto, name) ?? told.findExposeMetadata(dto, name) ?? told.findExcludeMetadata(dto, name) ?? told.findTransformMetadatas(dto, name, TransformationType.PLAIN_TO_CLASS)[0];
+  const isTold = (name: string) =>
+    told.findTypeMetadata(dto, name) ??
+    told.findExposeMetadata(dto, name) ??
+    told.findExcludeMetadata(dto, name) ??
+    told.findTransformMetadatas(dto, name, TransformationType.PLAIN_TO_CLASS)[0];
   return told.getStrategy(dto) !== 'none' || fieldNames(dto).some((name) => isTold(name) !== undefined);
 }

@@ -30,17 +30,27 @@ export function checkStructure(value: unknown, budget: NodeBudget = { left: most
   budget.left--;
   for (let entry = stack.pop(); entry; entry = stack.pop()) {
     const { node, depth, place } = entry;
-    if (typeof node === 'string' && !isStorable(node)) return { path: pathOf(place), code: 'unstorable', message: unstorable };
+    if (typeof node === 'string' && !isStorable(node))
+      return { path: pathOf(place), code: 'unstorable', message: unstorable };
     if (!node || typeof node !== 'object') continue;
     if (depth >= maxDepth) return { path: '', code: 'tooDeep', message: `is nested more than ${maxDepth} levels deep` };
     const keys = Array.isArray(node) ? undefined : Object.keys(node);
     budget.left -= keys?.length ?? (node as unknown[]).length;
     if (budget.left < 0) return { path: '', code: 'tooLarge', message: `holds more than ${mostValues} values` };
-    if (!keys) (node as unknown[]).forEach((child, at) => stack.push({ node: child, depth: depth + 1, place: { key: String(at), parent: place } }));
+    if (!keys)
+      (node as unknown[]).forEach((child, at) =>
+        stack.push({ node: child, depth: depth + 1, place: { key: String(at), parent: place } }),
+      );
     else {
       for (const key of keys) {
-        if (!isStorable(key)) return { path: pathOf(place), code: 'unstorable', message: `has a field whose name ${unstorable}` };
-        if (poisonous.has(key)) return { path: pathOf({ key, parent: place }), code: 'whitelistValidation', message: `unknown field "${key}"` };
+        if (!isStorable(key))
+          return { path: pathOf(place), code: 'unstorable', message: `has a field whose name ${unstorable}` };
+        if (poisonous.has(key))
+          return {
+            path: pathOf({ key, parent: place }),
+            code: 'whitelistValidation',
+            message: `unknown field "${key}"`,
+          };
         stack.push({ node: (node as Record<string, unknown>)[key], depth: depth + 1, place: { key, parent: place } });
       }
     }

@@ -15,19 +15,30 @@ export interface AssertionType {
 }
 
 const text = (more: Partial<ParameterSpec> = {}): ParameterSpec => ({ kind: 'text', ...more });
-const whole = (min: number, max: number, more: Partial<ParameterSpec> = {}): ParameterSpec => ({ kind: 'whole', min, max, ...more });
+const whole = (min: number, max: number, more: Partial<ParameterSpec> = {}): ParameterSpec => ({
+  kind: 'whole',
+  min,
+  max,
+  ...more,
+});
 const texts: ParameterSpec = { kind: 'texts' };
 const flag: ParameterSpec = { kind: 'flag' };
 const R = { required: true };
 const port = (more: Partial<ParameterSpec> = {}) => whole(1, 65_535, more);
 const protocol = text({ values: ['tcp', 'udp'], default: 'tcp' });
-const type = (params: Record<string, ParameterSpec>, anyOf?: readonly string[]): AssertionType => ({ params, ...(anyOf && { anyOf }) });
+const type = (params: Record<string, ParameterSpec>, anyOf?: readonly string[]): AssertionType => ({
+  params,
+  ...(anyOf && { anyOf }),
+});
 const file = { path: text(R), mode: text(), owner: text(), group: text() };
 const fileType = text({ values: ['file', 'directory', 'symlink'] });
 const seconds = whole(1, 86_400);
 
 /** Taken by every type. */
-export const commonParameters: Record<string, ParameterSpec> = { timeout_seconds: whole(1, 3600, { default: 30 }), retry_seconds: whole(0, 3600, { default: 0 }) };
+export const commonParameters: Record<string, ParameterSpec> = {
+  timeout_seconds: whole(1, 3600, { default: 30 }),
+  retry_seconds: whole(0, 3600, { default: 0 }),
+};
 
 /** Every assertion that a recipe's tests may make. The module `checks` runs them. */
 export const assertionTypes = {
@@ -62,12 +73,23 @@ export const assertionTypes = {
   sysctl_value: type({ key: text(R), value: text(R) }),
   kernel_parameter: type({ name: text(R), value: text() }),
   command_succeeds: type({ command: text(R), user: text(), exit_code: whole(0, 255, { default: 0 }) }),
-  command_output: type({ command: text(R), contains: text(), equals: text(), pattern: text(), user: text() }, ['contains', 'equals', 'pattern']),
+  command_output: type({ command: text(R), contains: text(), equals: text(), pattern: text(), user: text() }, [
+    'contains',
+    'equals',
+    'pattern',
+  ]),
   disk_usage_below: type({ percent: whole(1, 100, R), path: text({ default: '/' }) }),
   memory_usage_below: type({ percent: whole(1, 100, R) }),
   boot_time_below: type({ seconds: { ...seconds, ...R } }),
-  journal_clean: type({ level: text({ values: ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'], default: 'crit' }), ignore: texts }),
-  cis_benchmark: type({ level: whole(1, 2, R), profile: text({ values: ['server', 'workstation'], default: 'server' }), skip: texts }),
+  journal_clean: type({
+    level: text({ values: ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'], default: 'crit' }),
+    ignore: texts,
+  }),
+  cis_benchmark: type({
+    level: whole(1, 2, R),
+    profile: text({ values: ['server', 'workstation'], default: 'server' }),
+    skip: texts,
+  }),
   gui_application_opens: type({ application: text(R), window_title: text(), within_seconds: seconds }),
   gui_window_visible: type({ title: text(R) }),
   gui_text_visible: type({ text: text(R), region: { kind: 'record' } }),

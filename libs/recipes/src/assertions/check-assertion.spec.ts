@@ -3,12 +3,15 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { assertionTypeNames, assertionTypes, type AssertionType, type AssertionTypeName } from './assertion-types.js';
 import { assertionSchema, checkAssertion, coerceParams } from './check-assertion.js';
 
-const codes = (type: AssertionTypeName, params: Record<string, unknown>) => checkAssertion(type, params, '/params').map(({ path, code }) => `${path} ${code}`);
+const codes = (type: AssertionTypeName, params: Record<string, unknown>) =>
+  checkAssertion(type, params, '/params').map(({ path, code }) => `${path} ${code}`);
 
 describe('checkAssertion', () => {
   it.each(assertionTypeNames)('%s wants what it requires and refuses what it does not know', (name) => {
     const type: AssertionType = assertionTypes[name];
-    const required = Object.entries(type.params).filter(([, spec]) => spec.required).map(([key]) => `/params/${key} missing_parameter`);
+    const required = Object.entries(type.params)
+      .filter(([, spec]) => spec.required)
+      .map(([key]) => `/params/${key} missing_parameter`);
     expect(codes(name, {})).toEqual([...required, ...(type.anyOf ? ['/params missing_parameter'] : [])]);
     expect(codes(name, { nonsense: 1 })).toContain('/params/nonsense unknown_parameter');
     expect(new Ajv2020({ strict: false }).compile(assertionSchema(name))({ nonsense: 1 })).toBe(false);
@@ -35,6 +38,8 @@ describe('checkAssertion', () => {
   ] as const)('refuses %s with %j', (type, params) => expect(codes(type, params)).toHaveLength(1));
 
   it('names the nearest parameter', () => {
-    expect(checkAssertion('port_listening', { prot: 1, port: 1 }, '')).toEqual([expect.objectContaining({ suggestion: 'port' })]);
+    expect(checkAssertion('port_listening', { prot: 1, port: 1 }, '')).toEqual([
+      expect.objectContaining({ suggestion: 'port' }),
+    ]);
   });
 });

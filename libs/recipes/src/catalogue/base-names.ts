@@ -35,7 +35,11 @@ export interface PackageAccounts {
 
 type Written = Record<'zones' | 'shells' | 'programs' | 'collectors', string[]> &
   Record<'oldZones' | 'locales' | 'dirLinks', Record<string, string>> &
-  Record<'users' | 'groups', Record<string, number>> & { keyboards: Record<string, string[]>; programPackages: Record<string, string[]>; accounts: Record<string, PackageAccounts> };
+  Record<'users' | 'groups', Record<string, number>> & {
+    keyboards: Record<string, string[]>;
+    programPackages: Record<string, string[]>;
+    accounts: Record<string, PackageAccounts>;
+  };
 
 const loaded = new Map<string, BaseNames>();
 

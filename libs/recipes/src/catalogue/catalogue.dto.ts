@@ -25,9 +25,12 @@ export class BaseImageArchive {
   @Text(suiteName, 'Suite of updates.', { required: true }) updates_suite: string;
   @Text(suiteName, 'Suite of security updates.', { required: true }) security_suite: string;
   @Texts(componentName, 'Components.', { required: true }) components: string[];
-  @Part(() => BaseImageKernelsByArchitecture, 'Kernel packages.', { required: true }) kernels: BaseImageKernelsByArchitecture;
-  @Texts(packageName, 'Packages that every image holds beside the essential ones and the kernel.', { required: true }) packages: string[];
-  @Texts(packageName, 'Groups that exist in every image of the base (base-passwd and systemd).', { required: true }) groups: string[];
+  @Part(() => BaseImageKernelsByArchitecture, 'Kernel packages.', { required: true })
+  kernels: BaseImageKernelsByArchitecture;
+  @Texts(packageName, 'Packages that every image holds beside the essential ones and the kernel.', { required: true })
+  packages: string[];
+  @Texts(packageName, 'Groups that exist in every image of the base (base-passwd and systemd).', { required: true })
+  groups: string[];
 }
 
 export class BaseImageDto {
@@ -65,21 +68,29 @@ export class RecipeFeatureDto {
   @Text(oneLine, 'Name for people.', title) title: string;
   @Text(anyText, 'What it brings.', prose) description: string;
   @Text(catalogueId, 'Group in lists.', { required: true }) category: string;
-  @Text(oneLine, 'Why it cannot be built yet; a recipe that names it is refused with this.') unavailable_reason?: string;
+  @Text(oneLine, 'Why it cannot be built yet; a recipe that names it is refused with this.')
+  unavailable_reason?: string;
   @Texts(packageName, 'Packages that are installed.', { default: [] }) packages: string[] = [];
   @Texts(unitName, 'systemd units that are enabled.', { default: [] }) services: string[] = [];
   @Texts(catalogueId, 'Features that it needs.', { default: [] }) requires: string[] = [];
   @Texts(catalogueId, 'Features that it cannot be with.', { default: [] }) conflicts: string[] = [];
   @Texts(packageName, 'Groups that its packages make.', { default: [] }) groups: string[] = [];
-  @Parts(() => RecipeFeaturePort, 'What it answers other hosts on, as it is installed; the firewall lets it through. Features with a service of their own have theirs from its config.', { default: [] }) ports: RecipeFeaturePort[] = [];
-  @Parts(() => RecipeFeatureDifference, 'What is different on one base.', { default: [] }) differences: RecipeFeatureDifference[] = [];
+  @Parts(
+    () => RecipeFeaturePort,
+    'What it answers other hosts on, as it is installed; the firewall lets it through. Features with a service of their own have theirs from its config.',
+    { default: [] },
+  )
+  ports: RecipeFeaturePort[] = [];
+  @Parts(() => RecipeFeatureDifference, 'What is different on one base.', { default: [] })
+  differences: RecipeFeatureDifference[] = [];
   @Parts(() => RecipeFile, 'Files that it puts into the image.', { default: [] }) files: RecipeFile[] = [];
   @Parts(() => RecipeAssertion, 'What must hold in the image.', { default: [] }) assertions: RecipeAssertion[] = [];
 }
 
 export class RecipeDaemonDto {
   @Text(packageName, 'Package.', { required: true }) package: string;
-  @Parts(() => RecipeFeaturePort, 'What it listens on, as it is installed.', { required: true }) ports: RecipeFeaturePort[];
+  @Parts(() => RecipeFeaturePort, 'What it listens on, as it is installed.', { required: true })
+  ports: RecipeFeaturePort[];
   @Flag('It binds its port on every address at once.', false) takes_every_address: boolean = false;
 }
 

@@ -16,10 +16,32 @@ export class CatalogueService {
 
   async baseImages(): Promise<BaseImageSummary[]> {
     return await Promise.all(
-      this.catalogue.bases.map(async ({ id, aliases, title, description, package_format, available, unavailable_reason = null, nearest = null }) => {
-        const { refreshedAt, packageCount } = await this.index.state(id);
-        return { id, aliases, title, description, package_format, available, unavailable_reason, nearest, packages_refreshed_at: refreshedAt?.toISOString() ?? null, package_count: packageCount };
-      }),
+      this.catalogue.bases.map(
+        async ({
+          id,
+          aliases,
+          title,
+          description,
+          package_format,
+          available,
+          unavailable_reason = null,
+          nearest = null,
+        }) => {
+          const { refreshedAt, packageCount } = await this.index.state(id);
+          return {
+            id,
+            aliases,
+            title,
+            description,
+            package_format,
+            available,
+            unavailable_reason,
+            nearest,
+            packages_refreshed_at: refreshedAt?.toISOString() ?? null,
+            package_count: packageCount,
+          };
+        },
+      ),
     );
   }
 
@@ -28,6 +50,12 @@ export class CatalogueService {
   }
 
   services(): RecipeServiceSummary[] {
-    return this.catalogue.services.map(({ id, title, description, feature }) => ({ id, title, description, feature, config_schema: isServiceId(id) ? schemaOf(serviceConfigs[id]) : {} }));
+    return this.catalogue.services.map(({ id, title, description, feature }) => ({
+      id,
+      title,
+      description,
+      feature,
+      config_schema: isServiceId(id) ? schemaOf(serviceConfigs[id]) : {},
+    }));
   }
 }

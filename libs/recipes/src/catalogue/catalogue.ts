@@ -1,4 +1,12 @@
-import type { BaseImageDto, BaseImageArchive, RecipeCategoryDto, RecipeDaemonDto, RecipeFeatureDto, RecipeServiceDto, RecipeTemplateDto } from './catalogue.dto.js';
+import type {
+  BaseImageDto,
+  BaseImageArchive,
+  RecipeCategoryDto,
+  RecipeDaemonDto,
+  RecipeFeatureDto,
+  RecipeServiceDto,
+  RecipeTemplateDto,
+} from './catalogue.dto.js';
 
 export type AvailableBase = BaseImageDto & { archive: BaseImageArchive };
 
@@ -67,7 +75,8 @@ export class Catalogue {
 
   /** Names that two entries of one kind share; there must be none. */
   duplicates(): string[] {
-    const named = (entries: readonly { id: string; aliases?: string[] }[]) => repeated(entries.flatMap(({ id, aliases = [] }) => [id, ...aliases]));
+    const named = (entries: readonly { id: string; aliases?: string[] }[]) =>
+      repeated(entries.flatMap(({ id, aliases = [] }) => [id, ...aliases]));
     return [this.bases, this.features, this.services, this.categories, this.templates].flatMap(named);
   }
 }
@@ -83,7 +92,8 @@ function repeated(names: string[]): string[] {
 /** Packages and units of a feature on one base. */
 export function featureOn(feature: RecipeFeatureDto, baseId: string): { packages: string[]; services: string[] } {
   const difference = feature.differences.find(({ base }) => base === baseId);
-  const merge = (list: string[], add: string[] = [], remove: string[] = []) => [...list, ...add].filter((item) => !remove.includes(item));
+  const merge = (list: string[], add: string[] = [], remove: string[] = []) =>
+    [...list, ...add].filter((item) => !remove.includes(item));
   return {
     packages: merge(feature.packages, difference?.add_packages, difference?.remove_packages),
     services: merge(feature.services, difference?.add_services, difference?.remove_services),

@@ -2,7 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { applyModifications } from './apply-modifications.js';
 import { mergePatch } from './merge-patch.js';
 
-const template = { name: 't', packages: ['curl', 'vim=1'], features: ['ssh'], users: [{ username: 'admin', sudo: true }], security: { hardening_level: 'strict', audit_logging: true } };
+const template = {
+  name: 't',
+  packages: ['curl', 'vim=1'],
+  features: ['ssh'],
+  users: [{ username: 'admin', sudo: true }],
+  security: { hardening_level: 'strict', audit_logging: true },
+};
 const apply = (modifications: Record<string, unknown>) => applyModifications(template, modifications);
 
 describe('mergePatch', () => {
@@ -23,27 +29,54 @@ describe('mergePatch', () => {
     ['{"e":null}', '{"a":1}', '{"e":null,"a":1}'],
     ['[1,2]', '{"a":"b","c":null}', '{"a":"b"}'],
     ['{}', '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'],
-  ])('%s with %s is %s', (target, patch, result) => expect(mergePatch(JSON.parse(target), JSON.parse(patch))).toEqual(JSON.parse(result)));
+  ])('%s with %s is %s', (target, patch, result) =>
+    expect(mergePatch(JSON.parse(target), JSON.parse(patch))).toEqual(JSON.parse(result)),
+  );
 });
 
 describe('applyModifications', () => {
   it('merges fields, also by their aliases and as JSON text', () => {
-    const { recipe, violations } = apply({ description: 'mine', hardeningLevel: 'minimal', security: { audit_logging: null }, features: '["nginx"]' });
+    const { recipe, violations } = apply({
+      description: 'mine',
+      hardeningLevel: 'minimal',
+      security: { audit_logging: null },
+      features: '["nginx"]',
+    });
     expect(violations).toEqual([]);
-    expect(recipe).toMatchObject({ description: 'mine', features: ['nginx'], security: { hardening_level: 'minimal' } });
+    expect(recipe).toMatchObject({
+      description: 'mine',
+      features: ['nginx'],
+      security: { hardening_level: 'minimal' },
+    });
     expect(recipe.security).not.toHaveProperty('audit_logging');
   });
 
   it('changes lists by name', () => {
-    const { recipe, violations } = apply({ add_packages: ['jq', 'curl=8'], remove_packages: '["vim"]', add_features: ['docker'], remove_features: ['ssh'], add_users: [{ username: 'admin', sudo: false }, { username: 'ada' }], add_tests: [{ description: 'd' }] });
+    const { recipe, violations } = apply({
+      add_packages: ['jq', 'curl=8'],
+      remove_packages: '["vim"]',
+      add_features: ['docker'],
+      remove_features: ['ssh'],
+      add_users: [{ username: 'admin', sudo: false }, { username: 'ada' }],
+      add_tests: [{ description: 'd' }],
+    });
     expect(violations).toEqual([]);
-    expect(recipe).toMatchObject({ packages: ['jq', 'curl=8'], features: ['docker'], users: [{ username: 'admin', sudo: false }, { username: 'ada' }], tests: [{ description: 'd' }] });
+    expect(recipe).toMatchObject({
+      packages: ['jq', 'curl=8'],
+      features: ['docker'],
+      users: [{ username: 'admin', sudo: false }, { username: 'ada' }],
+      tests: [{ description: 'd' }],
+    });
   });
 
   it('refuses what it does not know, naming the nearest', () => {
     const { violations } = apply({ add_package: ['x'], remove_users: ['nobody'], add_files: 'x', __odd__: 1 });
     expect(violations).toEqual([
-      expect.objectContaining({ path: '/modifications/add_package', code: 'unknown_field', suggestion: 'add_packages' }),
+      expect.objectContaining({
+        path: '/modifications/add_package',
+        code: 'unknown_field',
+        suggestion: 'add_packages',
+      }),
       expect.objectContaining({ path: '/modifications/add_files', code: 'is_array' }),
       expect.objectContaining({ path: '/modifications/__odd__', code: 'unknown_field' }),
       expect.objectContaining({ path: '/modifications/remove_users/0', code: 'nothing_to_remove' }),

@@ -15,7 +15,10 @@ const mostEntries = 2_500;
  * Applies modifications to a recipe: fields of the recipe as a JSON merge patch, then the changes of lists. The result is not
  * checked yet; what is returned as violations is wrong with the modifications themselves, by their own paths.
  */
-export function applyModifications(recipe: JsonObject, modifications: JsonObject): { recipe: JsonObject; violations: Violation[] } {
+export function applyModifications(
+  recipe: JsonObject,
+  modifications: JsonObject,
+): { recipe: JsonObject; violations: Violation[] } {
   const violations: Violation[] = [];
   const patch: JsonObject = {};
   const changes: { key: string; entries: unknown[] }[] = [];
@@ -30,7 +33,12 @@ export function applyModifications(recipe: JsonObject, modifications: JsonObject
     } else if (recipeKeys.has(key)) patch[key] = value;
     else {
       const suggestion = nearestName(key, [...recipeKeys, ...Object.keys(listChanges)]);
-      violations.push({ path, code: 'unknown_field', message: 'is neither a field of the recipe nor a change of a list', ...(suggestion && { suggestion }) });
+      violations.push({
+        path,
+        code: 'unknown_field',
+        message: 'is neither a field of the recipe nor a change of a list',
+        ...(suggestion && { suggestion }),
+      });
     }
   }
   const changed = mergePatch(recipe, canonical(patch)) as JsonObject;
@@ -39,12 +47,20 @@ export function applyModifications(recipe: JsonObject, modifications: JsonObject
     if (!change) continue;
     const { list, absent } = changeList(changed, change, entries);
     changed[change.list] = list;
-    for (const at of absent.slice(0, mostTold)) violations.push({ path: pointer(pointer('/modifications', key), at), code: 'nothing_to_remove', message: `is not in ${change.list} of the template` });
+    for (const at of absent.slice(0, mostTold))
+      violations.push({
+        path: pointer(pointer('/modifications', key), at),
+        code: 'nothing_to_remove',
+        message: `is not in ${change.list} of the template`,
+      });
   }
   return { recipe: changed, violations };
 }
 
-const recipeKeys = new Set([...Object.keys(schemaOf(RecipeDto).properties ?? {}), ...fieldAliases.map(({ from }) => from[0] ?? '')]);
+const recipeKeys = new Set([
+  ...Object.keys(schemaOf(RecipeDto).properties ?? {}),
+  ...fieldAliases.map(({ from }) => from[0] ?? ''),
+]);
 
 /** Aliases and JSON text settled, but nulls kept: in a merge patch they remove. */
 function canonical(patch: JsonObject): JsonObject {

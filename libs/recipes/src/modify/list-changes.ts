@@ -38,7 +38,11 @@ export const listChanges: Record<string, ListChange> = {
 };
 
 /** @returns the changed list, and the places of the entries that were to be removed and are not there */
-export function changeList(recipe: JsonObject, { list, act, nameOf }: ListChange, entries: unknown[]): { list: unknown[]; absent: number[] } {
+export function changeList(
+  recipe: JsonObject,
+  { list, act, nameOf }: ListChange,
+  entries: unknown[],
+): { list: unknown[]; absent: number[] } {
   const before = Array.isArray(recipe[list]) ? (recipe[list] as unknown[]) : [];
   const names = new Set(entries.map(nameOf));
   const kept = before.filter((entry) => !names.has(nameOf(entry)));

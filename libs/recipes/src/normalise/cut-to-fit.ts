@@ -8,7 +8,11 @@ const mostUnknown = 201;
  * No more of a value than it takes to refuse it: one item beyond what a list may have, and some fields that the schema does not know. Whatever walks the
  * recipe afterwards walks something bounded. @param more names of fields that count as known
  */
-export function cutToFit(schema: JsonSchema | undefined, value: unknown, { more = [], depth = 0 }: { more?: readonly string[]; depth?: number } = {}): unknown {
+export function cutToFit(
+  schema: JsonSchema | undefined,
+  value: unknown,
+  { more = [], depth = 0 }: { more?: readonly string[]; depth?: number } = {},
+): unknown {
   if (!schema || depth > 32) return value;
   const inside = (child: JsonSchema | undefined, node: unknown) => cutToFit(child, node, { depth: depth + 1 });
   if (Array.isArray(value)) return (cutList(schema, value) as unknown[]).map((item) => inside(schema.items, item));
@@ -18,5 +22,10 @@ export function cutToFit(schema: JsonSchema | undefined, value: unknown, { more 
   const isKnown = (name: string) => Object.hasOwn(properties, name) || more.includes(name);
   const known = names.filter(isKnown);
   const unknown = known.length === names.length ? [] : names.filter((name) => !isKnown(name)).slice(0, mostUnknown);
-  return Object.fromEntries([...known, ...unknown].map((name) => [name, Object.hasOwn(properties, name) ? inside(properties[name], value[name]) : value[name]]));
+  return Object.fromEntries(
+    [...known, ...unknown].map((name) => [
+      name,
+      Object.hasOwn(properties, name) ? inside(properties[name], value[name]) : value[name],
+    ]),
+  );
 }

@@ -13,13 +13,32 @@ describe('normaliseRecipe', () => {
     [{ startupScripts: [] }, { startup_scripts: [] }],
     [{ hardeningLevel: 'strict' }, { security: { hardening_level: 'strict' } }],
     [{ security_level: 'strict' }, { security: { hardening_level: 'strict' } }],
-    [{ security: { hardeningLevel: 'strict', auditLogging: true, automaticUpdates: false } }, { security: { hardening_level: 'strict', audit_logging: true, automatic_updates: false } }],
+    [
+      { security: { hardeningLevel: 'strict', auditLogging: true, automaticUpdates: false } },
+      { security: { hardening_level: 'strict', audit_logging: true, automatic_updates: false } },
+    ],
     [{ security: '{"auditLogging":true}' }, { security: { audit_logging: true } }],
     [{ auditLogging: true, automaticUpdates: true }, { security: { audit_logging: true, automatic_updates: true } }],
     [{ test_config: { custom_tests: [{ description: 'd' }] } }, { tests: [{ description: 'd' }] }],
-    [{ features: '["ssh"]', users: '[{"username":"a","groups":"[\\"sudo\\"]"}]' }, { features: ['ssh'], users: [{ username: 'a', groups: ['sudo'] }] }],
+    [
+      { features: '["ssh"]', users: '[{"username":"a","groups":"[\\"sudo\\"]"}]' },
+      { features: ['ssh'], users: [{ username: 'a', groups: ['sudo'] }] },
+    ],
     ['{"name":"a","features":null}', { name: 'a' }],
-    [{ extra_repos: ['deb [arch=amd64 signed-by=/k] https://r.example/d stable main contrib'] }, { extra_repos: [{ arch: 'amd64', signed_by: '/k', uri: 'https://r.example/d', suite: 'stable', components: ['main', 'contrib'] }] }],
+    [
+      { extra_repos: ['deb [arch=amd64 signed-by=/k] https://r.example/d stable main contrib'] },
+      {
+        extra_repos: [
+          {
+            arch: 'amd64',
+            signed_by: '/k',
+            uri: 'https://r.example/d',
+            suite: 'stable',
+            components: ['main', 'contrib'],
+          },
+        ],
+      },
+    ],
     [{ os: { other: 1 } }, { os: { other: 1 } }],
     [5, 5],
     [[], []],
@@ -28,8 +47,12 @@ describe('normaliseRecipe', () => {
 
   it('takes an alias beside its field only where both say the same', () => {
     expect(normaliseRecipe({ base: 'a', base_image: 'a' }).violations).toEqual([]);
-    expect(normaliseRecipe({ base: 'a', baseImage: 'b' }).violations).toEqual([expect.objectContaining({ path: '/base', code: 'alias_conflict', suggestion: 'base_image' })]);
-    expect(normaliseRecipe({ os: { features: ['ssh'] }, features: ['nginx'] }).violations).toEqual([expect.objectContaining({ path: '/os/features' })]);
+    expect(normaliseRecipe({ base: 'a', baseImage: 'b' }).violations).toEqual([
+      expect.objectContaining({ path: '/base', code: 'alias_conflict', suggestion: 'base_image' }),
+    ]);
+    expect(normaliseRecipe({ os: { features: ['ssh'] }, features: ['nginx'] }).violations).toEqual([
+      expect.objectContaining({ path: '/os/features' }),
+    ]);
   });
 
   it('leaves its input as it is', () => {
@@ -45,6 +68,8 @@ describe('normaliseRecipe', () => {
     expect(() => normaliseRecipe(deep)).not.toThrow();
     expect(() => normaliseRecipe(JSON.parse('{"__proto__":{"a":1},"security":{"__proto__":null}}'))).not.toThrow();
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 6 }), (input) => void normaliseRecipe(input)));
-    fc.assert(fc.property(fc.string(), (input) => void normaliseRecipe({ extra_repos: [input], os: input, security: input })));
+    fc.assert(
+      fc.property(fc.string(), (input) => void normaliseRecipe({ extra_repos: [input], os: input, security: input })),
+    );
   });
 });

@@ -25,7 +25,11 @@ export function normaliseRecipe(input: unknown, { keepNulls = false } = {}): Nor
   if (!isObject(read)) return { recipe: read, violations: [] };
   // Its own violation is told by the check of the schema.
   if (checkStructure(read)) return { recipe: read, violations: [] };
-  const opened = readKnownJson(schemaOf(RecipeDto), openWrappers(cutToFit(schemaOf(RecipeDto), read, { more: aliases }) as JsonObject), 0);
+  const opened = readKnownJson(
+    schemaOf(RecipeDto),
+    openWrappers(cutToFit(schemaOf(RecipeDto), read, { more: aliases }) as JsonObject),
+    0,
+  );
   const recipe = (keepNulls ? opened : withoutNulls(opened, 0)) as JsonObject;
   const violations = moveAliases(recipe);
   // What an alias brought may be JSON text as well.
@@ -37,17 +41,24 @@ export function normaliseRecipe(input: unknown, { keepNulls = false } = {}): Nor
 /** The containers of aliases are no fields of the recipe, so the schema does not say that their text is JSON. */
 function openWrappers(recipe: JsonObject): JsonObject {
   const opened = { ...recipe };
-  for (const name of [...aliasWrappers, 'security']) if (Object.hasOwn(opened, name)) opened[name] = readJsonText(opened[name]);
+  for (const name of [...aliasWrappers, 'security'])
+    if (Object.hasOwn(opened, name)) opened[name] = readJsonText(opened[name]);
   return opened;
 }
 
 function readKnownJson(schema: JsonSchema | undefined, value: unknown, depth: number): unknown {
   if (depth > maxDepth) return value;
   const node = schema?.type === 'object' || schema?.type === 'array' ? readIfFits(schema.type, value) : value;
-  if (Array.isArray(node)) return schema?.items ? node.map((item) => readKnownJson(schema.items, item, depth + 1)) : node;
+  if (Array.isArray(node))
+    return schema?.items ? node.map((item) => readKnownJson(schema.items, item, depth + 1)) : node;
   if (!isObject(node)) return node;
   const properties = schema?.properties ?? {};
-  return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, Object.hasOwn(properties, key) ? readKnownJson(properties[key], child, depth + 1) : child]));
+  return Object.fromEntries(
+    Object.entries(node).map(([key, child]) => [
+      key,
+      Object.hasOwn(properties, key) ? readKnownJson(properties[key], child, depth + 1) : child,
+    ]),
+  );
 }
 
 function readIfFits(type: 'object' | 'array', value: unknown): unknown {
@@ -79,7 +90,12 @@ function moveAliases(recipe: JsonObject): Violation[] {
     if (!Object.hasOwn(home, target)) home[target] = value;
     else if (!same(home[target], value)) {
       const path = from.reduce<string>((parent, key) => pointer(parent, key), '');
-      violations.push({ path, code: 'alias_conflict', message: `says something else than ${to.join('.')}, which it is another name of`, suggestion: to.join('.') });
+      violations.push({
+        path,
+        code: 'alias_conflict',
+        message: `says something else than ${to.join('.')}, which it is another name of`,
+        suggestion: to.join('.'),
+      });
     }
   }
   for (const wrapper of aliasWrappers) {

@@ -13,7 +13,9 @@ export function findConflicts(names: readonly string[], related: readonly Relate
   const packages = new Map(related.map((entry) => [entry.name, entry]));
   const wantedBy = whoWants(names, packages);
   const known = new Map<string, string[]>();
-  for (const { name, provides } of packages.values()) if (wantedBy.has(name)) for (const called of [name, ...provides]) known.set(called, [...(known.get(called) ?? []), name]);
+  for (const { name, provides } of packages.values())
+    if (wantedBy.has(name))
+      for (const called of [name, ...provides]) known.set(called, [...(known.get(called) ?? []), name]);
   const found = new Map<string, PackageConflict>();
   for (const { name, conflicts } of packages.values()) {
     const one = wantedBy.get(name);

@@ -40,7 +40,9 @@ export class PackageIndexRefreshService implements OnApplicationBootstrap {
       return true;
     } catch (error) {
       const { loaded, refreshedAt } = await this.index.state(base.id);
-      const meanwhile = loaded ? `The index of ${refreshedAt?.toISOString() ?? 'before'} stays in use.` : 'Packages of recipes cannot be checked until it works.';
+      const meanwhile = loaded
+        ? `The index of ${refreshedAt?.toISOString() ?? 'before'} stays in use.`
+        : 'Packages of recipes cannot be checked until it works.';
       this.log.warn(`${errorMessage(error)} ${meanwhile} ${(error instanceof AppError && error.hint) || ''}`.trim());
       return false;
     }

@@ -34,7 +34,8 @@ beforeEach(async () => {
   await database.query('TRUNCATE package_index, package_index_state');
 });
 
-const load = async (base: string, packages: PackageRecord[]) => await index.replace(base, { architecture: 'amd64', packages });
+const load = async (base: string, packages: PackageRecord[]) =>
+  await index.replace(base, { architecture: 'amd64', packages });
 
 describe('PostgresPackageIndex', () => {
   packageIndexContract(async (packages) => {
@@ -60,7 +61,9 @@ describe('PostgresPackageIndex', () => {
   });
 
   it('takes 65,000 packages', async () => {
-    const packages = Array.from({ length: 65_000 }, (_, at) => packageRecord(`package-${at}`, { depends: at ? [`package-${at - 1}`] : [] }));
+    const packages = Array.from({ length: 65_000 }, (_, at) =>
+      packageRecord(`package-${at}`, { depends: at ? [`package-${at - 1}`] : [] }),
+    );
     await load('one', packages);
     expect((await index.closure('one', ['package-500'])).names).toHaveLength(501);
   }, 60_000);
@@ -73,7 +76,9 @@ describe('PostgresPackageIndex', () => {
       other.onModuleInit();
       await load('one', [packageRecord('alpha')]);
       expect((await other.nearest('one', ['alphb'])).get('alphb')).toEqual(['alpha']);
-      const told = new Promise<string>((resolve) => otherEvents.subscribe('package-index.refreshed', { onEvent: resolve }));
+      const told = new Promise<string>((resolve) =>
+        otherEvents.subscribe('package-index.refreshed', { onEvent: resolve }),
+      );
       await load('one', [packageRecord('bravo')]);
       expect(await told).toBe('one');
       expect((await other.nearest('one', ['bravp'])).get('bravp')).toEqual(['bravo']);
@@ -89,7 +94,15 @@ describe('PackageIndexRefreshService', () => {
     failing = new Set<string>();
     fetch({ id }: { id: string }): Promise<FetchedIndex> {
       this.fetched.push(id);
-      if (this.failing.has(id)) return Promise.reject(new AppError({ kind: 'unavailable', reason: 'package_index_unavailable', message: 'No mirror.', hint: 'Set it.' }));
+      if (this.failing.has(id))
+        return Promise.reject(
+          new AppError({
+            kind: 'unavailable',
+            reason: 'package_index_unavailable',
+            message: 'No mirror.',
+            hint: 'Set it.',
+          }),
+        );
       return Promise.resolve({ architecture: 'amd64', packages: [packageRecord(`of-${id}`)] });
     }
   }
@@ -106,7 +119,9 @@ describe('PackageIndexRefreshService', () => {
     expect(source.fetched).toEqual(['debian-bookworm', 'debian-trixie']);
     await service.refresh({}, signal);
     expect(source.fetched).toHaveLength(2);
-    await database.query("UPDATE package_index_state SET refreshed_at = now() - interval '7 hours' WHERE base = 'debian-trixie'");
+    await database.query(
+      "UPDATE package_index_state SET refreshed_at = now() - interval '7 hours' WHERE base = 'debian-trixie'",
+    );
     await service.refresh({}, signal);
     expect(source.fetched).toEqual(['debian-bookworm', 'debian-trixie', 'debian-trixie']);
   });

@@ -4,7 +4,14 @@ import { EventBus } from '#libs/platform';
 import { NameShelves, nearestNames } from './nearest-names.js';
 import { PackageIndexStateEntity } from './package-index.entity.js';
 import { findConflicts, type RelatedPackage } from './package-conflicts.js';
-import { PackageIndex, type IndexedPackage, type PackageClosure, type PackageConflict, type PackageIndexState, type PackageLookup } from './package-index.port.js';
+import {
+  PackageIndex,
+  type IndexedPackage,
+  type PackageClosure,
+  type PackageConflict,
+  type PackageIndexState,
+  type PackageLookup,
+} from './package-index.port.js';
 import type { FetchedIndex, PackageRecord } from './package-source.port.js';
 
 export const indexRefreshed = 'package-index.refreshed';
@@ -26,16 +33,27 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.events.subscribe(indexRefreshed, { onEvent: (base) => void this.names.delete(base), onGap: () => this.names.clear() });
+    this.events.subscribe(indexRefreshed, {
+      onEvent: (base) => void this.names.delete(base),
+      onGap: () => this.names.clear(),
+    });
   }
 
   async state(base: string): Promise<PackageIndexState> {
     const row = await this.database.getRepository(PackageIndexStateEntity).findOneBy({ base });
-    return { loaded: row !== null, refreshedAt: row?.refreshedAt ?? null, packageCount: row?.packageCount ?? 0, architecture: row?.architecture ?? hostArchitecture };
+    return {
+      loaded: row !== null,
+      refreshedAt: row?.refreshedAt ?? null,
+      packageCount: row?.packageCount ?? 0,
+      architecture: row?.architecture ?? hostArchitecture,
+    };
   }
 
   async lookup(base: string, names: readonly string[]): Promise<PackageLookup> {
-    const found = await this.database.query<IndexedPackage[]>('SELECT name, version, versions FROM package_index WHERE base = $1 AND name = ANY($2) ORDER BY name', [base, names]);
+    const found = await this.database.query<IndexedPackage[]>(
+      'SELECT name, version, versions FROM package_index WHERE base = $1 AND name = ANY($2) ORDER BY name',
+      [base, names],
+    );
     const real = new Set(found.map(({ name }) => name));
     const others = [...new Set(names)].filter((name) => !real.has(name));
     const virtual = others.length ? await this.virtual(base, others) : [];
@@ -80,10 +98,15 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
   async replace(base: string, { architecture, packages }: FetchedIndex): Promise<void> {
     await this.database.transaction(async (manager) => {
       await manager.query('DELETE FROM package_index WHERE base = $1', [base]);
-      for (let at = 0; at < packages.length; at += rowsPerInsert) await insert(manager, base, packages.slice(at, at + rowsPerInsert));
+      for (let at = 0; at < packages.length; at += rowsPerInsert)
+        await insert(manager, base, packages.slice(at, at + rowsPerInsert));
       // Before the commit: by the statistics of the old rows, the first look-ups of the new ones would read the whole table.
       await manager.query('ANALYZE package_index');
-      await manager.upsert(PackageIndexStateEntity, { base, architecture, packageCount: packages.length, refreshedAt: new Date() }, ['base']);
+      await manager.upsert(
+        PackageIndexStateEntity,
+        { base, architecture, packageCount: packages.length, refreshedAt: new Date() },
+        ['base'],
+      );
       await this.events.publish((sql, parameters) => manager.query(sql, parameters), indexRefreshed, base);
     });
     this.names.delete(base);
@@ -113,7 +136,11 @@ export class PostgresPackageIndex extends PackageIndex implements OnModuleInit {
 
 /** One statement for many rows; arrays inside rows go as JSON because unnest would flatten them. */
 async function insert(manager: EntityManager, base: string, packages: PackageRecord[]): Promise<void> {
-  const rows = packages.map(({ downloadBytes, installedBytes, ...row }) => ({ ...row, download_bytes: downloadBytes, installed_bytes: installedBytes }));
+  const rows = packages.map(({ downloadBytes, installedBytes, ...row }) => ({
+    ...row,
+    download_bytes: downloadBytes,
+    installed_bytes: installedBytes,
+  }));
   await manager.query(
     `INSERT INTO package_index (base, name, version, versions, depends, provides, requires, conflicts, essential, download_bytes, installed_bytes)
      SELECT $1, r.* FROM json_to_recordset($2::json)

@@ -1,5 +1,15 @@
 import { Flag, OneOf, Part, Parts, Port, Text, Texts, Whole } from './field.decorators.js';
-import { addressOrCidr, cidrAddress, domainName, hostLabel, interfaceMatch, interfaceName, ipAddress, ipv4Address, ipv6Address } from './text-rules.js';
+import {
+  addressOrCidr,
+  cidrAddress,
+  domainName,
+  hostLabel,
+  interfaceMatch,
+  interfaceName,
+  ipAddress,
+  ipv4Address,
+  ipv6Address,
+} from './text-rules.js';
 
 export class RecipeInterface {
   @Text(interfaceName, 'Name of the interface, such as "enp1s0". Give this or match.') name?: string;
@@ -30,14 +40,20 @@ export class RecipeFirewallRule {
 }
 
 export class RecipeFirewall {
-  @OneOf(['allow', 'deny'], 'What happens to inbound traffic that no rule names.', { default: 'deny' }) default: 'allow' | 'deny' = 'deny';
-  @Parts(() => RecipeFirewallRule, 'Rules, first match wins. Ports of enabled services are open without a rule.', { maxItems: 200, default: [] }) rules: RecipeFirewallRule[] = [];
+  @OneOf(['allow', 'deny'], 'What happens to inbound traffic that no rule names.', { default: 'deny' }) default:
+    'allow' | 'deny' = 'deny';
+  @Parts(() => RecipeFirewallRule, 'Rules, first match wins. Ports of enabled services are open without a rule.', {
+    maxItems: 200,
+    default: [],
+  })
+  rules: RecipeFirewallRule[] = [];
 }
 
 export class RecipeNetworking {
   @Text(hostLabel, 'Host name; the name of the recipe without it.') hostname?: string;
   @Text(domainName, 'Domain of the host.') domain?: string;
-  @Parts(() => RecipeInterface, 'Interfaces; DHCP on every wired interface without any.', { maxItems: 32, default: [] }) interfaces: RecipeInterface[] = [];
+  @Parts(() => RecipeInterface, 'Interfaces; DHCP on every wired interface without any.', { maxItems: 32, default: [] })
+  interfaces: RecipeInterface[] = [];
   @Part(() => RecipeDns, 'Name resolution.') dns?: RecipeDns;
   @Parts(() => RecipeHostEntry, 'Lines of /etc/hosts.', { maxItems: 500, default: [] }) hosts: RecipeHostEntry[] = [];
   @Part(() => RecipeFirewall, 'Packet filter (nftables); adds the feature firewall.') firewall?: RecipeFirewall;

@@ -10,7 +10,15 @@ const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false
 const fits = ajv.compile(schema);
 
 describe('the JSON Schema of the recipe', () => {
-  it('names itself', () => expect(schema).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', $id: 'https://factory.example/api/recipes/schema', title: 'OpenFactory recipe', type: 'object', required: ['name', 'base_image'], additionalProperties: false }));
+  it('names itself', () =>
+    expect(schema).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      $id: 'https://factory.example/api/recipes/schema',
+      title: 'OpenFactory recipe',
+      type: 'object',
+      required: ['name', 'base_image'],
+      additionalProperties: false,
+    }));
 
   it.each(catalogue.templates.map(({ id, recipe }) => [id, recipe] as const))('fits the template %s', (_id, recipe) => {
     fits(recipe);
@@ -28,7 +36,11 @@ describe('the JSON Schema of the recipe', () => {
 
   it('describes every field', () => {
     const undescribed = (node: JsonSchema, path: string): string[] =>
-      Object.entries(node.properties ?? {}).flatMap(([name, field]) => [...(field.description ? [] : [`${path}/${name}`]), ...undescribed(field, `${path}/${name}`), ...undescribed(field.items ?? {}, `${path}/${name}/0`)]);
+      Object.entries(node.properties ?? {}).flatMap(([name, field]) => [
+        ...(field.description ? [] : [`${path}/${name}`]),
+        ...undescribed(field, `${path}/${name}`),
+        ...undescribed(field.items ?? {}, `${path}/${name}/0`),
+      ]);
     expect(undescribed(schema, '')).toEqual([]);
   });
 });
@@ -38,7 +50,10 @@ describe('the outline', () => {
 
   it('has every field, one level deep, and is small', () => {
     expect(Object.keys(outline.properties ?? {})).toEqual(Object.keys(schema.properties ?? {}));
-    expect(outline.properties?.users).toMatchObject({ type: 'array', description: expect.stringContaining('username, ') });
+    expect(outline.properties?.users).toMatchObject({
+      type: 'array',
+      description: expect.stringContaining('username, '),
+    });
     expect(JSON.stringify(outline)).not.toContain('$ref');
     expect(JSON.stringify(outline).length).toBeLessThan(5_000);
   });

@@ -9,13 +9,23 @@ export function recipeSchema(publicUrl: string): JsonSchema {
   const schema = structuredClone(schemaOf(RecipeDto));
   const service = schema.properties?.services?.items;
   const assertion = schema.properties?.tests?.items?.properties?.assertions?.items;
-  if (service) service.allOf = Object.entries(serviceConfigs).map(([name, dto]) => when('name', name, 'config', schemaOf(dto)));
-  if (assertion) assertion.allOf = assertionTypeNames.map((name) => when('type', name, 'params', assertionSchema(name)));
-  return { $schema: 'https://json-schema.org/draft/2020-12/schema', $id: `${publicUrl}/api/recipes/schema`, title: 'OpenFactory recipe', ...schema };
+  if (service)
+    service.allOf = Object.entries(serviceConfigs).map(([name, dto]) => when('name', name, 'config', schemaOf(dto)));
+  if (assertion)
+    assertion.allOf = assertionTypeNames.map((name) => when('type', name, 'params', assertionSchema(name)));
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `${publicUrl}/api/recipes/schema`,
+    title: 'OpenFactory recipe',
+    ...schema,
+  };
 }
 
 function when(key: string, value: string, field: string, schema: JsonSchema): JsonSchema {
-  return { if: { properties: { [key]: { const: value } }, required: [key] }, then: { properties: { [field]: schema } } };
+  return {
+    if: { properties: { [key]: { const: value } }, required: [key] },
+    then: { properties: { [field]: schema } },
+  };
 }
 
 /**
@@ -23,14 +33,24 @@ function when(key: string, value: string, field: string, schema: JsonSchema): Js
  * schema would cost every client that lists tools thousands of tokens.
  */
 export function outlineOf(schema: JsonSchema): JsonSchema {
-  const properties = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, field]) => [name, outlineField(field)]));
+  const properties = Object.fromEntries(
+    Object.entries(schema.properties ?? {}).map(([name, field]) => [name, outlineField(field)]),
+  );
   return { type: 'object', properties, ...(schema.required && { required: schema.required }) };
 }
 
 function outlineField(field: JsonSchema): JsonSchema {
   const inner = field.items?.properties ?? field.properties;
-  const names = inner && Object.keys(inner).map((name) => ((field.items ?? field).required?.includes(name) ? name : `${name}?`));
-  const words = [field.description, names && `${field.items ? 'Each entry: ' : ''}{${names.join(', ')}}`].filter(Boolean).join(' ');
+  const names =
+    inner && Object.keys(inner).map((name) => ((field.items ?? field).required?.includes(name) ? name : `${name}?`));
+  const words = [field.description, names && `${field.items ? 'Each entry: ' : ''}{${names.join(', ')}}`]
+    .filter(Boolean)
+    .join(' ');
   const itemType = field.items?.type;
-  return { type: field.type, description: words, ...(field.type === 'array' && itemType && { items: { type: itemType } }), ...(field.default !== undefined && { default: field.default }) };
+  return {
+    type: field.type,
+    description: words,
+    ...(field.type === 'array' && itemType && { items: { type: itemType } }),
+    ...(field.default !== undefined && { default: field.default }),
+  };
 }

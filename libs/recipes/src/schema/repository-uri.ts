@@ -5,7 +5,10 @@ import type { TextRule } from './text-rules.js';
 const innerNames = /(^|\.)(localhost|localdomain|local|internal|intranet|lan|home|corp|home\.arpa)$/;
 
 function isPublicHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '').toLowerCase();
+  const host = hostname
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase();
   // URL has already turned 127.1, 0x7f000001 and the like into four decimal parts. `process` unwraps ::ffff:a.b.c.d.
   if (ipaddr.isValid(host)) return ipaddr.process(host).range() === 'unicast';
   return host.includes('.') && !innerNames.test(host);
@@ -18,7 +21,14 @@ export const repositoryUri: TextRule = {
   test: (text) => {
     if (text.length > 2048 || /[\s\u0000-\u001f]/.test(text) || !URL.canParse(text)) return false;
     const { protocol, hostname, username, password, search, hash } = new URL(text);
-    return (protocol === 'http:' || protocol === 'https:') && !username && !password && !search && !hash && isPublicHost(hostname);
+    return (
+      (protocol === 'http:' || protocol === 'https:') &&
+      !username &&
+      !password &&
+      !search &&
+      !hash &&
+      isPublicHost(hostname)
+    );
   },
   schema: { pattern: '^https?://', maxLength: 2048 },
 };

@@ -1,12 +1,23 @@
 import { Flag, OneOf, Parts, Port, Text, Texts, Whole } from '../schema/field.decorators.js';
-import { addressOrCidr, cidrAddress, domainName, hostOrAddress, interfaceName, ipAddress, ipv4Address } from '../schema/text-rules.js';
+import {
+  addressOrCidr,
+  cidrAddress,
+  domainName,
+  hostOrAddress,
+  interfaceName,
+  ipAddress,
+  ipv4Address,
+} from '../schema/text-rules.js';
 import { endpoint, wireguardKey, wireguardKeyFile } from './service-rules.js';
 
 export class SshServiceConfig {
   @Port('Port to listen on.', { default: 22 }) port: number = 22;
   @Flag('root may log in (with a key only, unless password logins are allowed).', false) allow_root: boolean = false;
   @Flag('Keys only.', false) disable_password_auth: boolean = false;
-  @Whole(0, 86_400, 'Seconds of silence after which the server asks whether the client is alive; 0 never asks.', { default: 60 }) client_alive_interval: number = 60;
+  @Whole(0, 86_400, 'Seconds of silence after which the server asks whether the client is alive; 0 never asks.', {
+    default: 60,
+  })
+  client_alive_interval: number = 60;
   @Whole(1, 100, 'Failed attempts before the connection is closed.', { default: 6 }) max_auth_tries: number = 6;
   @Flag('Accounts with an empty password may log in.', false) permit_empty_passwords: boolean = false;
   @Whole(1, 3600, 'Seconds that a client has to log in (LoginGraceTime).') timeout?: number;
@@ -20,21 +31,30 @@ export class FirewallServiceRule {
 }
 
 export class FirewallServiceConfig {
-  @OneOf(['allow', 'deny'], 'Inbound traffic that no rule names.', { default: 'deny' }) default: 'allow' | 'deny' = 'deny';
+  @OneOf(['allow', 'deny'], 'Inbound traffic that no rule names.', { default: 'deny' }) default: 'allow' | 'deny' =
+    'deny';
   @Flag('Answer ICMP echo requests.', true) allow_ping: boolean = true;
-  @Parts(() => FirewallServiceRule, 'Rules, first match wins.', { maxItems: 200, default: [] }) rules: FirewallServiceRule[] = [];
+  @Parts(() => FirewallServiceRule, 'Rules, first match wins.', { maxItems: 200, default: [] })
+  rules: FirewallServiceRule[] = [];
 }
 
 export class NtpServiceConfig {
-  @Texts(hostOrAddress, 'Time servers; the pool of the distribution without any.', { maxItems: 20, default: [] }) servers: string[] = [];
+  @Texts(hostOrAddress, 'Time servers; the pool of the distribution without any.', { maxItems: 20, default: [] })
+  servers: string[] = [];
   @Texts(cidrAddress, 'Networks that this host serves time to.', { maxItems: 50, default: [] }) allow: string[] = [];
 }
 
 export class DnsServiceConfig {
-  @Texts(ipAddress, 'Servers that queries are forwarded to; resolves by itself without any.', { maxItems: 20, default: [] }) forwarders: string[] = [];
-  @Text(domainName, 'Domain that this server answers for: its own name, and the names of networking.hosts.') local_domain?: string;
+  @Texts(ipAddress, 'Servers that queries are forwarded to; resolves by itself without any.', {
+    maxItems: 20,
+    default: [],
+  })
+  forwarders: string[] = [];
+  @Text(domainName, 'Domain that this server answers for: its own name, and the names of networking.hosts.')
+  local_domain?: string;
   @Whole(1, 10_000, 'Largest cache in MiB.', { default: 90 }) cache_size: number = 90;
-  @Texts(cidrAddress, 'Networks that may ask; those that this host is in without any.', { maxItems: 50, default: [] }) allow_query: string[] = [];
+  @Texts(cidrAddress, 'Networks that may ask; those that this host is in without any.', { maxItems: 50, default: [] })
+  allow_query: string[] = [];
 }
 
 export class DhcpServiceConfig {
@@ -51,13 +71,19 @@ export class VpnServicePeer {
   @Text(wireguardKey, 'Public key of the peer.', { required: true }) public_key: string;
   @Texts(cidrAddress, 'Networks reached through the peer.', { required: true, maxItems: 100 }) allowed_ips: string[];
   @Text(endpoint, 'host:port of the peer, if it has a fixed one.') endpoint?: string;
-  @Whole(0, 65_535, 'Seconds between keep-alive packets; 0 sends none.', { default: 0 }) persistent_keepalive: number = 0;
+  @Whole(0, 65_535, 'Seconds between keep-alive packets; 0 sends none.', { default: 0 }) persistent_keepalive: number =
+    0;
 }
 
 export class VpnServiceConfig {
   @OneOf(['wireguard'], 'Kind of VPN.', { default: 'wireguard' }) type: string = 'wireguard';
   @Port('UDP port to listen on.', { default: 51_820 }) listen_port: number = 51_820;
   @Texts(cidrAddress, 'Addresses of this host inside the VPN.', { maxItems: 10, default: [] }) addresses: string[] = [];
-  @Text(wireguardKeyFile, 'Where the machine keeps its private key; made at the first boot if no file of the recipe is there.', { default: '/etc/wireguard/private.key' }) private_key_file: string = '/etc/wireguard/private.key';
+  @Text(
+    wireguardKeyFile,
+    'Where the machine keeps its private key; made at the first boot if no file of the recipe is there.',
+    { default: '/etc/wireguard/private.key' },
+  )
+  private_key_file: string = '/etc/wireguard/private.key';
   @Parts(() => VpnServicePeer, 'Peers.', { maxItems: 200, default: [] }) peers: VpnServicePeer[] = [];
 }

@@ -1,6 +1,19 @@
 import type { DtoClass } from '#libs/platform';
-import { DockerServiceConfig, MonitoringServiceConfig, NginxServiceConfig, PostgresqlServiceConfig, RedisServiceConfig } from './application-services.dto.js';
-import { DhcpServiceConfig, DnsServiceConfig, FirewallServiceConfig, NtpServiceConfig, SshServiceConfig, VpnServiceConfig } from './network-services.dto.js';
+import {
+  DockerServiceConfig,
+  MonitoringServiceConfig,
+  NginxServiceConfig,
+  PostgresqlServiceConfig,
+  RedisServiceConfig,
+} from './application-services.dto.js';
+import {
+  DhcpServiceConfig,
+  DnsServiceConfig,
+  FirewallServiceConfig,
+  NtpServiceConfig,
+  SshServiceConfig,
+  VpnServiceConfig,
+} from './network-services.dto.js';
 
 /** The config class of each service, by service id. `data/services.yaml` says what else a service is; the two lists must name the same services. */
 export const serviceConfigs = {

@@ -12,7 +12,11 @@ export const endpoint: TextRule = {
   must: 'be host:port',
   test: (text) => {
     const [, host = '', port = ''] = /^(.{1,253}):(\d{1,5})$/.exec(text) ?? [];
-    return (domainName.test(host) || ipAddress.test(host.replace(/^\[|\]$/g, ''))) && Number(port) >= 1 && Number(port) <= 65_535;
+    return (
+      (domainName.test(host) || ipAddress.test(host.replace(/^\[|\]$/g, ''))) &&
+      Number(port) >= 1 &&
+      Number(port) <= 65_535
+    );
   },
   schema: { maxLength: 260 },
 };
@@ -50,7 +54,9 @@ export const databaseName: TextRule = {
 export const scramVerifier: TextRule = {
   code: 'scramVerifier',
   must: 'be a verifier such as "SCRAM-SHA-256$4096:salt$stored key:server key", never a password',
-  test: (text) => text.length <= 256 && /^SCRAM-SHA-256\$[1-9]\d{3,6}:[A-Za-z0-9+/]{16,64}={0,2}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/.test(text),
+  test: (text) =>
+    text.length <= 256 &&
+    /^SCRAM-SHA-256\$[1-9]\d{3,6}:[A-Za-z0-9+/]{16,64}={0,2}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/.test(text),
   schema: { maxLength: 256, pattern: '^SCRAM-SHA-256\\$' },
 };
 

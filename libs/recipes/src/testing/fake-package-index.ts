@@ -1,12 +1,30 @@
 import { NameShelves, nearestNames } from '../packages/nearest-names.js';
 import { findConflicts } from '../packages/package-conflicts.js';
-import { PackageIndex, type PackageClosure, type PackageConflict, type PackageIndexState, type PackageLookup } from '../packages/package-index.port.js';
+import {
+  PackageIndex,
+  type PackageClosure,
+  type PackageConflict,
+  type PackageIndexState,
+  type PackageLookup,
+} from '../packages/package-index.port.js';
 import type { PackageRecord } from '../packages/package-source.port.js';
 
 /** A valid record; a test names only what it is about. */
 export function packageRecord(name: string, more: Partial<PackageRecord> = {}): PackageRecord {
   const version = more.version ?? '1.0-1';
-  return { name, version, versions: [version], depends: [], provides: [], requires: more.depends ?? [], conflicts: [], essential: false, downloadBytes: 1_000, installedBytes: 4_000, ...more };
+  return {
+    name,
+    version,
+    versions: [version],
+    depends: [],
+    provides: [],
+    requires: more.depends ?? [],
+    conflicts: [],
+    essential: false,
+    downloadBytes: 1_000,
+    installedBytes: 4_000,
+    ...more,
+  };
 }
 
 /** A package index in memory, with the packages that a test gives it. */
@@ -25,16 +43,35 @@ export class FakePackageIndex extends PackageIndex {
 
   state(base: string): Promise<PackageIndexState> {
     const packages = this.bases.get(base);
-    return Promise.resolve({ loaded: packages !== undefined, refreshedAt: packages ? new Date(0) : null, packageCount: packages?.size ?? 0, architecture: 'amd64' });
+    return Promise.resolve({
+      loaded: packages !== undefined,
+      refreshedAt: packages ? new Date(0) : null,
+      packageCount: packages?.size ?? 0,
+      architecture: 'amd64',
+    });
   }
 
   lookup(base: string, names: readonly string[]): Promise<PackageLookup> {
     const packages = this.of(base);
     const unique = [...new Set(names)].sort();
-    const found = unique.flatMap((name) => packages.get(name) ?? []).map(({ name, version, versions }) => ({ name, version, versions }));
+    const found = unique
+      .flatMap((name) => packages.get(name) ?? [])
+      .map(({ name, version, versions }) => ({ name, version, versions }));
     const others = unique.filter((name) => !packages.has(name));
-    const virtual = others.map((name) => ({ name, providers: [...packages.values()].filter(({ provides }) => provides.includes(name)).map((entry) => entry.name).sort() })).filter(({ providers }) => providers.length);
-    return Promise.resolve({ found, virtual, missing: others.filter((name) => !virtual.some((entry) => entry.name === name)) });
+    const virtual = others
+      .map((name) => ({
+        name,
+        providers: [...packages.values()]
+          .filter(({ provides }) => provides.includes(name))
+          .map((entry) => entry.name)
+          .sort(),
+      }))
+      .filter(({ providers }) => providers.length);
+    return Promise.resolve({
+      found,
+      virtual,
+      missing: others.filter((name) => !virtual.some((entry) => entry.name === name)),
+    });
   }
 
   async nearest(base: string, names: readonly string[], limit?: number): Promise<Map<string, string[]>> {
@@ -55,8 +92,13 @@ export class FakePackageIndex extends PackageIndex {
       seen.set(name, entry);
       queue.push(...entry.depends);
     }
-    const sum = (key: 'downloadBytes' | 'installedBytes') => [...seen.values()].reduce((total, entry) => total + entry[key], 0);
-    return Promise.resolve({ names: [...seen.keys()].sort(), downloadBytes: sum('downloadBytes'), installedBytes: sum('installedBytes') });
+    const sum = (key: 'downloadBytes' | 'installedBytes') =>
+      [...seen.values()].reduce((total, entry) => total + entry[key], 0);
+    return Promise.resolve({
+      names: [...seen.keys()].sort(),
+      downloadBytes: sum('downloadBytes'),
+      installedBytes: sum('installedBytes'),
+    });
   }
 
   private of(base: string): Map<string, PackageRecord> {

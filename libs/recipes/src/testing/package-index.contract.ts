@@ -5,8 +5,19 @@ import type { PackageRecord } from '../packages/package-source.port.js';
 
 const packages: PackageRecord[] = [
   packageRecord('base-files', { essential: true, installedBytes: 100, downloadBytes: 10 }),
-  packageRecord('nginx', { depends: ['libc6', 'nginx-common'], versions: ['1.22-3', '1.22-2'], version: '1.22-3', installedBytes: 1_000, downloadBytes: 100 }),
-  packageRecord('nginx-common', { depends: ['nginx'], provides: ['nginx-config'], installedBytes: 200, downloadBytes: 20 }),
+  packageRecord('nginx', {
+    depends: ['libc6', 'nginx-common'],
+    versions: ['1.22-3', '1.22-2'],
+    version: '1.22-3',
+    installedBytes: 1_000,
+    downloadBytes: 100,
+  }),
+  packageRecord('nginx-common', {
+    depends: ['nginx'],
+    provides: ['nginx-config'],
+    installedBytes: 200,
+    downloadBytes: 20,
+  }),
   packageRecord('libc6', { installedBytes: 3_000_000_000, downloadBytes: 3 }),
   packageRecord('postfix', { provides: ['mail-transport-agent'], conflicts: ['mail-transport-agent'] }),
   packageRecord('exim4', { provides: ['mail-transport-agent', 'smtp'] }),
@@ -17,7 +28,12 @@ const packages: PackageRecord[] = [
 export function packageIndexContract(open: (packages: PackageRecord[]) => Promise<PackageIndex>): void {
   it('tells whether it is loaded', async () => {
     const index = await open(packages);
-    expect(await index.state('one')).toEqual({ loaded: true, refreshedAt: expect.any(Date), packageCount: 7, architecture: 'amd64' });
+    expect(await index.state('one')).toEqual({
+      loaded: true,
+      refreshedAt: expect.any(Date),
+      packageCount: 7,
+      architecture: 'amd64',
+    });
     expect(await index.state('other')).toMatchObject({ loaded: false, refreshedAt: null, packageCount: 0 });
   });
 
@@ -41,21 +57,40 @@ export function packageIndexContract(open: (packages: PackageRecord[]) => Promis
   it('finds near names', async () => {
     const index = await open(packages);
     const near = await index.nearest('one', ['ngnix', 'postfx', 'completely-different'], 1);
-    expect([near.get('ngnix'), near.get('postfx'), near.get('completely-different')]).toEqual([['nginx'], ['postfix'], []]);
-    expect((await index.nearest('one', Array.from({ length: 50 }, (_, at) => `n${at}`))).size).toBe(20);
+    expect([near.get('ngnix'), near.get('postfx'), near.get('completely-different')]).toEqual([
+      ['nginx'],
+      ['postfix'],
+      [],
+    ]);
+    expect(
+      (
+        await index.nearest(
+          'one',
+          Array.from({ length: 50 }, (_, at) => `n${at}`),
+        )
+      ).size,
+    ).toBe(20);
   });
 
   it('tells what cannot be together, also by what it cannot do without, and nothing of a package and itself', async () => {
     const index = await open(packages);
     expect(await index.conflicts('one', ['nginx', 'postfix', 'nothing'])).toEqual([]);
-    expect(await index.conflicts('one', ['exim4', 'postfix'])).toEqual([{ names: ['postfix', 'exim4'], packages: ['postfix', 'exim4'] }]);
-    expect(await index.conflicts('one', ['mailer', 'postfix'])).toEqual([{ names: ['postfix', 'mailer'], packages: ['postfix', 'exim4'] }]);
+    expect(await index.conflicts('one', ['exim4', 'postfix'])).toEqual([
+      { names: ['postfix', 'exim4'], packages: ['postfix', 'exim4'] },
+    ]);
+    expect(await index.conflicts('one', ['mailer', 'postfix'])).toEqual([
+      { names: ['postfix', 'mailer'], packages: ['postfix', 'exim4'] },
+    ]);
     expect(await index.conflicts('other', ['exim4', 'postfix'])).toEqual([]);
   });
 
   it('follows dependencies, also in circles, and counts the essential packages', async () => {
     const index = await open(packages);
-    expect(await index.closure('one', ['nginx', 'nothing'])).toEqual({ names: ['base-files', 'libc6', 'nginx', 'nginx-common'], downloadBytes: 133, installedBytes: 3_000_001_300 });
+    expect(await index.closure('one', ['nginx', 'nothing'])).toEqual({
+      names: ['base-files', 'libc6', 'nginx', 'nginx-common'],
+      downloadBytes: 133,
+      installedBytes: 3_000_001_300,
+    });
     expect(await index.closure('other', ['nginx'])).toEqual({ names: [], downloadBytes: 0, installedBytes: 0 });
   });
 }

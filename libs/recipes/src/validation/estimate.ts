@@ -25,8 +25,17 @@ export interface Estimate {
 }
 
 /** What apt would install on the base, the base included. */
-export async function closureOf(base: AvailableBase, draft: Draft, packages: readonly string[], index: PackageIndex): Promise<PackageClosure> {
-  return await index.closure(base.id, [await kernelOf(base, draft, index), ...base.archive.packages, ...packages.map((spec) => splitSpec(spec).name)]);
+export async function closureOf(
+  base: AvailableBase,
+  draft: Draft,
+  packages: readonly string[],
+  index: PackageIndex,
+): Promise<PackageClosure> {
+  return await index.closure(base.id, [
+    await kernelOf(base, draft, index),
+    ...base.archive.packages,
+    ...packages.map((spec) => splitSpec(spec).name),
+  ]);
 }
 
 export async function kernelOf(base: AvailableBase, draft: Draft, index: PackageIndex): Promise<string> {
@@ -52,5 +61,14 @@ function compressionOf(draft: Draft): keyof typeof compression {
 
 function fileBytes(draft: Draft): number {
   const files = Array.isArray(draft.files) ? (draft.files as { content?: unknown; content_base64?: unknown }[]) : [];
-  return files.reduce((total, file) => total + (typeof file?.content === 'string' ? Buffer.byteLength(file.content) : typeof file?.content_base64 === 'string' ? (file.content_base64.length * 3) / 4 : 0), 0);
+  return files.reduce(
+    (total, file) =>
+      total +
+      (typeof file?.content === 'string'
+        ? Buffer.byteLength(file.content)
+        : typeof file?.content_base64 === 'string'
+          ? (file.content_base64.length * 3) / 4
+          : 0),
+    0,
+  );
 }

@@ -11,14 +11,25 @@ describe('PasswordHasher', () => {
     const hash = await hasher.hash('correct horse ü', ada);
     expect(hash).toMatch(/^\$y\$j9T\$[./A-Za-z0-9]{22}\$[./A-Za-z0-9]{43}$/);
     expect(passwordHash.test(hash)).toBe(true);
-    const { stdout } = await runProgram('perl', ['-e', 'print crypt($ARGV[0], $ARGV[1]) eq $ARGV[1] ? "same" : "other"', 'correct horse ü', hash], { deadlineMs: 10_000 });
+    const { stdout } = await runProgram(
+      'perl',
+      ['-e', 'print crypt($ARGV[0], $ARGV[1]) eq $ARGV[1] ? "same" : "other"', 'correct horse ü', hash],
+      { deadlineMs: 10_000 },
+    );
     expect(stdout).toBe('same');
   });
 
   it('gives the same recipe the same hash, and no two users or owners the same salt', async () => {
     const one = await hasher.hash('secret', ada);
     expect(await hasher.hash('secret', ada)).toBe(one);
-    const salts = new Set([one, await hasher.hash('secret', { ...ada, user: 'bob' }), await hasher.hash('secret', { ...ada, ownerId: 'x' }), await hasher.hash('secret', { ...ada, recipe: 'y' })].map((hash) => hash.split('$')[3]));
+    const salts = new Set(
+      [
+        one,
+        await hasher.hash('secret', { ...ada, user: 'bob' }),
+        await hasher.hash('secret', { ...ada, ownerId: 'x' }),
+        await hasher.hash('secret', { ...ada, recipe: 'y' }),
+      ].map((hash) => hash.split('$')[3]),
+    );
     expect(salts.size).toBe(4);
   });
 });

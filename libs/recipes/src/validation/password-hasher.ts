@@ -15,12 +15,32 @@ export class PasswordHasher {
   ) {}
 
   /** @throws AppError `hash_unavailable`, `too_busy`; the signal's reason where it was aborted */
-  async hash(password: string, owner: { ownerId: string; recipe: string; user: string }, signal?: AbortSignal): Promise<string> {
-    const purpose = ['recipe-password', owner.ownerId, owner.recipe, owner.user].map((word) => JSON.stringify(word)).join(' ');
+  async hash(
+    password: string,
+    owner: { ownerId: string; recipe: string; user: string },
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const purpose = ['recipe-password', owner.ownerId, owner.recipe, owner.user]
+      .map((word) => JSON.stringify(word))
+      .join(' ');
     const setting = `$y$j9T$${crypt64(this.secret.derive(purpose, saltBytes))}`;
-    const { stdout } = await this.queue.run(owner.ownerId, () => runProgram('perl', ['-e', script], { input: `${setting}\n${password}`, deadlineMs: 20_000, ...(signal && { signal }) }), signal);
+    const { stdout } = await this.queue.run(
+      owner.ownerId,
+      () =>
+        runProgram('perl', ['-e', script], {
+          input: `${setting}\n${password}`,
+          deadlineMs: 20_000,
+          ...(signal && { signal }),
+        }),
+      signal,
+    );
     if (stdout.startsWith(`${setting}$`)) return stdout;
-    throw new AppError({ kind: 'unavailable', reason: 'hash_unavailable', message: 'This host cannot make yescrypt password hashes.', hint: 'The C library needs libcrypt 4.4 or newer, as Debian 11 and later have; give password_hash instead of password meanwhile.' });
+    throw new AppError({
+      kind: 'unavailable',
+      reason: 'hash_unavailable',
+      message: 'This host cannot make yescrypt password hashes.',
+      hint: 'The C library needs libcrypt 4.4 or newer, as Debian 11 and later have; give password_hash instead of password meanwhile.',
+    });
   }
 }
 

@@ -65,7 +65,11 @@ export class RecipeValidator {
     const findings = new Findings();
     const { recipe, violations } = normaliseRecipe(input);
     if (!isObject(recipe)) {
-      findings.error('', 'not_an_object', 'A recipe is an object, or the JSON text of one, and holds at most 20,000 values.');
+      findings.error(
+        '',
+        'not_an_object',
+        'A recipe is an object, or the JSON text of one, and holds at most 20,000 values.',
+      );
       return { validation: report(findings, null) };
     }
     // The rules walk every list, so they see no more of an endless one than it takes to refuse it.
@@ -76,27 +80,51 @@ export class RecipeValidator {
     const { instance, violations: wrong, unreadable } = checkSchema(RecipeDto, draft);
     // What is no name of the base is told with the nearest, so its shape need not be told as well.
     const told = new Set(findings.errors.map(({ path }) => path));
-    [...violations, ...wrong].filter(({ path }) => !told.has(path)).forEach((violation) => findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion));
+    [...violations, ...wrong]
+      .filter(({ path }) => !told.has(path))
+      .forEach((violation) =>
+        findings.error(violation.path, plainCode(violation.code), violation.message, violation.suggestion),
+      );
     if (unreadable) return { validation: report(findings, null) };
     const { resolution, resolved } = await this.resolve(draft, base, findings);
     for (const rule of rules) rule({ draft, findings, catalogue: this.catalogue, names, resolution });
     const validation = report(findings, resolved);
-    return validation.valid && instance && resolution ? { validation, recipe: complete(instance, resolution), resolution } : { validation };
+    return validation.valid && instance && resolution
+      ? { validation, recipe: complete(instance, resolution), resolution }
+      : { validation };
   }
 
-  private async resolve(draft: Draft, base: BaseImageDto | undefined, findings: Findings): Promise<{ resolution: Resolution | undefined; resolved: ResolvedRecipe | null }> {
+  private async resolve(
+    draft: Draft,
+    base: BaseImageDto | undefined,
+    findings: Findings,
+  ): Promise<{ resolution: Resolution | undefined; resolved: ResolvedRecipe | null }> {
     const services = resolveServices(draft, findings);
     const features = resolveFeatures(draft, services, this.catalogue, findings);
     if (!base) return { resolution: undefined, resolved: null };
     const { packages, removed } = resolvePackages(draft, features, base);
     const named = [...packagesNamedBy(draft), ...packagesOfFeatures(features, base)];
     const checked = await checkPackages(base, named, this.index, findings);
-    const closure = checked && base.archive ? await closureOf({ ...base, archive: base.archive }, draft, packages, this.index) : undefined;
+    const closure =
+      checked && base.archive
+        ? await closureOf({ ...base, archive: base.archive }, draft, packages, this.index)
+        : undefined;
     const cost = closure && estimate(closure, draft);
-    const installed = closure?.names ?? [...(base.archive?.packages ?? []), ...packages].map((spec) => splitSpec(spec).name);
-    const resolution: Resolution = { base, features, packages, installed, removedPackages: removed, services, units: unitsOf(features, base) };
-    if (checked && base.archive) await checkRemovals({ ...base, archive: base.archive }, draft, { index: this.index, findings });
-    if (checked && base.archive) await checkConflicts({ ...base, archive: base.archive }, resolution, named, { index: this.index, findings });
+    const installed =
+      closure?.names ?? [...(base.archive?.packages ?? []), ...packages].map((spec) => splitSpec(spec).name);
+    const resolution: Resolution = {
+      base,
+      features,
+      packages,
+      installed,
+      removedPackages: removed,
+      services,
+      units: unitsOf(features, base),
+    };
+    if (checked && base.archive)
+      await checkRemovals({ ...base, archive: base.archive }, draft, { index: this.index, findings });
+    if (checked && base.archive)
+      await checkConflicts({ ...base, archive: base.archive }, resolution, named, { index: this.index, findings });
     const resolved = {
       base_image: base.id,
       features: features.map(({ id }) => id),
@@ -118,8 +146,20 @@ export class RecipeValidator {
     if (name === undefined) return undefined;
     const base = this.catalogue.findBase(name);
     const available = this.catalogue.availableBases.map(({ id }) => id);
-    if (!base) findings.error('/base_image', 'unknown_base_image', `There is no such base image; there are ${available.join(', ')}.`, () => nearestName(name, this.catalogue.baseNames));
-    else if (!base.available) findings.error('/base_image', 'base_image_unavailable', `${base.title} cannot be used: ${base.unavailable_reason ?? ''} Available are ${available.join(', ')}.`, base.nearest);
+    if (!base)
+      findings.error(
+        '/base_image',
+        'unknown_base_image',
+        `There is no such base image; there are ${available.join(', ')}.`,
+        () => nearestName(name, this.catalogue.baseNames),
+      );
+    else if (!base.available)
+      findings.error(
+        '/base_image',
+        'base_image_unavailable',
+        `${base.title} cannot be used: ${base.unavailable_reason ?? ''} Available are ${available.join(', ')}.`,
+        base.nearest,
+      );
     return base;
   }
 }
@@ -130,13 +170,16 @@ function report({ errors, warnings }: Findings, resolved: ResolvedRecipe | null)
 
 /** `arrayMaxSize` as `array_max_size`, like every other code of ours. */
 function plainCode(code: string): string {
-  return code === 'whitelistValidation' ? 'unknown_field' : code.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return code === 'whitelistValidation'
+    ? 'unknown_field'
+    : code.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** The canonical recipe: ids instead of aliases, whole service configs, numbers that came as text as numbers. */
 function complete(recipe: RecipeDto, { base, services }: Resolution): RecipeDto {
   recipe.base_image = base.id;
   recipe.services = services.map(({ name, config }) => ({ name, config }));
-  for (const { assertions } of recipe.tests) for (const assertion of assertions) assertion.params = coerceParams(assertion.type, assertion.params);
+  for (const { assertions } of recipe.tests)
+    for (const assertion of assertions) assertion.params = coerceParams(assertion.type, assertion.params);
   return recipe;
 }

@@ -13,7 +13,12 @@ interface Wanted {
 }
 
 /** Features that the recipe names, those that its other fields need, and all that these require. Reports what was added and what cannot be together. */
-export function resolveFeatures(draft: Draft, services: readonly ResolvedService[], catalogue: Catalogue, findings: Findings): RecipeFeatureDto[] {
+export function resolveFeatures(
+  draft: Draft,
+  services: readonly ResolvedService[],
+  catalogue: Catalogue,
+  findings: Findings,
+): RecipeFeatureDto[] {
   const named = namedFeatures(draft, catalogue, findings);
   const implied = impliedFeatures(draft, services, catalogue);
   const chosen = new Map<string, RecipeFeatureDto>();
@@ -22,7 +27,8 @@ export function resolveFeatures(draft: Draft, services: readonly ResolvedService
     const feature = catalogue.findFeature(next.id);
     if (!feature || chosen.has(feature.id)) continue;
     chosen.set(feature.id, feature);
-    if (next.because) findings.warn(next.path, 'feature_added', `The feature ${feature.id} was added: ${next.because}.`);
+    if (next.because)
+      findings.warn(next.path, 'feature_added', `The feature ${feature.id} was added: ${next.because}.`);
     const { path } = next;
     queue.push(...feature.requires.map((id) => ({ id, path, because: `${feature.id} needs it` })));
   }
@@ -36,16 +42,23 @@ function namedFeatures(draft: Draft, catalogue: Catalogue, findings: Findings): 
   return texts(draft, 'features').flatMap(({ value, path }) => {
     const feature = catalogue.findFeature(value);
     if (!feature) {
-      findings.error(path, 'unknown_feature', 'There is no such feature.', () => nearestName(value, catalogue.featureNames));
+      findings.error(path, 'unknown_feature', 'There is no such feature.', () =>
+        nearestName(value, catalogue.featureNames),
+      );
       return [];
     }
     if (feature.unavailable_reason !== undefined) {
-      findings.error(path, 'feature_unavailable', `The feature ${feature.id} cannot be built yet. ${feature.unavailable_reason}`);
+      findings.error(
+        path,
+        'feature_unavailable',
+        `The feature ${feature.id} cannot be built yet. ${feature.unavailable_reason}`,
+      );
       return [];
     }
     const earlier = seen.get(feature.id);
     // The same word twice is told by the schema; two names of one feature only here.
-    if (earlier !== undefined && earlier !== value) findings.warn(path, 'duplicate_feature', `${value} and ${earlier} are the same feature.`);
+    if (earlier !== undefined && earlier !== value)
+      findings.warn(path, 'duplicate_feature', `${value} and ${earlier} are the same feature.`);
     seen.set(feature.id, value);
     return [{ id: feature.id, path }];
   });
@@ -53,12 +66,29 @@ function namedFeatures(draft: Draft, catalogue: Catalogue, findings: Findings): 
 
 function impliedFeatures(draft: Draft, services: readonly ResolvedService[], catalogue: Catalogue): Wanted[] {
   const security = part(draft, 'security');
-  const wanted: Wanted[] = services.map(({ name, at }) => ({ id: catalogue.findService(name)?.feature ?? name, path: `/services/${at}`, because: `the service ${name} needs it` }));
-  if (Object.keys(part(part(draft, 'networking'), 'firewall')).length) wanted.push({ id: 'firewall', path: '/networking/firewall', because: 'networking.firewall needs it' });
-  if (security.audit_logging === true) wanted.push({ id: 'auditd', path: '/security/audit_logging', because: 'security.audit_logging needs it' });
-  if (security.automatic_updates === true) wanted.push({ id: 'unattended-upgrades', path: '/security/automatic_updates', because: 'security.automatic_updates needs it' });
+  const wanted: Wanted[] = services.map(({ name, at }) => ({
+    id: catalogue.findService(name)?.feature ?? name,
+    path: `/services/${at}`,
+    because: `the service ${name} needs it`,
+  }));
+  if (Object.keys(part(part(draft, 'networking'), 'firewall')).length)
+    wanted.push({ id: 'firewall', path: '/networking/firewall', because: 'networking.firewall needs it' });
+  if (security.audit_logging === true)
+    wanted.push({ id: 'auditd', path: '/security/audit_logging', because: 'security.audit_logging needs it' });
+  if (security.automatic_updates === true)
+    wanted.push({
+      id: 'unattended-upgrades',
+      path: '/security/automatic_updates',
+      because: 'security.automatic_updates needs it',
+    });
   if (security.hardening_level === 'strict') {
-    wanted.push(...['security-hardening', 'auditd'].map((id) => ({ id, path: '/security/hardening_level', because: 'hardening_level strict (CIS level 2) needs it' })));
+    wanted.push(
+      ...['security-hardening', 'auditd'].map((id) => ({
+        id,
+        path: '/security/hardening_level',
+        because: 'hardening_level strict (CIS level 2) needs it',
+      })),
+    );
   }
   return wanted;
 }
@@ -70,7 +100,8 @@ function reportConflicts(features: RecipeFeatureDto[], catalogue: Catalogue, fin
       const other = catalogue.findFeature(name)?.id;
       if (!other || !features.some((feature) => feature.id === other)) continue;
       const pair = [id, other].sort().join(' and ');
-      if (!told.has(pair)) findings.error('/features', 'feature_conflict', `The features ${pair} cannot be in one image; leave one out.`);
+      if (!told.has(pair))
+        findings.error('/features', 'feature_conflict', `The features ${pair} cannot be in one image; leave one out.`);
       told.add(pair);
     }
   }

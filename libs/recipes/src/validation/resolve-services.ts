@@ -15,14 +15,29 @@ export function resolveServices(draft: Draft, findings: Findings): ResolvedServi
     if (name === undefined) return;
     const at = Number(path.slice('/services/'.length));
     if (!isServiceId(name)) {
-      findings.error(`${path}/name`, 'unknown_service', `There is no service of this name that can be configured; there are ${Object.keys(serviceConfigs).join(', ')}.`, () => nearestName(name, Object.keys(serviceConfigs)));
+      findings.error(
+        `${path}/name`,
+        'unknown_service',
+        `There is no service of this name that can be configured; there are ${Object.keys(serviceConfigs).join(', ')}.`,
+        () => nearestName(name, Object.keys(serviceConfigs)),
+      );
       return;
     }
-    if (resolved.some((other) => other.name === name)) return findings.error(`${path}/name`, 'duplicate_service', `The service ${name} is configured twice.`);
+    if (resolved.some((other) => other.name === name))
+      return findings.error(`${path}/name`, 'duplicate_service', `The service ${name} is configured twice.`);
     const given = value.config ?? {};
     // A config that is no object is told by the schema of the recipe.
-    const { instance, violations } = isObject(given) ? checkSchema<object>(serviceConfigs[name], given, `${path}/config`) : { instance: undefined, violations: [] };
-    violations.forEach((violation) => findings.error(violation.path, violation.code === 'whitelistValidation' ? 'unknown_option' : violation.code, violation.message, violation.suggestion));
+    const { instance, violations } = isObject(given)
+      ? checkSchema<object>(serviceConfigs[name], given, `${path}/config`)
+      : { instance: undefined, violations: [] };
+    violations.forEach((violation) =>
+      findings.error(
+        violation.path,
+        violation.code === 'whitelistValidation' ? 'unknown_option' : violation.code,
+        violation.message,
+        violation.suggestion,
+      ),
+    );
     resolved.push({ name, config: plain(instance ?? given), at });
   });
   return resolved;

@@ -15,9 +15,19 @@ export interface SchemaCheck<T> {
 /** Checks against a DTO and tells every wrong item of a list by its own path. @param at JSON Pointer of the value */
 export function checkSchema<T extends object>(dto: DtoClass<T>, value: JsonObject, at = ''): SchemaCheck<T> {
   const { instance, violations } = checkInput(dto, cutToFit(schemaOf(dto), value));
-  const unreadable = violations.some(({ path, code }) => code === 'tooDeep' || code === 'tooLarge' || code === 'malformed' || /(^|\/)(__proto__|constructor|prototype)$/.test(path));
+  const unreadable = violations.some(
+    ({ path, code }) =>
+      code === 'tooDeep' ||
+      code === 'tooLarge' ||
+      code === 'malformed' ||
+      /(^|\/)(__proto__|constructor|prototype)$/.test(path),
+  );
   const told = unreadable ? violations : withoutEchoes(violations).flatMap((violation) => eachItem(violation, value));
-  return { ...(instance && { instance }), violations: told.map((violation) => ({ ...violation, path: at + violation.path })), unreadable };
+  return {
+    ...(instance && { instance }),
+    violations: told.map((violation) => ({ ...violation, path: at + violation.path })),
+    unreadable,
+  };
 }
 
 /** Where the type is wrong, the other rules of the field, and of what would be inside it, say nothing more. */
@@ -37,7 +47,9 @@ function eachItem(violation: Violation, value: JsonObject): Violation[] {
   const list = holds && valueAt(value, violation.path);
   if (!holds || !Array.isArray(list)) return [violation];
   const code = violation.code.replace(/^each\./, '').split('.')[0] ?? violation.code;
-  const wrong = list.flatMap((item, at) => (holds(item) ? [] : [{ ...violation, code, path: pointer(violation.path, at) }]));
+  const wrong = list.flatMap((item, at) =>
+    holds(item) ? [] : [{ ...violation, code, path: pointer(violation.path, at) }],
+  );
   return wrong.length ? wrong : [{ ...violation, code }];
 }
 

@@ -8,7 +8,10 @@ import type { Findings } from './findings.js';
  */
 export function settleScripts(draft: Draft, findings: Findings): Draft {
   const settled = { ...draft };
-  if (Array.isArray(draft.startup_scripts)) settled.startup_scripts = replaced(draft, 'startup_scripts', (entry) => settleText(entry, 'script', () => true, findings));
+  if (Array.isArray(draft.startup_scripts))
+    settled.startup_scripts = replaced(draft, 'startup_scripts', (entry) =>
+      settleText(entry, 'script', () => true, findings),
+    );
   if (Array.isArray(draft.files)) {
     settled.files = replaced(draft, 'files', (entry) => {
       if (text(entry.value, 'content_base64') !== undefined) return settleBase64(entry, findings);
@@ -24,7 +27,12 @@ function replaced(draft: Draft, key: string, settle: (entry: Placed<Draft>) => D
   return list.map((item) => (isObject(item) ? (settled.get(item) ?? item) : item));
 }
 
-function settleText({ value, path }: Placed<Draft>, key: string, isScript: (content: string) => boolean, findings: Findings): Draft {
+function settleText(
+  { value, path }: Placed<Draft>,
+  key: string,
+  isScript: (content: string) => boolean,
+  findings: Findings,
+): Draft {
   const content = text(value, key);
   if (content === undefined || !isScript(content)) return value;
   const plain = content.replace(/^\uFEFF/, '').replace(/\r\n/g, '\n');
@@ -42,7 +50,12 @@ function settleBase64({ value, path }: Placed<Draft>, findings: Findings): Draft
   if (start === 0 && !script.includes('\r\n')) return value;
   if (script.includes('\0')) {
     // A program behind a script: its bytes are not ours to change.
-    if (start > 0 || /^[^\n]*\r\n/.test(script)) findings.error(`${path}/content_base64`, 'script_line_ends', 'The first line of this script has a byte-order mark or ends in CR LF, so that its interpreter is not found; what follows holds binary data, so nothing is changed here.');
+    if (start > 0 || /^[^\n]*\r\n/.test(script))
+      findings.error(
+        `${path}/content_base64`,
+        'script_line_ends',
+        'The first line of this script has a byte-order mark or ends in CR LF, so that its interpreter is not found; what follows holds binary data, so nothing is changed here.',
+      );
     return value;
   }
   tell(`${path}/content_base64`, findings);
@@ -50,5 +63,9 @@ function settleBase64({ value, path }: Placed<Draft>, findings: Findings): Draft
 }
 
 function tell(path: string, findings: Findings): void {
-  findings.warn(path, 'script_line_ends', 'The script has line ends of Windows or a byte-order mark, with which it would not start; the image gets it with plain line ends.');
+  findings.warn(
+    path,
+    'script_line_ends',
+    'The script has line ends of Windows or a byte-order mark, with which it would not start; the image gets it with plain line ends.',
+  );
 }

@@ -39,11 +39,15 @@ describe('the messages of a viewer', () => {
   });
 
   it('passes what a viewer needs', () => {
-    expect(shaken(true).pass(Buffer.concat([setPixelFormat, setEncodings, updateRequest]))).toEqual(Buffer.concat([setPixelFormat, setEncodings, updateRequest]));
+    expect(shaken(true).pass(Buffer.concat([setPixelFormat, setEncodings, updateRequest]))).toEqual(
+      Buffer.concat([setPixelFormat, setEncodings, updateRequest]),
+    );
   });
 
   it.each(dropped)('drops %s, and nothing after it', (_what, bytes) => {
-    expect(shaken(true).pass(Buffer.concat([updateRequest, bytes, setPixelFormat, bytes, updateRequest]))).toEqual(Buffer.concat([updateRequest, setPixelFormat, updateRequest]));
+    expect(shaken(true).pass(Buffer.concat([updateRequest, bytes, setPixelFormat, bytes, updateRequest]))).toEqual(
+      Buffer.concat([updateRequest, setPixelFormat, updateRequest]),
+    );
   });
 
   it('finds the same in pieces of one byte', () => {
@@ -51,7 +55,9 @@ describe('the messages of a viewer', () => {
     const whole = viewer().pass(all);
     const filter = viewer();
     expect(Buffer.concat([...all].map((byte) => filter.pass(Buffer.from([byte]))))).toEqual(whole);
-    expect(whole).toEqual(Buffer.concat([greeting, Buffer.from([1, 1]), updateRequest, ...dropped.map(() => setEncodings)]));
+    expect(whole).toEqual(
+      Buffer.concat([greeting, Buffer.from([1, 1]), updateRequest, ...dropped.map(() => setEncodings)]),
+    );
   });
 
   it.each<[string, () => Buffer]>([
@@ -82,7 +88,8 @@ describe('what it costs to put messages together', () => {
 });
 
 describe('the messages of one who may act', () => {
-  const key = (down: boolean, keysym: number) => message(4, 8, (bytes) => bytes.writeUInt8(Number(down), 1) && bytes.writeUInt32BE(keysym, 4));
+  const key = (down: boolean, keysym: number) =>
+    message(4, 8, (bytes) => bytes.writeUInt8(Number(down), 1) && bytes.writeUInt32BE(keysym, 4));
   const qemuKey = (down: boolean, keysym: number, keycode: number) => {
     const bytes = Buffer.from([255, 0, 0, Number(down), 0, 0, 0, 0, 0, 0, 0, 0]);
     bytes.writeUInt32BE(keysym, 4);
@@ -111,11 +118,20 @@ describe('the messages of one who may act', () => {
     ['RFB', (down) => key(down, 0x61)],
     ['QEMU', (down) => qemuKey(down, 0x61, 30)],
   ])('a key pressed while it is held is released before (%s)', (_what, a) => {
-    expect(passed(a(true), a(true), a(true), a(false), a(true))).toEqual(Buffer.concat([a(true), a(false), a(true), a(false), a(true), a(false), a(true)]));
+    expect(passed(a(true), a(true), a(true), a(false), a(true))).toEqual(
+      Buffer.concat([a(true), a(false), a(true), a(false), a(true), a(false), a(true)]),
+    );
   });
 
   it('another key, and a modifier, stay held', () => {
-    const typed = [key(true, shift), key(true, shift), key(true, 0x41), key(true, 0x42), qemuKey(true, shift, 42), qemuKey(true, shift, 42)];
+    const typed = [
+      key(true, shift),
+      key(true, shift),
+      key(true, 0x41),
+      key(true, 0x42),
+      qemuKey(true, shift, 42),
+      qemuKey(true, shift, 42),
+    ];
     expect(passed(...typed)).toEqual(Buffer.concat(typed));
   });
 

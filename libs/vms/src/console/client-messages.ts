@@ -62,7 +62,12 @@ class PendingBytes {
 }
 
 /** Keys whose press changes what others mean; a held one does nothing again (X11 keysyms: ISO_Lock to ISO_Last_Group_Lock, Scroll_Lock, Mode_switch, Num_Lock, Shift_L to Hyper_R). */
-const isModifier = (keysym: number) => (keysym >= 0xfe01 && keysym <= 0xfe0f) || keysym === 0xff14 || keysym === 0xff7e || keysym === 0xff7f || (keysym >= 0xffe1 && keysym <= 0xffee);
+const isModifier = (keysym: number) =>
+  (keysym >= 0xfe01 && keysym <= 0xfe0f) ||
+  keysym === 0xff14 ||
+  keysym === 0xff7e ||
+  keysym === 0xff7f ||
+  (keysym >= 0xffe1 && keysym <= 0xffee);
 /** More than hands have fingers; a client that presses without end costs no more memory. */
 const mostHeldKeys = 64;
 
@@ -114,7 +119,8 @@ export class ClientMessages {
   #handshake(length: number, following: 'security' | 'init', isRight: (said: Buffer) => boolean): Buffer | undefined {
     if (this.#pending.length < length) return undefined;
     const said = this.#take(length);
-    if (!isRight(said)) throw new ProtocolViolation('The client’s handshake is not that of RFB 3.7 or 3.8 without authentication.');
+    if (!isRight(said))
+      throw new ProtocolViolation('The client’s handshake is not that of RFB 3.7 or 3.8 without authentication.');
     this.#step = following;
     return said;
   }
@@ -126,7 +132,8 @@ export class ClientMessages {
     if (this.#pending.length < rule.known) return undefined;
     const head = this.#pending.head(rule.known);
     const length = rule.length(head);
-    if (type === 2 && head.readUInt16BE(2) > mostEncodings) throw new ProtocolViolation(`The client named more than ${mostEncodings} encodings.`);
+    if (type === 2 && head.readUInt16BE(2) > mostEncodings)
+      throw new ProtocolViolation(`The client named more than ${mostEncodings} encodings.`);
     const isKey = type === 4 || (type === 255 && length === 12);
     if (harmless.has(type) || isKey) {
       if (this.#pending.length < length) return undefined;
@@ -155,7 +162,11 @@ export class ClientMessages {
       this.#held.delete(key);
       return message;
     }
-    if (this.#held.has(key) && !isModifier(message.readUInt32BE(4))) return Buffer.concat([Buffer.from(message).fill(0, message.length === 8 ? 1 : 2, message.length === 8 ? 2 : 4), message]);
+    if (this.#held.has(key) && !isModifier(message.readUInt32BE(4)))
+      return Buffer.concat([
+        Buffer.from(message).fill(0, message.length === 8 ? 1 : 2, message.length === 8 ? 2 : 4),
+        message,
+      ]);
     if (this.#held.size < mostHeldKeys) this.#held.add(key);
     return message;
   }

@@ -24,7 +24,8 @@ export class ConsoleAuthorizer {
       return await this.urls.grantOf(token);
     } catch (error) {
       // An old link is no guess.
-      if (error instanceof AppError && error.reason === 'console_link_invalid') await this.callers.refused({ address, edge: 'console', reason: error.reason });
+      if (error instanceof AppError && error.reason === 'console_link_invalid')
+        await this.callers.refused({ address, edge: 'console', reason: error.reason });
       throw error;
     }
   }
@@ -34,9 +35,26 @@ export class ConsoleAuthorizer {
   }
 
   /** @param connecting as far as it came, and the error that stopped it */
-  record(request: IncomingMessage, { address, pass, vm, error }: { address: string; pass?: ConsolePass; vm?: { name: string; ownerId: string }; error?: unknown }): void {
-    const caller = vm && pass && { kind: kindOf(pass), ownerId: vm.ownerId, principalId: pass.principalId ?? vm.ownerId };
-    this.audit.record({ caller, address, edge: 'console', action: 'open_console', object: vm?.name ?? pass?.vmId, result: error === undefined ? 'ok' : toAppError(error).reason, requestId: requestIdOf(request) });
+  record(
+    request: IncomingMessage,
+    {
+      address,
+      pass,
+      vm,
+      error,
+    }: { address: string; pass?: ConsolePass; vm?: { name: string; ownerId: string }; error?: unknown },
+  ): void {
+    const caller = vm &&
+      pass && { kind: kindOf(pass), ownerId: vm.ownerId, principalId: pass.principalId ?? vm.ownerId };
+    this.audit.record({
+      caller,
+      address,
+      edge: 'console',
+      action: 'open_console',
+      object: vm?.name ?? pass?.vmId,
+      result: error === undefined ? 'ok' : toAppError(error).reason,
+      requestId: requestIdOf(request),
+    });
   }
 }
 

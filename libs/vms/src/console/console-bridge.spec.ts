@@ -90,7 +90,11 @@ const noTyping = new ConsoleTyping({} as ConsoleVm, false);
 function bridged({ viewOnly = false, budget = new ConsoleBudget(), typing = noTyping } = {}) {
   const socket = new FakeSocket();
   const guest = slowGuest();
-  return { socket, ...guest, ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly, budget, pingMs: 1_000, typing }) };
+  return {
+    socket,
+    ...guest,
+    ...bridge(socket as unknown as WebSocket, guest.screen, { viewOnly, budget, pingMs: 1_000, typing }),
+  };
 }
 
 describe('a text message', () => {
@@ -163,10 +167,24 @@ describe('the bridge to a guest that reads slowly', () => {
 describe('the bridge to a browser, from a screen that never rests', () => {
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   /** Gives a piece whenever it is read. */
-  const restless = (bytes: number) => new Duplex({ read() { this.push(Buffer.alloc(bytes, 1)); }, write: (_chunk, _encoding, done) => done() });
+  const restless = (bytes: number) =>
+    new Duplex({
+      read() {
+        this.push(Buffer.alloc(bytes, 1));
+      },
+      write: (_chunk, _encoding, done) => done(),
+    });
   const bridgedTo = (screen: Duplex) => {
     const socket = new FakeSocket();
-    return { socket, ...bridge(socket as unknown as WebSocket, screen, { viewOnly: true, budget: new ConsoleBudget(), pingMs: 1_000_000, typing: noTyping }) };
+    return {
+      socket,
+      ...bridge(socket as unknown as WebSocket, screen, {
+        viewOnly: true,
+        budget: new ConsoleBudget(),
+        pingMs: 1_000_000,
+        typing: noTyping,
+      }),
+    };
   };
 
   it('keeps some megabytes for a browser that does not read, and goes on when it does', async () => {
@@ -181,20 +199,23 @@ describe('the bridge to a browser, from a screen that never rests', () => {
     close({ code: 1000, reason: '' });
   });
 
-  it.each([1, 100, 64 << 10])('of pieces of %d bytes, sends few in each turn, so that others have theirs', async (bytes) => {
-    const { socket, close } = bridgedTo(restless(bytes));
-    let most = 0;
-    for (let count = 0; count < 100; count++) {
-      const before = socket.sent.length;
-      await turn();
-      most = Math.max(most, socket.sent.length - before);
-      socket.readAll();
-    }
-    expect(most).toBeGreaterThan(0);
-    // 256 KiB, and no piece counts for less than four.
-    expect(most).toBeLessThanOrEqual(65);
-    close({ code: 1000, reason: '' });
-  });
+  it.each([1, 100, 64 << 10])(
+    'of pieces of %d bytes, sends few in each turn, so that others have theirs',
+    async (bytes) => {
+      const { socket, close } = bridgedTo(restless(bytes));
+      let most = 0;
+      for (let count = 0; count < 100; count++) {
+        const before = socket.sent.length;
+        await turn();
+        most = Math.max(most, socket.sent.length - before);
+        socket.readAll();
+      }
+      expect(most).toBeGreaterThan(0);
+      // 256 KiB, and no piece counts for less than four.
+      expect(most).toBeLessThanOrEqual(65);
+      close({ code: 1000, reason: '' });
+    },
+  );
 });
 
 describe('a browser that sends without end', () => {
@@ -209,7 +230,8 @@ describe('a browser that sends without end', () => {
     screen.resume();
     socket.emit('message', handshake, true);
     let frames = 1;
-    for (; socket.ended === undefined && frames < 100_000; frames++) socket.emit('message', Buffer.from([encodings[frames % 8]!]), true);
+    for (; socket.ended === undefined && frames < 100_000; frames++)
+      socket.emit('message', Buffer.from([encodings[frames % 8]!]), true);
     expect({ frames, ended: socket.ended }).toEqual({ frames: expect.any(Number), ended: flooded });
     expect(frames).toBeLessThanOrEqual(consoleLimits.frames.burst + 1);
     expect([socket.isPaused, screen.destroyed]).toEqual([true, true]);
@@ -217,7 +239,11 @@ describe('a browser that sends without end', () => {
 
   it.each([false, true])('is closed after so many messages in one frame (view only: %s)', (viewOnly) => {
     const { socket } = bridged({ viewOnly, budget: frozen() });
-    socket.emit('message', Buffer.concat([handshake, ...Array.from({ length: consoleLimits.messages.burst + 1 }, () => updateRequest)]), true);
+    socket.emit(
+      'message',
+      Buffer.concat([handshake, ...Array.from({ length: consoleLimits.messages.burst + 1 }, () => updateRequest)]),
+      true,
+    );
     expect(socket.ended).toEqual(flooded);
   });
 

@@ -10,7 +10,12 @@ const highWaterBytes = 4 * 1024 * 1024;
 const lowWaterBytes = 1024 * 1024;
 
 /** Far more than a screen at work sends; a guest whose screen never rests, or that sends it in crumbs, waits. */
-const screenPace: ReadingRate = { bytesPerTurn: 256 << 10, bytesPerSecond: 32 << 20, burstBytes: 32 << 20, leastPieceBytes: 4 << 10 };
+const screenPace: ReadingRate = {
+  bytesPerTurn: 256 << 10,
+  bytesPerSecond: 32 << 20,
+  burstBytes: 32 << 20,
+  leastPieceBytes: 4 << 10,
+};
 
 /** What has been sent is given so long to arrive. */
 const refusedMs = 5_000;
@@ -87,7 +92,13 @@ export function bridge(socket: WebSocket, screen: Duplex, { viewOnly, budget, pi
     socket.on(sign, (bytes: Buffer) => {
       within(() => budget.frame(bytes.length), undefined);
       // Not every ping wants an answer (RFC 6455, 5.5.3): who reads none gets none.
-      if (sign === 'ping' && !isRefused && socket.readyState === WebSocket.OPEN && socket.bufferedAmount < highWaterBytes) socket.pong(bytes);
+      if (
+        sign === 'ping' &&
+        !isRefused &&
+        socket.readyState === WebSocket.OPEN &&
+        socket.bufferedAmount < highWaterBytes
+      )
+        socket.pong(bytes);
     });
   }
   const heartbeat = keepAlive(socket, pingMs);

@@ -18,8 +18,13 @@ export class ConsoleBudget {
   readonly #buckets: Record<keyof typeof consoleLimits, TokenBucket>;
 
   constructor(now?: () => number) {
-    const bucket = ({ perSecond, burst }: { perSecond: number; burst: number }) => new TokenBucket(perSecond, burst, now);
-    this.#buckets = { frames: bucket(consoleLimits.frames), messages: bucket(consoleLimits.messages), bytes: bucket(consoleLimits.bytes) };
+    const bucket = ({ perSecond, burst }: { perSecond: number; burst: number }) =>
+      new TokenBucket(perSecond, burst, now);
+    this.#buckets = {
+      frames: bucket(consoleLimits.frames),
+      messages: bucket(consoleLimits.messages),
+      bytes: bucket(consoleLimits.bytes),
+    };
   }
 
   /** @throws ConsoleFlood */
@@ -34,7 +39,8 @@ export class ConsoleBudget {
   }
 
   #take(what: keyof typeof consoleLimits, amount: number): void {
-    if (!this.#buckets[what].take(amount)) throw new ConsoleFlood(`more than ${consoleLimits[what].perSecond} ${what} in a second`);
+    if (!this.#buckets[what].take(amount))
+      throw new ConsoleFlood(`more than ${consoleLimits[what].perSecond} ${what} in a second`);
   }
 }
 

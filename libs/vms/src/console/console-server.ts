@@ -31,7 +31,14 @@ const mostInAll = 200;
 export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger(ConsoleServer.name);
   // Pings are answered by the bridge: the library cuts off who sends many, and nobody is told why.
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, maxFragments: mostFragments, perMessageDeflate: false, autoPong: false, handleProtocols: (offered) => (offered.has(protocol) ? protocol : false) });
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessageBytes,
+    maxFragments: mostFragments,
+    perMessageDeflate: false,
+    autoPong: false,
+    handleProtocols: (offered) => (offered.has(protocol) ? protocol : false),
+  });
   readonly #guard: RequestGuard;
   /** Owners of the consoles that are open or being opened. */
   readonly #admitted = new Map<WebSocket, string>();
@@ -50,16 +57,21 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   onApplicationBootstrap(): void {
-    const server = this.adapters.httpAdapter.getHttpServer() as Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
+    const server = this.adapters.httpAdapter.getHttpServer() as Server & {
+      shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
+    };
     // Other requests that offer an upgrade, such as curl's to HTTP/2, are answered as if they did not (node:http, shouldUpgradeCallback).
     server.shouldUpgradeCallback = isForConsole;
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.upgrade(request, socket, head));
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.upgrade(request, socket, head),
+    );
   }
 
   beforeApplicationShutdown(): void {
     this.#isStopping = true;
     this.consoles.closeAll({ code: 1001, reason: 'factory_stopping' });
-    for (const socket of this.#sockets.clients) if (socket.readyState !== WebSocket.CLOSED) setTimeout(() => socket.terminate(), 500).unref();
+    for (const socket of this.#sockets.clients)
+      if (socket.readyState !== WebSocket.CLOSED) setTimeout(() => socket.terminate(), 500).unref();
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -80,10 +92,19 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
     socket.pause();
     socket.on('error', () => socket.terminate());
     // Now: a connection that is closed has no address any more.
-    const connecting: { address: string; pass?: ConsolePass; vm?: ConsoleVm['vm'] } = { address: this.authorizer.addressOf(request) };
+    const connecting: { address: string; pass?: ConsolePass; vm?: ConsoleVm['vm'] } = {
+      address: this.authorizer.addressOf(request),
+    };
     try {
-      if (this.#isStopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
-      const { vmId, viewOnly, revocationSubjects, checkedAt, makerExpiresAt: expiresAt } = (connecting.pass = await this.authorizer.authorize(connecting.address, token));
+      if (this.#isStopping)
+        throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.' });
+      const {
+        vmId,
+        viewOnly,
+        revocationSubjects,
+        checkedAt,
+        makerExpiresAt: expiresAt,
+      } = (connecting.pass = await this.authorizer.authorize(connecting.address, token));
       const reached = await this.access.reachById(vmId);
       const { vm, guest } = reached;
       connecting.vm = vm;
@@ -91,7 +112,12 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
       try {
         const screen = await guest.openScreen();
         if (socket.readyState !== WebSocket.OPEN) return void screen.destroy();
-        const bridged = bridge(socket, screen, { viewOnly, budget: this.#budgets.of(vm.ownerId), pingMs: this.timeouts.pingMs, typing: new ConsoleTyping(reached, viewOnly) });
+        const bridged = bridge(socket, screen, {
+          viewOnly,
+          budget: this.#budgets.of(vm.ownerId),
+          pingMs: this.timeouts.pingMs,
+          typing: new ConsoleTyping(reached, viewOnly),
+        });
         socket.resume();
         this.authorizer.record(request, connecting);
         await this.consoles.watch({ vmId, guest, revocationSubjects, checkedAt, expiresAt }, bridged);
@@ -108,7 +134,12 @@ export class ConsoleServer implements OnApplicationBootstrap, BeforeApplicationS
   private admit(socket: WebSocket, ownerId: string): () => void {
     const all = [...this.#admitted.values()];
     if (all.length >= mostInAll || all.filter((owner) => owner === ownerId).length >= mostPerOwner) {
-      throw new AppError({ kind: 'quota', reason: 'console_quota', message: `At most ${mostPerOwner} consoles of one owner are open at once.`, hint: 'Close another one first.' });
+      throw new AppError({
+        kind: 'quota',
+        reason: 'console_quota',
+        message: `At most ${mostPerOwner} consoles of one owner are open at once.`,
+        hint: 'Close another one first.',
+      });
     }
     this.#admitted.set(socket, ownerId);
     return () => this.#admitted.delete(socket);
@@ -126,7 +157,9 @@ const isForConsole = ({ url = '' }: IncomingMessage): boolean => url === path ||
 
 function tokenOf({ headers }: IncomingMessage): string | undefined {
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-  return offered.includes(protocol) ? offered.find((name) => name.startsWith(tokenPrefix))?.slice(tokenPrefix.length) : undefined;
+  return offered.includes(protocol)
+    ? offered.find((name) => name.startsWith(tokenPrefix))?.slice(tokenPrefix.length)
+    : undefined;
 }
 
 function refuse(socket: Duplex, status: 400 | 403 | 404): void {

@@ -4,7 +4,12 @@ import { readConsole, signConsole } from './console-token.js';
 
 const key = randomBytes(32);
 const now = new Date('2026-01-01T00:00:00Z');
-const grant = { vmId: randomUUID(), viewOnly: false, expiresAt: new Date(now.getTime() + 60_000), principalId: undefined };
+const grant = {
+  vmId: randomUUID(),
+  viewOnly: false,
+  expiresAt: new Date(now.getTime() + 60_000),
+  principalId: undefined,
+};
 const invalid = expect.objectContaining({ reason: 'console_link_invalid' });
 
 describe('a console token', () => {
@@ -18,7 +23,9 @@ describe('a console token', () => {
   });
 
   it('expires', () => {
-    expect(() => readConsole(key, signConsole(key, grant), grant.expiresAt)).toThrow(expect.objectContaining({ reason: 'console_link_expired' }));
+    expect(() => readConsole(key, signConsole(key, grant), grant.expiresAt)).toThrow(
+      expect.objectContaining({ reason: 'console_link_expired' }),
+    );
   });
 
   it('is void with any bit changed, such as that of viewing only, with another key, or in another spelling', () => {
@@ -29,7 +36,8 @@ describe('a console token', () => {
       forged[at]! ^= 1;
       expect(() => readConsole(key, forged.toString('base64url'), now)).toThrow(invalid);
     }
-    for (const other of ['', `${token}x`, token.slice(1), 'A'.repeat(10_000)]) expect(() => readConsole(key, other, now)).toThrow(invalid);
+    for (const other of ['', `${token}x`, token.slice(1), 'A'.repeat(10_000)])
+      expect(() => readConsole(key, other, now)).toThrow(invalid);
     expect(() => readConsole(randomBytes(32), token, now)).toThrow(invalid);
   });
 });

@@ -1,4 +1,14 @@
-import { AppError, bytesOfUuid, principalBytes, readClaims, readPrincipal, signClaims, uuidBytes, uuidOfBytes, writePrincipal } from '#libs/platform';
+import {
+  AppError,
+  bytesOfUuid,
+  principalBytes,
+  readClaims,
+  readPrincipal,
+  signClaims,
+  uuidBytes,
+  uuidOfBytes,
+  writePrincipal,
+} from '#libs/platform';
 
 export interface ConsoleGrant {
   vmId: string;
@@ -27,8 +37,25 @@ export function signConsole(key: Buffer, { vmId, viewOnly, expiresAt, principalI
 /** @throws AppError `console_link_invalid`, `console_link_expired` */
 export function readConsole(key: Buffer, token: string, now: Date): ConsoleGrant {
   const claims = readClaims(key, token, claimBytes);
-  if (!claims) throw new AppError({ kind: 'forbidden', reason: 'console_link_invalid', message: 'This is not a console link of this factory.', hint: 'Copy the whole link; get_vm_console_url gives a new one.' });
+  if (!claims)
+    throw new AppError({
+      kind: 'forbidden',
+      reason: 'console_link_invalid',
+      message: 'This is not a console link of this factory.',
+      hint: 'Copy the whole link; get_vm_console_url gives a new one.',
+    });
   const expiresAt = new Date(claims.readUIntBE(uuidBytes + 1, timeBytes) * 1000);
-  if (expiresAt <= now) throw new AppError({ kind: 'forbidden', reason: 'console_link_expired', message: 'This console link has expired.', hint: 'get_vm_console_url gives a new one.' });
-  return { vmId: uuidOfBytes(claims.subarray(0, uuidBytes)), viewOnly: claims[uuidBytes] === 1, expiresAt, principalId: readPrincipal(claims, principalAt) };
+  if (expiresAt <= now)
+    throw new AppError({
+      kind: 'forbidden',
+      reason: 'console_link_expired',
+      message: 'This console link has expired.',
+      hint: 'get_vm_console_url gives a new one.',
+    });
+  return {
+    vmId: uuidOfBytes(claims.subarray(0, uuidBytes)),
+    viewOnly: claims[uuidBytes] === 1,
+    expiresAt,
+    principalId: readPrincipal(claims, principalAt),
+  };
 }

@@ -38,11 +38,14 @@ export class ConsoleTyping {
     this.#isTyping = true;
     try {
       const actions = checkActions([{ type: 'type', text }], { width: 0, height: 0 });
-      const { failure, layout = null } = await this.vm.machine.inTurn(this.#gone.signal, (signal) => performActions(this.vm.guest, actions, { signal }));
+      const { failure, layout = null } = await this.vm.machine.inTurn(this.#gone.signal, (signal) =>
+        performActions(this.vm.guest, actions, { signal }),
+      );
       return failure ? { reason: failure.reason, message: failure.message } : { layout };
     } catch (error) {
       const { reason, message, violations, fault } = toAppError(this.#gone.signal.aborted ? closed : error);
-      if (fault === 'system' && reason !== closed.reason) this.#logger.warn(`A text could not be typed: ${errorMessage(error)}`);
+      if (fault === 'system' && reason !== closed.reason)
+        this.#logger.warn(`A text could not be typed: ${errorMessage(error)}`);
       return { reason, message: violations?.[0] ? `The text ${violations[0].message}.` : message };
     } finally {
       this.#isTyping = false;

@@ -28,20 +28,45 @@ export class ConsoleUrlService {
     const viewOnly = view_only || caller.readOnly;
     // Whole seconds, because the token holds no fractions.
     const expiresAt = new Date(Math.floor(Date.now() / 1000 + this.settings.consoleUrlMinutes * 60) * 1000);
-    const token = signConsole(this.key, { vmId: vm.id, viewOnly, expiresAt, principalId: caller.kind === 'anonymous' ? undefined : caller.principalId });
-    return { vm_name: vm.name, url: pageUrl(this.settings, `console/${vm.name}`, { token, ...(viewOnly && { view: 'only' }) }), view_only: viewOnly, expires_at: expiresAt.toISOString() };
+    const token = signConsole(this.key, {
+      vmId: vm.id,
+      viewOnly,
+      expiresAt,
+      principalId: caller.kind === 'anonymous' ? undefined : caller.principalId,
+    });
+    return {
+      vm_name: vm.name,
+      url: pageUrl(this.settings, `console/${vm.name}`, { token, ...(viewOnly && { view: 'only' }) }),
+      view_only: viewOnly,
+      expires_at: expiresAt.toISOString(),
+    };
   }
 
   /**
    * What a token stands for, and what its maker stands on now.
    * @throws AppError `console_link_invalid`, `console_link_expired`, `console_link_revoked`
    */
-  async grantOf(token: string): Promise<ConsoleGrant & Pick<Caller, 'revocationSubjects' | 'checkedAt'> & { makerExpiresAt: number | undefined }> {
+  async grantOf(
+    token: string,
+  ): Promise<ConsoleGrant & Pick<Caller, 'revocationSubjects' | 'checkedAt'> & { makerExpiresAt: number | undefined }> {
     const grant = readConsole(this.key, token, new Date());
     const checkedAt = this.revocations.count;
-    if (grant.principalId === undefined) return { ...grant, revocationSubjects: [], checkedAt, makerExpiresAt: undefined };
+    if (grant.principalId === undefined)
+      return { ...grant, revocationSubjects: [], checkedAt, makerExpiresAt: undefined };
     const maker = await this.callers.currentGrant(grant.principalId);
-    if (!maker) throw new AppError({ kind: 'forbidden', reason: 'console_link_revoked', message: 'Whoever made this console link may not open it any more.', hint: 'Sign in again, or use another key, and ask for a new one.' });
-    return { ...grant, viewOnly: grant.viewOnly || maker.readOnly, revocationSubjects: maker.revocationSubjects, checkedAt, makerExpiresAt: maker.expiresAt };
+    if (!maker)
+      throw new AppError({
+        kind: 'forbidden',
+        reason: 'console_link_revoked',
+        message: 'Whoever made this console link may not open it any more.',
+        hint: 'Sign in again, or use another key, and ask for a new one.',
+      });
+    return {
+      ...grant,
+      viewOnly: grant.viewOnly || maker.readOnly,
+      revocationSubjects: maker.revocationSubjects,
+      checkedAt,
+      makerExpiresAt: maker.expiresAt,
+    };
   }
 }

@@ -14,12 +14,23 @@ export class ConsoleController {
   @Post(':name/console-url')
   @HttpCode(200)
   @Refuses({ 404: ['vm_not_found'], 409: ['vm_not_running'], 503: ['vm_host_elsewhere'] })
-  @ApiOperation({ operationId: 'getVmConsoleUrl', summary: 'A URL of the console of a running VM, to be opened within minutes; needs no credentials' })
+  @ApiOperation({
+    operationId: 'getVmConsoleUrl',
+    summary: 'A URL of the console of a running VM, to be opened within minutes; needs no credentials',
+  })
   @ApiParam({ name: 'name', type: String })
-  @ApiBody({ required: false, schema: { type: 'object', properties: { view_only: { type: 'boolean', default: false } } } })
+  @ApiBody({
+    required: false,
+    schema: { type: 'object', properties: { view_only: { type: 'boolean', default: false } } },
+  })
   @ApiOkResponse({ schema: { $ref: '#/components/schemas/ConsoleUrl' } })
   async url(@CurrentCaller() caller: Caller, @Param('name') name: string, @Body() body: unknown): Promise<ConsoleUrl> {
-    const given = typeof body === 'object' && body !== null && !Array.isArray(body) ? body : body === undefined || body === null ? {} : { body };
+    const given =
+      typeof body === 'object' && body !== null && !Array.isArray(body)
+        ? body
+        : body === undefined || body === null
+          ? {}
+          : { body };
     return await this.urls.url(caller, parseInput(ConsoleUrlInput, { ...given, vm_name: name }));
   }
 }

@@ -20,16 +20,35 @@ beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
   reach = (id) => Promise.resolve({ vm: { id, name: 'web', ownerId: 'somebody' }, guest, machine });
   const access: ConsoleAccess = { reach: () => Promise.reject(notFound('vm', 'web')), reachById: (id) => reach(id) };
-  const events = { subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => ((ended = onEvent), (gap = onGap), () => undefined) };
+  const events = {
+    subscribe: (_topic: string, { onEvent, onGap }: { onEvent: (id: string) => void; onGap: () => void }) => (
+      (ended = onEvent),
+      (gap = onGap),
+      () => undefined
+    ),
+  };
   justRevoked = [];
-  const revocations = { onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined), wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: string[] }) => revocationSubjects.some((subject) => justRevoked.includes(subject)) };
-  consoles = new OpenConsoles(access, events as unknown as EventBus, revocations as unknown as Revocations, { consoleMaxHours: 2 } as Settings, new ConsoleTimeouts());
+  const revocations = {
+    onRevoked: (listener: typeof revoke) => ((revoke = listener), () => undefined),
+    wasRevokedSince: ({ revocationSubjects }: { revocationSubjects: string[] }) =>
+      revocationSubjects.some((subject) => justRevoked.includes(subject)),
+  };
+  consoles = new OpenConsoles(
+    access,
+    events as unknown as EventBus,
+    revocations as unknown as Revocations,
+    { consoleMaxHours: 2 } as Settings,
+    new ConsoleTimeouts(),
+  );
   consoles.onApplicationBootstrap();
 });
 afterEach(() => void jest.useRealTimers());
 
 /** Closes as a bridge does: once. */
-function opened(vmId: string, { revocationSubjects = [] as string[], expiresAt = undefined as number | undefined } = {}) {
+function opened(
+  vmId: string,
+  { revocationSubjects = [] as string[], expiresAt = undefined as number | undefined } = {},
+) {
   let resolve = (): void => undefined;
   const closed = new Promise<void>((done) => (resolve = done));
   const closings: Closing[] = [];
@@ -37,7 +56,10 @@ function opened(vmId: string, { revocationSubjects = [] as string[], expiresAt =
     closings.push(closing);
     resolve();
   };
-  return { closings, watched: consoles.watch({ vmId, guest, revocationSubjects, expiresAt, checkedAt: 0 }, { close, closed }) };
+  return {
+    closings,
+    watched: consoles.watch({ vmId, guest, revocationSubjects, expiresAt, checkedAt: 0 }, { close, closed }),
+  };
 }
 
 const looked = () => new Promise((resolve) => setImmediate(resolve));

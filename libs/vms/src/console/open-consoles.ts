@@ -35,7 +35,10 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
 
   onApplicationBootstrap(): void {
     this.#unsubscribe.push(
-      this.events.subscribe(vmAccessEnded, { onEvent: (vmId) => this.recheck((open) => open.vmId === vmId), onGap: () => this.recheck() }),
+      this.events.subscribe(vmAccessEnded, {
+        onEvent: (vmId) => this.recheck((open) => open.vmId === vmId),
+        onGap: () => this.recheck(),
+      }),
       this.revocations.onRevoked((subject) => this.closeRevoked(subject)),
     );
   }
@@ -50,7 +53,10 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
     this.#open.add(open);
     const { expiresAt = Infinity } = open;
     const longestMs = this.settings.consoleMaxHours * hourMs;
-    const end = setTimeout(() => close(expiresAt <= Date.now() ? revoked : { code: 4408, reason: 'console_time_over' }), Math.min(longestMs, Math.max(0, expiresAt - Date.now())));
+    const end = setTimeout(
+      () => close(expiresAt <= Date.now() ? revoked : { code: 4408, reason: 'console_time_over' }),
+      Math.min(longestMs, Math.max(0, expiresAt - Date.now())),
+    );
     // Beside the events: what looks at a VM counts as use of it.
     const recheck = setInterval(() => void this.look(open), this.timeouts.recheckMs);
     // What ended while the screen was being opened was told before anybody listened.
@@ -67,7 +73,8 @@ export class OpenConsoles implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private closeRevoked(subject: string): void {
-    for (const { revocationSubjects, close } of [...this.#open]) if (revocationSubjects.includes(subject)) close(revoked);
+    for (const { revocationSubjects, close } of [...this.#open])
+      if (revocationSubjects.includes(subject)) close(revoked);
   }
 
   private recheck(isMeant: (open: OpenConsole) => boolean = () => true): void {

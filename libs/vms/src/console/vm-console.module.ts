@@ -23,7 +23,15 @@ export class VmConsoleModule {
       module: VmConsoleModule,
       imports: [vms],
       controllers: [ConsoleController],
-      providers: [{ provide: ConsoleAccess, useExisting: access }, { provide: ConsoleTimeouts, useValue: Object.assign(new ConsoleTimeouts(), timeouts) }, ConsoleUrlService, ConsoleAuthorizer, OpenConsoles, ConsoleServer, ConsoleTools],
+      providers: [
+        { provide: ConsoleAccess, useExisting: access },
+        { provide: ConsoleTimeouts, useValue: Object.assign(new ConsoleTimeouts(), timeouts) },
+        ConsoleUrlService,
+        ConsoleAuthorizer,
+        OpenConsoles,
+        ConsoleServer,
+        ConsoleTools,
+      ],
     };
   }
 }

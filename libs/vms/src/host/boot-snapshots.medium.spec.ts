@@ -37,8 +37,21 @@ const offers = () => factory.app.get(BootSnapshotOffers, { strict: false });
 /** As the builds' stage does it. */
 async function tested(ownerId = ada.ownerId): Promise<BootReport> {
   // The label of the builds that VmFactory makes.
-  const kept = await offers().offer({ ownerId, imageSha256, persistenceLabel: `of-${imageSha256.slice(0, 11)}`, ...usualGuestSize });
-  const check = { isoPath: path.join(workDir, 'image.iso'), firmware: 'bios' as const, ...usualGuestSize, guestChannels: { agent: false, helper: true }, services: [], workDir, ...(kept && { kept }) };
+  const kept = await offers().offer({
+    ownerId,
+    imageSha256,
+    persistenceLabel: `of-${imageSha256.slice(0, 11)}`,
+    ...usualGuestSize,
+  });
+  const check = {
+    isoPath: path.join(workDir, 'image.iso'),
+    firmware: 'bios' as const,
+    ...usualGuestSize,
+    guestChannels: { agent: false, helper: true },
+    services: [],
+    workDir,
+    ...(kept && { kept }),
+  };
   return await checkBoot(factory.machines, check, never, () => undefined, timeouts).finally(() => kept?.close());
 }
 const templates = () => readdir(path.join(factory.dataDir, 'vms', 'templates')).catch(() => []);
@@ -49,8 +62,14 @@ describe('the boot that an image is tested by', () => {
     expect(await tested()).toMatchObject({ passed: true });
     expect(await snapshots()).toHaveLength(1);
     expect(await templates()).toEqual([]);
-    expect(await factory.create(ada, await factory.built(ada, image))).toMatchObject({ state: 'running', restored_from_snapshot: true });
-    expect(factory.machines.guests.map(({ spec, isClone }) => [spec.savable ?? false, isClone])).toEqual([[true, false], [false, true]]);
+    expect(await factory.create(ada, await factory.built(ada, image))).toMatchObject({
+      state: 'running',
+      restored_from_snapshot: true,
+    });
+    expect(factory.machines.guests.map(({ spec, isClone }) => [spec.savable ?? false, isClone])).toEqual([
+      [true, false],
+      [false, true],
+    ]);
   });
 
   it('stays while its build is not completed, and goes with it then', async () => {
@@ -87,7 +106,11 @@ describe('the boot that an image is tested by', () => {
     expect(factory.running()).toEqual([]);
   });
 
-  it.each<Record<string, string>>([{ OPENFACTORY_VM_SNAPSHOTS_PER_CALLER: '0' }, { OPENFACTORY_VM_MIN_FREE_DISK_GB: '1000000' }, { OPENFACTORY_ROLES: 'api' }])('is not wanted with %j', async (environment) => {
+  it.each<Record<string, string>>([
+    { OPENFACTORY_VM_SNAPSHOTS_PER_CALLER: '0' },
+    { OPENFACTORY_VM_MIN_FREE_DISK_GB: '1000000' },
+    { OPENFACTORY_ROLES: 'api' },
+  ])('is not wanted with %j', async (environment) => {
     await factory.restart(environment);
     expect(await tested()).toMatchObject({ passed: true });
     expect(factory.machines.guests.map(({ spec }) => spec.savable)).toEqual([undefined]);
@@ -95,7 +118,12 @@ describe('the boot that an image is tested by', () => {
 
   it('is waited for by who wants a VM of it, who boots one where it was not kept', async () => {
     const build = await factory.built(ada, image);
-    const boot = { ownerId: ada.ownerId, imageSha256, persistenceLabel: `of-${imageSha256.slice(0, 11)}`, ...usualGuestSize };
+    const boot = {
+      ownerId: ada.ownerId,
+      imageSha256,
+      persistenceLabel: `of-${imageSha256.slice(0, 11)}`,
+      ...usualGuestSize,
+    };
     const kept = await offers().offer(boot);
     expect(await offers().offer(boot)).toBeUndefined();
     const creating = factory.create(ada, build, { name: 'patient' });

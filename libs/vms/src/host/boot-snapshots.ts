@@ -46,7 +46,10 @@ export class BootSnapshots {
     let isKept = false;
     try {
       const place = await this.places.open({ key, isEarly: true, ...boot });
-      const doing = async (work: Promise<void>) => await work.catch((error: unknown) => this.log.warn(`The boot of the image ${boot.imageSha256} was not kept: ${errorMessage(error)}`));
+      const doing = async (work: Promise<void>) =>
+        await work.catch((error: unknown) =>
+          this.log.warn(`The boot of the image ${boot.imageSha256} was not kept: ${errorMessage(error)}`),
+        );
       return {
         spec: place.spec,
         keep: (guest) => doing(place.keep(guest).then(() => void (isKept = true))),

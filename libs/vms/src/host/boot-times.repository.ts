@@ -12,7 +12,12 @@ export class BootTimesRepository {
   ) {}
 
   async note(kind: BootKind, imageSha256: string, seconds: number): Promise<void> {
-    await this.database.query('INSERT INTO vm_boot (host, kind, image_sha256, seconds) VALUES ($1, $2, $3, $4)', [this.identity.id, kind, imageSha256, seconds]);
+    await this.database.query('INSERT INTO vm_boot (host, kind, image_sha256, seconds) VALUES ($1, $2, $3, $4)', [
+      this.identity.id,
+      kind,
+      imageSha256,
+      seconds,
+    ]);
   }
 
   /** Median of the last starts of this kind, of this image where it was started before; undefined while there was none. */

@@ -56,7 +56,12 @@ export class GuestStarter {
     await this.templates.stop();
   }
 
-  private async clone(vm: Vm, files: MachineFiles, signal: AbortSignal, onState: (state: VmState) => Promise<void>): Promise<Guest | undefined> {
+  private async clone(
+    vm: Vm,
+    files: MachineFiles,
+    signal: AbortSignal,
+    onState: (state: VmState) => Promise<void>,
+  ): Promise<Guest | undefined> {
     const key = snapshotKey(vm, await this.hypervisor.fingerprint(shapeOf(vm)));
     try {
       for (let boots = 0; boots < 2; boots++) {
@@ -88,7 +93,16 @@ export class GuestStarter {
     const guest = await this.hypervisor.startFromSnapshot(directory, this.specOf(vm, files), signal);
     return await orQuit(guest, async () => {
       const sshHostKeys = await keys;
-      await guest.helper.restore({ entropy: randomBytes(64), hostname: vm.name, mac: macOf(vm.id), linkUp: vm.network === 'egress', sshHostKeys }, this.timeouts.dutiesMs);
+      await guest.helper.restore(
+        {
+          entropy: randomBytes(64),
+          hostname: vm.name,
+          mac: macOf(vm.id),
+          linkUp: vm.network === 'egress',
+          sshHostKeys,
+        },
+        this.timeouts.dutiesMs,
+      );
       if (vm.network === 'egress') await guest.setLink(true);
       signal.throwIfAborted();
     });

@@ -44,5 +44,11 @@ export class HostIdentity {
 }
 
 function hostElsewhere(message: string): AppError {
-  return new AppError({ kind: 'unavailable', reason: 'vm_host_elsewhere', message, hint: 'In this version VMs are reached only through the process that runs them: one with the roles api and worker.', retryable: false });
+  return new AppError({
+    kind: 'unavailable',
+    reason: 'vm_host_elsewhere',
+    message,
+    hint: 'In this version VMs are reached only through the process that runs them: one with the roles api and worker.',
+    retryable: false,
+  });
 }

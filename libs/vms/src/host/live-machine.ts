@@ -38,7 +38,13 @@ export class LiveMachine {
    * @throws AppError `vm_busy`, `guest_ended`, or the signal's reason
    */
   async inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.waiting >= mostWaiting) throw new AppError({ kind: 'quota', reason: 'vm_busy', message: `${mostWaiting} calls wait for this VM already.`, hint: 'Wait for the answers to earlier calls before you send more.' });
+    if (this.waiting >= mostWaiting)
+      throw new AppError({
+        kind: 'quota',
+        reason: 'vm_busy',
+        message: `${mostWaiting} calls wait for this VM already.`,
+        hint: 'Wait for the answers to earlier calls before you send more.',
+      });
     const both = AbortSignal.any([signal, this.gone.signal]);
     const before = this.tail;
     let done: () => void = () => undefined;

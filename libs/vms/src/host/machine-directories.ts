@@ -53,7 +53,10 @@ export class MachineDirectories {
   }
 
   /** An empty disk that the image takes for the one it keeps changes on. @throws AppError `disk_failed` */
-  async createDisk({ diskPath }: MachineFiles, { label, uidIndex }: { label: string; uidIndex: number }): Promise<void> {
+  async createDisk(
+    { diskPath }: MachineFiles,
+    { label, uidIndex }: { label: string; uidIndex: number },
+  ): Promise<void> {
     await this.disks.createPersistent(diskPath, { label, sizeBytes: this.settings.vmDiskGb * 2 ** 30, uidIndex });
   }
 
@@ -75,7 +78,11 @@ export class MachineDirectories {
   }
 }
 
-const filesIn = (dir: string): MachineFiles => ({ dir, isoPath: path.join(dir, 'image.iso'), diskPath: path.join(dir, 'disk.qcow2') });
+const filesIn = (dir: string): MachineFiles => ({
+  dir,
+  isoPath: path.join(dir, 'image.iso'),
+  diskPath: path.join(dir, 'disk.qcow2'),
+});
 
 /** Another file system, or too many links. @returns false, or throws what is another matter */
 function mustBeCopied(error: NodeJS.ErrnoException): boolean {

@@ -17,7 +17,10 @@ export class SnapshotSweep {
 
   async begin(): Promise<void> {
     await this.snapshots.tidy();
-    const onEvent = () => void this.sweep().catch((error: unknown) => this.log.warn(`Snapshots of deleted builds stay for now: ${errorMessage(error)}`));
+    const onEvent = () =>
+      void this.sweep().catch((error: unknown) =>
+        this.log.warn(`Snapshots of deleted builds stay for now: ${errorMessage(error)}`),
+      );
     this.unsubscribe = this.events.subscribe('build.deleted', { onEvent, onGap: onEvent });
   }
 
@@ -28,8 +31,11 @@ export class SnapshotSweep {
   /** Drops the snapshots of images that no build of their owner keeps. */
   async sweep(): Promise<void> {
     const snapshots = await this.snapshots.list();
-    const gone = await this.builds.imagesGone(snapshots.map(({ ownerId, imageSha256: sha256 }) => ({ ownerId, sha256 })));
-    const isGone = (ownerId: string, sha256: string) => gone.some((image) => image.ownerId === ownerId && image.sha256 === sha256);
+    const gone = await this.builds.imagesGone(
+      snapshots.map(({ ownerId, imageSha256: sha256 }) => ({ ownerId, sha256 })),
+    );
+    const isGone = (ownerId: string, sha256: string) =>
+      gone.some((image) => image.ownerId === ownerId && image.sha256 === sha256);
     for (const { key, ownerId, imageSha256 } of snapshots) {
       if (!isGone(ownerId, imageSha256)) this.snapshots.noteBuilt(key);
       else if (!this.snapshots.isEarly(key)) await this.snapshots.drop(key);

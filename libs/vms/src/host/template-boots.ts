@@ -94,7 +94,12 @@ export class TemplateBoots {
 
   private async boot(key: string, vm: Vm, signal: AbortSignal): Promise<void> {
     if (await this.builds.isWithoutAgent(vm.buildId)) throw this.cannotClone(vm);
-    const place = await this.places.open({ key, ownerId: vm.ownerId, imageSha256: vm.imageSha256, persistenceLabel: vm.persistenceLabel });
+    const place = await this.places.open({
+      key,
+      ownerId: vm.ownerId,
+      imageSha256: vm.imageSha256,
+      persistenceLabel: vm.persistenceLabel,
+    });
     try {
       await this.directories.prepare(place.files, vm.imageKey, signal);
       const { disk: _disk, ...shape } = shapeOf(vm);
@@ -102,7 +107,12 @@ export class TemplateBoots {
       try {
         const { helper, isWithoutHelper } = await waitForSystem(guest, signal, this.timeouts.up);
         if (isWithoutHelper) throw this.cannotClone(vm);
-        if (!helper) throw new AppError({ kind: 'unavailable', reason: 'helper_late', message: 'The helper of the image did not speak in time.' });
+        if (!helper)
+          throw new AppError({
+            kind: 'unavailable',
+            reason: 'helper_late',
+            message: 'The helper of the image did not speak in time.',
+          });
         signal.throwIfAborted();
         await place.keep(guest);
       } finally {
@@ -115,6 +125,10 @@ export class TemplateBoots {
 
   private cannotClone({ imageSha256 }: Vm): AppError {
     this.uncloneable.add(imageSha256);
-    return new AppError({ kind: 'wrong_state', reason: 'image_not_cloneable', message: 'The image has no helper that could make a clone a machine of its own.' });
+    return new AppError({
+      kind: 'wrong_state',
+      reason: 'image_not_cloneable',
+      message: 'The image has no helper that could make a clone a machine of its own.',
+    });
   }
 }

@@ -62,7 +62,11 @@ export class TemplateDirectories {
     };
   }
 
-  private async keep({ key, ownerId, imageSha256, isEarly = false }: Template, guest: Guest, seconds: number): Promise<void> {
+  private async keep(
+    { key, ownerId, imageSha256, isEarly = false }: Template,
+    guest: Guest,
+    seconds: number,
+  ): Promise<void> {
     await this.times.note('cold', imageSha256, seconds);
     await mkdir(this.snapshots.directory, { recursive: true, mode: 0o711 });
     await this.snapshots.clear(key);

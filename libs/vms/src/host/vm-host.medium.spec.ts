@@ -29,7 +29,8 @@ describe('the factory', () => {
     expect(factory.running()).toEqual([]);
     factory.machines.script = { ...factory.machines.script, systemStates: ['running'] };
     factory.app = await factory.start();
-    for (const name of ['kept', 'booting']) expect(await factory.get(ada, name)).toMatchObject({ state: 'stopped', reason: 'factory_stopped' });
+    for (const name of ['kept', 'booting'])
+      expect(await factory.get(ada, name)).toMatchObject({ state: 'stopped', reason: 'factory_stopped' });
     expect(await readdir(factory.directoryOf(vm))).toContain('disk.qcow2');
     await factory.app.get(VmService).start(ada, 'kept');
     expect(await factory.until(ada, 'kept', 'running')).toMatchObject({ restored_from_snapshot: false });
@@ -39,9 +40,22 @@ describe('the factory', () => {
     await factory.create(ada, await factory.built(ada), { name: 'loud' });
     expect(await factory.get(ada, 'loud')).toMatchObject({ state: 'running', reason: null, error: null });
     const [guest] = factory.running();
-    guest!.closePort({ port: 'helper', why: 'The guest helper sent more than 1000 lines that nobody asked for, and was cut off.' });
-    const told = { state: 'running', reason: 'port_closed', error: { reason: 'guest_flooded', message: expect.stringContaining('1000 lines'), hint: expect.stringContaining('Screen, keyboard and mouse work on') }, next_step: expect.stringContaining('stop_vm and start_vm') };
-    for (let tries = 0; tries < 500 && (await factory.get(ada, 'loud')).reason === null; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    guest!.closePort({
+      port: 'helper',
+      why: 'The guest helper sent more than 1000 lines that nobody asked for, and was cut off.',
+    });
+    const told = {
+      state: 'running',
+      reason: 'port_closed',
+      error: {
+        reason: 'guest_flooded',
+        message: expect.stringContaining('1000 lines'),
+        hint: expect.stringContaining('Screen, keyboard and mouse work on'),
+      },
+      next_step: expect.stringContaining('stop_vm and start_vm'),
+    };
+    for (let tries = 0; tries < 500 && (await factory.get(ada, 'loud')).reason === null; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await factory.get(ada, 'loud')).toMatchObject(told);
     const first = factory.app;
     factory.app = await factory.start();
@@ -65,7 +79,10 @@ describe('the factory', () => {
     const template = path.join(factory.dataDir, 'vms', 'templates', 'x');
     for (const dir of [orphan, template, factory.directoryOf(halfway)]) {
       await mkdir(dir, { recursive: true });
-      await factory.machines.start({ memoryMb: 256, vcpus: 1, firmware: 'bios', network: 'none', workDir: dir, survives: true }, never);
+      await factory.machines.start(
+        { memoryMb: 256, vcpus: 1, firmware: 'bios', network: 'none', workDir: dir, survives: true },
+        never,
+      );
     }
     const guests = [...factory.machines.guests];
     const host = factory.app.get(HostIdentity).id;
@@ -93,12 +110,20 @@ describe('the factory', () => {
   it('that is not heard of has lost its VMs, until it is back', async () => {
     await factory.create(ada, await factory.built(ada), { name: 'far' });
     const other = randomUUID();
-    await factory.database.query("INSERT INTO vm_host (id, seen_at) VALUES ($1, now() - interval '3 minutes')", [other]);
+    await factory.database.query("INSERT INTO vm_host (id, seen_at) VALUES ($1, now() - interval '3 minutes')", [
+      other,
+    ]);
     const own = factory.app.get(HostIdentity).id;
     await factory.database.query('UPDATE vm SET host = $1', [other]);
     await factory.app.get(VmReaper).beat();
     expect(await factory.get(ada, 'far')).toMatchObject({ state: 'lost', reason: 'host_lost' });
-    for (const attempt of [() => factory.app.get(VmService).start(ada, 'far'), () => factory.app.get(VmService).stop(ada, 'far', true), () => factory.app.get(VmService).delete(ada, 'far'), () => factory.app.get(VmScreenService).screenshot(ada, 'far')]) await expect(attempt()).rejects.toMatchObject({ reason: 'vm_host_elsewhere', kind: 'unavailable' });
+    for (const attempt of [
+      () => factory.app.get(VmService).start(ada, 'far'),
+      () => factory.app.get(VmService).stop(ada, 'far', true),
+      () => factory.app.get(VmService).delete(ada, 'far'),
+      () => factory.app.get(VmScreenService).screenshot(ada, 'far'),
+    ])
+      await expect(attempt()).rejects.toMatchObject({ reason: 'vm_host_elsewhere', kind: 'unavailable' });
     await factory.database.query('UPDATE vm SET host = $1', [own]);
     const first = factory.app;
     factory.app = await factory.start();
@@ -113,10 +138,16 @@ describe('limits', () => {
     const build = await factory.built(ada);
     const answers = await Promise.allSettled(Array.from({ length: 8 }, () => factory.create(ada, build)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
-    for (const answer of answers) if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ reason: 'vm_quota', message: 'You have 3 VMs, and 3 is the most.' });
+    for (const answer of answers)
+      if (answer.status === 'rejected')
+        expect(answer.reason).toMatchObject({ reason: 'vm_quota', message: 'You have 3 VMs, and 3 is the most.' });
     const theirs = await factory.built(bob);
     const others = await Promise.allSettled(Array.from({ length: 3 }, () => factory.create(bob, theirs)));
-    expect(others.map((answer) => (answer.status === 'rejected' ? (answer.reason as { reason: string }).reason : 'ok')).sort()).toEqual(['host_full', 'ok', 'ok']);
+    expect(
+      others
+        .map((answer) => (answer.status === 'rejected' ? (answer.reason as { reason: string }).reason : 'ok'))
+        .sort(),
+    ).toEqual(['host_full', 'ok', 'ok']);
   });
 
   it('of anonymous callers are narrower, and never wider', async () => {
@@ -124,9 +155,16 @@ describe('limits', () => {
     const build = await factory.built(ada);
     const theirs = await factory.built(bob);
     for (let vm = 0; vm < 2; vm++) await factory.create(ada, build);
-    await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'vm_quota', message: 'You have 2 VMs, and 2 is the most.', hint: expect.stringContaining('API key has wider limits') });
+    await expect(factory.create(ada, build)).rejects.toMatchObject({
+      reason: 'vm_quota',
+      message: 'You have 2 VMs, and 2 is the most.',
+      hint: expect.stringContaining('API key has wider limits'),
+    });
     for (let vm = 0; vm < 3; vm++) await factory.create(bob, theirs);
-    await expect(factory.create(bob, theirs)).rejects.toMatchObject({ reason: 'vm_quota', hint: expect.not.stringContaining('API key') });
+    await expect(factory.create(bob, theirs)).rejects.toMatchObject({
+      reason: 'vm_quota',
+      hint: expect.not.stringContaining('API key'),
+    });
     await factory.restart({ OPENFACTORY_VM_MAX_PER_CALLER: '2', OPENFACTORY_ANONYMOUS_VMS: '50' });
     await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'vm_quota' });
   });
@@ -136,7 +174,11 @@ describe('limits', () => {
     const build = await factory.built(ada);
     await factory.create(ada, build);
     await factory.database.query('UPDATE build_artifact SET size_bytes = $2 WHERE build_id = $1', [build, 2 * 2 ** 30]);
-    await expect(factory.create(ada, build)).rejects.toMatchObject({ reason: 'disk_quota', message: 'Your builds and VMs take 6.0 GiB, this would take 4.0 GiB more, and 9 GiB is the most for an anonymous caller.' });
+    await expect(factory.create(ada, build)).rejects.toMatchObject({
+      reason: 'disk_quota',
+      message:
+        'Your builds and VMs take 6.0 GiB, this would take 4.0 GiB more, and 9 GiB is the most for an anonymous caller.',
+    });
     await factory.database.query('UPDATE build_artifact SET size_bytes = 5 WHERE build_id = $1', [build]);
     await factory.create(ada, build);
     const theirs = await factory.built(bob);
@@ -144,15 +186,25 @@ describe('limits', () => {
   });
 
   it('count what runs, at a start too', async () => {
-    await factory.restart({ OPENFACTORY_VM_MEMORY_MB: '2048', OPENFACTORY_VM_CPU_OVERCOMMIT: '1', OPENFACTORY_VM_MAX_VCPUS: '4' });
+    await factory.restart({
+      OPENFACTORY_VM_MEMORY_MB: '2048',
+      OPENFACTORY_VM_CPU_OVERCOMMIT: '1',
+      OPENFACTORY_VM_MAX_VCPUS: '4',
+    });
     const build = await factory.built(ada);
     await factory.create(ada, build, { name: 'a', vcpus: 1 });
     await factory.create(ada, build, { name: 'b', vcpus: 1 });
-    await expect(factory.create(ada, build, { name: 'c', memory_mb: 256, vcpus: 1 })).rejects.toMatchObject({ reason: 'host_full', message: expect.stringContaining('2048 of its 2048') });
+    await expect(factory.create(ada, build, { name: 'c', memory_mb: 256, vcpus: 1 })).rejects.toMatchObject({
+      reason: 'host_full',
+      message: expect.stringContaining('2048 of its 2048'),
+    });
     await factory.app.get(VmService).stop(ada, 'a', true);
     await factory.create(ada, build, { name: 'c', memory_mb: 256, vcpus: 1 });
     await expect(factory.app.get(VmService).start(ada, 'a')).rejects.toMatchObject({ reason: 'host_full' });
-    await expect(factory.create(ada, build, { memory_mb: 4096 })).rejects.toMatchObject({ reason: 'invalid_arguments', violations: [{ path: '/memory_mb' }] });
+    await expect(factory.create(ada, build, { memory_mb: 4096 })).rejects.toMatchObject({
+      reason: 'invalid_arguments',
+      violations: [{ path: '/memory_mb' }],
+    });
     await expect(factory.create(ada, build, { vcpus: 5 })).rejects.toMatchObject({ reason: 'invalid_arguments' });
   });
 
@@ -183,11 +235,14 @@ describe('idle VMs of anonymous callers', () => {
     expect(await factory.get(ada, 'idle')).toMatchObject({ state: 'running' });
     await factory.database.query("UPDATE vm SET expires_at = now() - interval '1 second' WHERE name = 'idle'");
     await factory.app.get(VmReaper).tidy();
-    expect(await factory.get(ada, 'idle')).toMatchObject({ state: 'stopped', reason: 'idle', notice: expect.stringContaining('is deleted at') });
+    expect(await factory.get(ada, 'idle')).toMatchObject({
+      state: 'stopped',
+      reason: 'idle',
+      notice: expect.stringContaining('is deleted at'),
+    });
     await factory.database.query("UPDATE vm SET expires_at = now() - interval '1 second' WHERE name = 'idle'");
     await factory.app.get(VmReaper).tidy();
     await expect(factory.get(ada, 'idle')).rejects.toMatchObject({ reason: 'vm_not_found' });
     expect(await factory.get(bob, 'mine')).toMatchObject({ state: 'running' });
   });
 });
-

@@ -35,8 +35,20 @@ export class VmHost {
 
   /** @throws AppError `factory_stopping`, `vm_not_found` while it is being deleted */
   checkReady(vm?: Pick<Vm, 'id'>): void {
-    if (this.stopping) throw new AppError({ kind: 'unavailable', reason: 'factory_stopping', message: 'The factory is stopping.', hint: 'Try again when it is back.' });
-    if (vm && this.removals.has(vm.id)) throw new AppError({ kind: 'wrong_state', reason: 'vm_being_deleted', message: 'The VM is being deleted.', hint: 'Use another one, or create one with create_vm.' });
+    if (this.stopping)
+      throw new AppError({
+        kind: 'unavailable',
+        reason: 'factory_stopping',
+        message: 'The factory is stopping.',
+        hint: 'Try again when it is back.',
+      });
+    if (vm && this.removals.has(vm.id))
+      throw new AppError({
+        kind: 'wrong_state',
+        reason: 'vm_being_deleted',
+        message: 'The VM is being deleted.',
+        hint: 'Use another one, or create one with create_vm.',
+      });
   }
 
   /** Starts a VM whose row says `creating` or `restoring`. Waits a little, for a clone is there in a moment; the row tells how far it is. */
@@ -91,7 +103,10 @@ export class VmHost {
   /** VMs whose rows say that they live and of which nobody here knows: their end could not be written down when it came. */
   async forgetTheDead(host: string): Promise<void> {
     for (const vm of await this.vms.liveOn(host)) {
-      const isKnown = this.machines.has(vm.id) || this.removals.has(vm.id) || Date.now() - vm.updatedAt.getTime() < this.timeouts.tidyMs;
+      const isKnown =
+        this.machines.has(vm.id) ||
+        this.removals.has(vm.id) ||
+        Date.now() - vm.updatedAt.getTime() < this.timeouts.tidyMs;
       if (!isKnown) await this.vms.change(vm.id, 'failed', { reason: 'guest_died' });
     }
   }
@@ -106,14 +121,20 @@ export class VmHost {
   /** Waits for a work, but not for ever. */
   private async wait(work: Promise<unknown>, withinMs: number): Promise<void> {
     const enough = new AbortController();
-    await Promise.race([work, sleep(withinMs, undefined, { signal: enough.signal, ref: false }).catch(() => undefined)]);
+    await Promise.race([
+      work,
+      sleep(withinMs, undefined, { signal: enough.signal, ref: false }).catch(() => undefined),
+    ]);
     enough.abort();
   }
 
   /** For a verdict: on a busy host a guest needs longer for everything. */
   private async waitInHostTime(work: Promise<unknown>, withinMs: number): Promise<void> {
     const enough = hostTimeout(withinMs);
-    await Promise.race([work, new Promise((resolve) => enough.signal.addEventListener('abort', resolve, { once: true }))]);
+    await Promise.race([
+      work,
+      new Promise((resolve) => enough.signal.addEventListener('abort', resolve, { once: true })),
+    ]);
     enough.stop();
   }
 
@@ -145,14 +166,29 @@ export class VmHost {
     void guest.ended.then(async (end) => {
       // Who is told that it ended should find it ended; a database that hangs must not keep them.
       await this.wait(this.finish(machine, end), endingMs);
-      machine.gone.abort(new AppError({ kind: 'unavailable', reason: 'guest_ended', message: `The VM is not running any more: ${end.detail}.`, hint: 'list_vms tells why; start_vm starts it again.' }));
+      machine.gone.abort(
+        new AppError({
+          kind: 'unavailable',
+          reason: 'guest_ended',
+          message: `The VM is not running any more: ${end.detail}.`,
+          hint: 'list_vms tells why; start_vm starts it again.',
+        }),
+      );
     });
   }
 
   private async noteClosedPort(vmId: string, { port, why }: ClosedPort): Promise<void> {
     this.log.warn(`The ${port} port of the VM ${vmId} was closed: ${why}`);
-    const error = { reason: 'guest_flooded', message: why, hint: `Screen, keyboard and mouse work on; what needs the guest's ${port} does not until the VM was stopped and started again. Something in it writes to /dev/virtio-ports.` };
-    await this.vms.noteFault(vmId, 'port_closed', error).catch((failure: unknown) => this.log.error(`That a port of the VM ${vmId} was closed could not be written down: ${errorMessage(failure)}`));
+    const error = {
+      reason: 'guest_flooded',
+      message: why,
+      hint: `Screen, keyboard and mouse work on; what needs the guest's ${port} does not until the VM was stopped and started again. Something in it writes to /dev/virtio-ports.`,
+    };
+    await this.vms
+      .noteFault(vmId, 'port_closed', error)
+      .catch((failure: unknown) =>
+        this.log.error(`That a port of the VM ${vmId} was closed could not be written down: ${errorMessage(failure)}`),
+      );
   }
 
   /** Writes down how it ended; on the way out, in every case, it leaves the list. */
@@ -161,8 +197,17 @@ export class VmHost {
     try {
       if (ending === 'deleted') return;
       if (ending) await this.vms.change(vmId, ending.state, { reason: ending.reason });
-      else if (how && 'why' in how && how.why === 'powered_off') await this.vms.change(vmId, 'stopped', { reason: 'powered_off' });
-      else if (how && 'why' in how) await this.vms.change(vmId, 'failed', { reason: 'guest_died', error: { reason: 'guest_died', message: `Its virtual machine broke: ${how.detail}.`, hint: 'start_vm starts it again from its disk; what was not written there is lost.' } });
+      else if (how && 'why' in how && how.why === 'powered_off')
+        await this.vms.change(vmId, 'stopped', { reason: 'powered_off' });
+      else if (how && 'why' in how)
+        await this.vms.change(vmId, 'failed', {
+          reason: 'guest_died',
+          error: {
+            reason: 'guest_died',
+            message: `Its virtual machine broke: ${how.detail}.`,
+            hint: 'start_vm starts it again from its disk; what was not written there is lost.',
+          },
+        });
       else await this.vms.change(vmId, 'failed', { reason: 'start_failed', ...(how && { error: how }) });
     } catch (error) {
       this.log.error(`The end of the VM ${vmId} could not be written down: ${errorMessage(error)}`);
@@ -197,7 +242,11 @@ export class VmHost {
     // Over, or meanwhile ended in another way.
     if (!this.machines.has(machine.vmId) || machine.ending !== ending || this.stopping) return;
     machine.ending = undefined;
-    await this.vms.change(machine.vmId, 'running', { reason: 'power_ignored' }).catch((error: unknown) => this.log.error(`The VM ${machine.vmId} could not be called running again: ${errorMessage(error)}`));
+    await this.vms
+      .change(machine.vmId, 'running', { reason: 'power_ignored' })
+      .catch((error: unknown) =>
+        this.log.error(`The VM ${machine.vmId} could not be called running again: ${errorMessage(error)}`),
+      );
   }
 
   private async removeNow(vmId: string): Promise<void> {
@@ -224,6 +273,15 @@ export class VmHost {
 const notWanted = () => new Error('The VM is not to run any more.');
 
 function errorOf(error: unknown): VmError {
-  if (error instanceof AppError) return { reason: error.reason, message: error.message, hint: error.hint ?? 'start_vm tries again; if it stays, look at the build with get_build.' };
-  return { reason: 'internal_error', message: 'Something went wrong on our side.', hint: 'start_vm tries again; if it stays, tell your operator the name of the VM.' };
+  if (error instanceof AppError)
+    return {
+      reason: error.reason,
+      message: error.message,
+      hint: error.hint ?? 'start_vm tries again; if it stays, look at the build with get_build.',
+    };
+  return {
+    reason: 'internal_error',
+    message: 'Something went wrong on our side.',
+    hint: 'start_vm tries again; if it stays, tell your operator the name of the VM.',
+  };
 }

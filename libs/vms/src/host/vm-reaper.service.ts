@@ -55,7 +55,10 @@ export class VmReaper {
   }
 
   private every(ms: number, work: () => Promise<void>): void {
-    const run = () => void work().catch((error: unknown) => this.log.warn(`The upkeep of VMs met an error and goes on: ${errorMessage(error)}`));
+    const run = () =>
+      void work().catch((error: unknown) =>
+        this.log.warn(`The upkeep of VMs met an error and goes on: ${errorMessage(error)}`),
+      );
     this.timers.push(setInterval(run, ms).unref());
   }
 }

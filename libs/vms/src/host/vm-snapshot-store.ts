@@ -29,7 +29,9 @@ export class VmSnapshotStore {
 
   /** Has a snapshot read by `work`. @returns undefined where there is none of this key */
   async use<T>(key: string, work: (directory: string) => Promise<T>): Promise<{ value: T } | undefined> {
-    const reading = this.snapshots.touch(this.identity.id, key).then(async (isThere) => (isThere ? { value: await work(this.pathOf(key)) } : undefined));
+    const reading = this.snapshots
+      .touch(this.identity.id, key)
+      .then(async (isThere) => (isThere ? { value: await work(this.pathOf(key)) } : undefined));
     const readers = this.readers.get(key) ?? new Set();
     this.readers.set(key, readers.add(reading));
     try {
@@ -94,7 +96,9 @@ export class VmSnapshotStore {
     const surplus: string[] = [];
     const counts = new Map<string, number>();
     let bytes = 0;
-    for (const { key, ownerId, sizeBytes } of [...all].sort((a, b) => Number(b.key === newest) - Number(a.key === newest))) {
+    for (const { key, ownerId, sizeBytes } of [...all].sort(
+      (a, b) => Number(b.key === newest) - Number(a.key === newest),
+    )) {
       const count = (counts.get(ownerId) ?? 0) + 1;
       if (key !== newest && (count > this.settings.vmSnapshotsPerCaller || bytes + sizeBytes > most)) surplus.push(key);
       else {
@@ -108,6 +112,8 @@ export class VmSnapshotStore {
 
 /** What it takes on the disk: memory files are full of holes. */
 async function sizeOf(directory: string): Promise<number> {
-  const sizes = await Promise.all((await readdir(directory)).map(async (name) => (await stat(path.join(directory, name))).blocks * 512));
+  const sizes = await Promise.all(
+    (await readdir(directory)).map(async (name) => (await stat(path.join(directory, name))).blocks * 512),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -33,7 +33,10 @@ export class VmSnapshotRepository {
 
   /** @returns whether there is one of this key */
   async touch(host: string, key: string): Promise<boolean> {
-    const [, touched] = await this.database.query<[unknown[], number]>('UPDATE vm_snapshot SET last_used_at = now() WHERE host = $1 AND key = $2', [host, key]);
+    const [, touched] = await this.database.query<[unknown[], number]>(
+      'UPDATE vm_snapshot SET last_used_at = now() WHERE host = $1 AND key = $2',
+      [host, key],
+    );
     return touched > 0;
   }
 

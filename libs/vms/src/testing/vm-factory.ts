@@ -53,10 +53,30 @@ export class VmFactory {
   /** A factory on the same state; what an earlier one left running is there. */
   async start(environment: Record<string, string> = {}): Promise<INestApplicationContext> {
     const secret = 'x'.repeat(32);
-    const { settings } = loadSettings({ OPENFACTORY_ROLES: 'api,worker', OPENFACTORY_LOG_LEVEL: 'silent', OPENFACTORY_DATA_DIR: this.dataDir, DATABASE_URL: this.database.url, OPENFACTORY_SECRET: secret, OPENFACTORY_VM_MIN_FREE_DISK_GB: '0', OPENFACTORY_VM_MEMORY_MB: '8192', OPENFACTORY_VM_MAX_VCPUS: '8', OPENFACTORY_VM_CPU_OVERCOMMIT: '64', ...environment });
+    const { settings } = loadSettings({
+      OPENFACTORY_ROLES: 'api,worker',
+      OPENFACTORY_LOG_LEVEL: 'silent',
+      OPENFACTORY_DATA_DIR: this.dataDir,
+      DATABASE_URL: this.database.url,
+      OPENFACTORY_SECRET: secret,
+      OPENFACTORY_VM_MIN_FREE_DISK_GB: '0',
+      OPENFACTORY_VM_MEMORY_MB: '8192',
+      OPENFACTORY_VM_MAX_VCPUS: '8',
+      OPENFACTORY_VM_CPU_OVERCOMMIT: '64',
+      ...environment,
+    });
     const builds = BuildsModule.forRoot({ pipeline: this.pipeline.module });
     const module = await Test.createTestingModule({
-      imports: [PlatformModule.forRoot({ settings, databaseUrl: this.database.url, secret, entities: [...recipeEntities, ...buildEntities, ...vmEntities] }), builds, VmsModule.forRoot({ builds, hypervisor: this.machines.module, timeouts: quickTimeouts })],
+      imports: [
+        PlatformModule.forRoot({
+          settings,
+          databaseUrl: this.database.url,
+          secret,
+          entities: [...recipeEntities, ...buildEntities, ...vmEntities],
+        }),
+        builds,
+        VmsModule.forRoot({ builds, hypervisor: this.machines.module, timeouts: quickTimeouts }),
+      ],
     }).compile();
     return await module.createNestApplication({ logger: false }).init();
   }
@@ -76,11 +96,17 @@ export class VmFactory {
       "INSERT INTO build (id, owner_id, name, recipe, status, lease_id, image_sha256, image_id, verified, finished_at) VALUES ($1, $2, 'web', '{}', 'completed', $1, $3, $3, true, now())",
       [id, ownerId, made.sha256],
     );
-    await this.database.query("INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'web.iso', 'application/x-iso9660-image', $2, $3, $4)", [id, made.sizeBytes, made.sha256, key]);
+    await this.database.query(
+      "INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'web.iso', 'application/x-iso9660-image', $2, $3, $4)",
+      [id, made.sizeBytes, made.sha256, key],
+    );
     if (lock) {
       const file = await this.pipeline.made('lock.json', 'application/json', JSON.stringify(lock));
       const stored = await this.app.get(ArtifactStore, { strict: false }).put({ group: id, ...file });
-      await this.database.query("INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'lock.json', 'application/json', $2, $3, $4)", [id, file.sizeBytes, file.sha256, stored.key]);
+      await this.database.query(
+        "INSERT INTO build_artifact (id, build_id, name, media_type, size_bytes, sha256, store_key) VALUES (gen_random_uuid(), $1, 'lock.json', 'application/json', $2, $3, $4)",
+        [id, file.sizeBytes, file.sha256, stored.key],
+      );
     }
     return id;
   }

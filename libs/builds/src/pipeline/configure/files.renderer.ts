@@ -12,10 +12,12 @@ export function renderFiles(plan: ImagePlan, files: readonly RecipeFile[], at?: 
 
 /** What validation could not know, since only now all packages and files are there. */
 export function renderChecks(plan: ImagePlan, { users, startup_scripts }: RecipeDto): void {
-  const isThere = (program: string, from: string, consequence: string) => plan.run(['test', '-x', program], { from, failure: `${program} is not in the image, so ${consequence}.` });
+  const isThere = (program: string, from: string, consequence: string) =>
+    plan.run(['test', '-x', program], { from, failure: `${program} is not in the image, so ${consequence}.` });
   users.forEach(({ shell }, index) => isThere(shell, `/users/${index}/shell`, 'the user could not log in'));
   startup_scripts.forEach(({ script }, index) => {
     const [, interpreter] = /^#![ \t]*(\/\S+)/.exec(script) ?? [];
-    if (interpreter !== undefined) isThere(interpreter, `/startup_scripts/${index}/script`, 'the script could not start');
+    if (interpreter !== undefined)
+      isThere(interpreter, `/startup_scripts/${index}/script`, 'the script could not start');
   });
 }

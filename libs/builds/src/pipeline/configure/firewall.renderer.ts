@@ -32,8 +32,13 @@ export function renderFirewall(plan: ImagePlan, { networking }: RecipeDto, resol
     '    udp dport 68 accept',
     '    ip6 saddr fe80::/10 udp dport 546 accept',
     ...(ping ? ['    icmp type echo-request accept', '    icmpv6 type echo-request accept'] : []),
-    ...rules.map(({ action, protocol, port, source }) => `    ${source ? `${source.includes(':') ? 'ip6' : 'ip'} saddr ${source} ` : ''}${protocol} dport ${port} ${action === 'allow' ? 'accept' : 'drop'}`),
-    ...openPorts(resolution).map(({ protocol, port }) => (port === undefined ? `    meta l4proto ${protocol} accept` : `    ${protocol} dport ${port} accept`)),
+    ...rules.map(
+      ({ action, protocol, port, source }) =>
+        `    ${source ? `${source.includes(':') ? 'ip6' : 'ip'} saddr ${source} ` : ''}${protocol} dport ${port} ${action === 'allow' ? 'accept' : 'drop'}`,
+    ),
+    ...openPorts(resolution).map(({ protocol, port }) =>
+      port === undefined ? `    meta l4proto ${protocol} accept` : `    ${protocol} dport ${port} accept`,
+    ),
     '  }',
     '  chain forward {',
     '    type filter hook forward priority 0; policy accept;',

@@ -47,7 +47,8 @@ const makeNothing: Record<string, string> = {
     'aide apparmor-utils bind9-dnsutils borgbackup build-essential buildah can-utils cargo certbot chromium clamav cmake conntrack curl dcmtk default-jdk-headless docker-compose ethtool firefox-esr gdb git git-lfs golang gradle htop i2c-tools iperf3 ipset iptables jq jupyter-notebook less libreoffice libreoffice-gtk3 libvirt-clients lm-sensors lynis mariadb-backup maven mbpoll mosquitto-clients mtr-tiny ninja-build nmap nodejs npm octave php-cli pipx pkg-config podman postgresql-client python3 python3-pip python3-venv qemu-system-x86 qemu-utils r-base-core rclone restic rustc skopeo slirp4netns snmp socat sqlite3 system-config-printer tcpdump thunderbird tmux uidmap vim virtinst',
   'libraries, rules and faces':
     'apparmor-profiles audispd-plugins fonts-dejavu libapache2-mod-php libnss-mdns libpam-pwquality libpam-tmpdir libpq-dev lightdm-gtk-greeter php-mysql php-pgsql php-redis python3-dev python3-matplotlib python3-numpy python3-pandas python3-pymodbus python3-scipy python3-sklearn python3-systemd r-cran-dplyr r-cran-ggplot2 xfce4 xfce4-terminal xorgxrdp xserver-xorg',
-  'serve with what their configuration says': 'apparmor atftpd auditd avahi-daemon chrony clamav-freshclam dnsmasq fail2ban haproxy isc-dhcp-server kea-dhcp4-server keepalived knot lighttpd logrotate memcached mosquitto nfs-kernel-server nftables nginx nginx-extras nginx-light pdns-recursor pdns-server pgbouncer php-fpm prometheus prometheus-alertmanager prometheus-blackbox-exporter prometheus-node-exporter prometheus-postgres-exporter proftpd-core pure-ftpd redis-server rsync rsyslog smartmontools squid tftpd-hpa tomcat10 unattended-upgrades valkey-server',
+  'serve with what their configuration says':
+    'apparmor atftpd auditd avahi-daemon chrony clamav-freshclam dnsmasq fail2ban haproxy isc-dhcp-server kea-dhcp4-server keepalived knot lighttpd logrotate memcached mosquitto nfs-kernel-server nftables nginx nginx-extras nginx-light pdns-recursor pdns-server pgbouncer php-fpm prometheus prometheus-alertmanager prometheus-blackbox-exporter prometheus-node-exporter prometheus-postgres-exporter proftpd-core pure-ftpd redis-server rsync rsyslog smartmontools squid tftpd-hpa tomcat10 unattended-upgrades valkey-server',
   'cookies of a session, made when it begins': 'lightdm',
   'a key for each tunnel, which the recipe’s own work makes (vpn.renderer.ts)': 'wireguard-tools',
   'root by its socket, without a password': 'mariadb-server',
@@ -64,17 +65,26 @@ describe('the packages of the catalogue', () => {
   ]);
 
   it('are known for the secrets that they make, or for making none', () => {
-    const known = [...Object.keys(madeWhenInstalled), ...Object.keys(madeWhenStarted), ...Object.values(makeNothing).flatMap((names) => names.split(' '))];
+    const known = [
+      ...Object.keys(madeWhenInstalled),
+      ...Object.keys(madeWhenStarted),
+      ...Object.values(makeNothing).flatMap((names) => names.split(' ')),
+    ];
     expect([...named].filter((name) => !known.includes(name))).toEqual([]);
     expect(known.filter((name) => !named.has(name))).toEqual([]);
     expect(known.filter((name, at) => known.indexOf(name) !== at)).toEqual([]);
   });
 
-  it.each(Object.entries({ ...madeWhenInstalled, ...madeByOthers }))('make none for all machines of an image: %s', (_name, files) => {
-    for (const file of files) expect(cleaning).toContain(file);
-  });
+  it.each(Object.entries({ ...madeWhenInstalled, ...madeByOthers }))(
+    'make none for all machines of an image: %s',
+    (_name, files) => {
+      for (const file of files) expect(cleaning).toContain(file);
+    },
+  );
 
-  const byEachMachine = Object.entries({ ...madeWhenInstalled, ...madeByOthers, ...madeWhenStarted }).filter(([name]) => name !== 'openssh-server');
+  const byEachMachine = Object.entries({ ...madeWhenInstalled, ...madeByOthers, ...madeWhenStarted }).filter(
+    ([name]) => name !== 'openssh-server',
+  );
   it.each(byEachMachine)('have each machine make its own: %s', (_name, files) => {
     for (const file of files) expect(program).toContain(file.replace(/_\*.*/, '_'));
   });

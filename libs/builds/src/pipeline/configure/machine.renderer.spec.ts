@@ -18,16 +18,28 @@ describe('what a machine makes of its own', () => {
     await chmod(at('usr/lib/openfactory/machine.d', name), 0o755);
   };
   const become = (id: string) => writeFile(at('etc/machine-id'), `${id}\n`);
-  const own = async (when: string) => await runProgram('/bin/sh', [at('own'), when], { deadlineMs: 20_000, okCodes: [0, 1], env: { PATH: `${at('bin')}:/usr/bin:/bin` } });
+  const own = async (when: string) =>
+    await runProgram('/bin/sh', [at('own'), when], {
+      deadlineMs: 20_000,
+      okCodes: [0, 1],
+      env: { PATH: `${at('bin')}:/usr/bin:/bin` },
+    });
 
   beforeEach(async () => {
     root = await mkdtemp(path.join(os.tmpdir(), 'openfactory-own-'));
-    for (const dir of ['bin', 'etc', 'var/lib', 'run', 'usr/lib/openfactory/machine.d', 'usr/local/lib/openfactory']) await mkdir(at(dir), { recursive: true });
-    const program = (await readFile(path.join(machineDir, 'own'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr\/lib|usr\/local\/lib)\//g, `${root}/$1/`);
+    for (const dir of ['bin', 'etc', 'var/lib', 'run', 'usr/lib/openfactory/machine.d', 'usr/local/lib/openfactory'])
+      await mkdir(at(dir), { recursive: true });
+    const program = (await readFile(path.join(machineDir, 'own'), 'utf8')).replaceAll(
+      /(?<![\w/])\/(etc|var\/lib|run|usr\/lib|usr\/local\/lib)\//g,
+      `${root}/$1/`,
+    );
     await writeFile(at('own'), program);
     const systemctl = `case "$1" in list-units) printf '%s loaded active running\\n' shop.service stall@1.service other.service ;; *) echo "$@" >> ${at('asked')} ;; esac`;
     await writeFile(at('bin/systemctl'), `#!/bin/sh\n${systemctl}\n`, { mode: 0o755 });
-    await work('secret', `echo made >> ${at('made')}; printf '%s\\n' absent.service 'stall@*.service' shop.service shop.service >> "$restart"`);
+    await work(
+      'secret',
+      `echo made >> ${at('made')}; printf '%s\\n' absent.service 'stall@*.service' shop.service shop.service >> "$restart"`,
+    );
     await become('one');
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
@@ -39,7 +51,10 @@ describe('what a machine makes of its own', () => {
     expect(await textOf('run/openfactory/has-work')).toBe('');
   });
 
-  it.each([['alone', 'restart of-startup-*.service'], ['plugged', '--no-block restart of-startup-*.service']])('is made again in a clone (%s), whose services and scripts start anew', async (when, startup) => {
+  it.each([
+    ['alone', 'restart of-startup-*.service'],
+    ['plugged', '--no-block restart of-startup-*.service'],
+  ])('is made again in a clone (%s), whose services and scripts start anew', async (when, startup) => {
     await own('boot');
     await writeFile(at('var/lib/openfactory/startup-0.done'), '');
     await become('two');
@@ -76,9 +91,15 @@ describe('its programs', () => {
     await writeFile(at(file), content, { mode });
   };
   const run = async () => {
-    const program = (await readFile(path.join(machineDir, 'packages'), 'utf8')).replaceAll(/(?<![\w/])\/(etc|var\/lib|run|usr|sbin)\//g, `${root}/$1/`);
+    const program = (await readFile(path.join(machineDir, 'packages'), 'utf8')).replaceAll(
+      /(?<![\w/])\/(etc|var\/lib|run|usr|sbin)\//g,
+      `${root}/$1/`,
+    );
     await rm(at('restart'), { force: true });
-    await runProgram('/bin/sh', ['-c', program], { deadlineMs: 20_000, env: { restart: at('restart'), PATH: `${at('bin')}:/usr/bin:/bin` } });
+    await runProgram('/bin/sh', ['-c', program], {
+      deadlineMs: 20_000,
+      env: { restart: at('restart'), PATH: `${at('bin')}:/usr/bin:/bin` },
+    });
     return ((await textOf('restart')) ?? '').split('\n').filter(Boolean);
   };
 
@@ -111,7 +132,11 @@ describe('its programs', () => {
     await put('var/lib/samba/private/secrets.tdb', 'a SID');
     await put('var/lib/docker/engine-id', 'an id');
     await run();
-    expect([await textOf('var/lib/samba/private/secrets.tdb'), await textOf('var/lib/docker/engine-id'), await textOf('etc/docker/key.json')]).toEqual([undefined, undefined, 'brought']);
+    expect([
+      await textOf('var/lib/samba/private/secrets.tdb'),
+      await textOf('var/lib/docker/engine-id'),
+      await textOf('etc/docker/key.json'),
+    ]).toEqual([undefined, undefined, 'brought']);
     await put('var/lib/samba/private/secrets.tdb', 'of a domain controller');
     await put('var/lib/samba/private/sam.ldb');
     expect(await run()).not.toContain('smbd.service');
@@ -122,7 +147,11 @@ describe('its programs', () => {
     await put('usr/lib/systemd/system/snmpd.service');
     await run();
     await put('var/lib/snmp/snmpd.conf', 'oldEngineID 0x80');
-    await put('bin/systemctl', `#!/bin/sh\n[ "$1" != stop ] || cp ${at('var/lib/snmp/snmpd.conf')} ${at('at-stop')}\n`, 0o755);
+    await put(
+      'bin/systemctl',
+      `#!/bin/sh\n[ "$1" != stop ] || cp ${at('var/lib/snmp/snmpd.conf')} ${at('at-stop')}\n`,
+      0o755,
+    );
     expect(await run()).toContain('snmpd.service');
     expect([await textOf('at-stop'), await textOf('var/lib/snmp/snmpd.conf')]).toEqual(['oldEngineID 0x80', undefined]);
   });
@@ -145,23 +174,41 @@ describe('its programs', () => {
 
   it('make keys for unbound-control where they are asked for, each certified by the server’s', async () => {
     await put('bin/chgrp', '#!/bin/sh\n', 0o755);
-    await put('etc/unbound/unbound.conf.d/remote-control.conf', 'remote-control:\n  control-enable: yes\n  control-interface: /run/unbound.ctl\n');
+    await put(
+      'etc/unbound/unbound.conf.d/remote-control.conf',
+      'remote-control:\n  control-enable: yes\n  control-interface: /run/unbound.ctl\n',
+    );
     expect(await run()).toEqual([]);
     await put('etc/unbound/unbound.conf.d/remote-control.conf', 'remote-control:\n  control-enable: yes\n');
     expect(await run()).toEqual(['unbound.service']);
-    await runProgram('openssl', ['verify', '-CAfile', at('etc/unbound/unbound_server.pem'), at('etc/unbound/unbound_control.pem')], { deadlineMs: 20_000 });
+    await runProgram(
+      'openssl',
+      ['verify', '-CAfile', at('etc/unbound/unbound_server.pem'), at('etc/unbound/unbound_control.pem')],
+      { deadlineMs: 20_000 },
+    );
   });
 
   it('are read by every shell', async () => {
-    for (const name of ['own', 'packages']) expect(await runProgram('/bin/sh', ['-n', path.join(machineDir, name)], { deadlineMs: 20_000 })).toMatchObject({ stderr: '' });
+    for (const name of ['own', 'packages'])
+      expect(await runProgram('/bin/sh', ['-n', path.join(machineDir, name)], { deadlineMs: 20_000 })).toMatchObject({
+        stderr: '',
+      });
   });
 
   it('stand in every image, with the work that its recipe adds', () => {
     const plan = new ImagePlan();
     renderMachine(plan);
     machineWork(plan, 'shop', { commands: ['make-key'], users: ['shop.service'] });
-    const files = new Map(plan.steps.flatMap((step) => ('path' in step ? [[step.path, String(step.content)] as const] : [])));
-    expect([...files.keys()]).toEqual(['/usr/lib/openfactory/own', '/usr/lib/openfactory/machine.d/packages', '/etc/systemd/system/of-machine.service', '/etc/systemd/system/of-machine-again@.service', '/usr/lib/openfactory/machine.d/shop']);
+    const files = new Map(
+      plan.steps.flatMap((step) => ('path' in step ? [[step.path, String(step.content)] as const] : [])),
+    );
+    expect([...files.keys()]).toEqual([
+      '/usr/lib/openfactory/own',
+      '/usr/lib/openfactory/machine.d/packages',
+      '/etc/systemd/system/of-machine.service',
+      '/etc/systemd/system/of-machine-again@.service',
+      '/usr/lib/openfactory/machine.d/shop',
+    ]);
     expect(files.get('/usr/lib/openfactory/machine.d/shop')).toContain('make-key\necho shop.service >> "$restart"\n');
   });
 });

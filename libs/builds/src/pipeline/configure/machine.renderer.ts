@@ -17,17 +17,51 @@ export function renderMachine(plan: ImagePlan): void {
   plan.file({
     path: `/etc/systemd/system/${bootUnit}`,
     // Before all that might use a secret.
-    content: ['[Unit]', 'Description=Make the secrets of this machine', 'DefaultDependencies=no', 'After=local-fs.target systemd-tmpfiles-setup.service', 'Before=sysinit.target shutdown.target', 'Conflicts=shutdown.target', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', 'TimeoutStartSec=15min', `ExecStart=${dir}/own boot`, '', '[Install]', 'WantedBy=sysinit.target', ''].join('\n'),
+    content: [
+      '[Unit]',
+      'Description=Make the secrets of this machine',
+      'DefaultDependencies=no',
+      'After=local-fs.target systemd-tmpfiles-setup.service',
+      'Before=sysinit.target shutdown.target',
+      'Conflicts=shutdown.target',
+      '',
+      '[Service]',
+      'Type=oneshot',
+      'RemainAfterExit=yes',
+      'TimeoutStartSec=15min',
+      `ExecStart=${dir}/own boot`,
+      '',
+      '[Install]',
+      'WantedBy=sysinit.target',
+      '',
+    ].join('\n'),
   });
   plan.file({
     path: '/etc/systemd/system/of-machine-again@.service',
-    content: ['[Unit]', 'Description=Make the secrets of this machine anew (%i)', '', '[Service]', 'Type=oneshot', 'TimeoutStartSec=infinity', `ExecStart=${dir}/own %i`, ''].join('\n'),
+    content: [
+      '[Unit]',
+      'Description=Make the secrets of this machine anew (%i)',
+      '',
+      '[Service]',
+      'Type=oneshot',
+      'TimeoutStartSec=infinity',
+      `ExecStart=${dir}/own %i`,
+      '',
+    ].join('\n'),
   });
   plan.enable(bootUnit);
 }
 
 /** Has a machine make something of its own. The commands stand in a shell script, do nothing but make it anew, and name the units that use it. */
-export function machineWork(plan: ImagePlan, name: string, { commands, users }: { commands: readonly string[]; users: readonly string[] }): void {
+export function machineWork(
+  plan: ImagePlan,
+  name: string,
+  { commands, users }: { commands: readonly string[]; users: readonly string[] },
+): void {
   const restarts = users.map((unit) => `echo ${unit} >> "$restart"`);
-  plan.file({ path: `${dir}/machine.d/${name}`, content: ['#!/bin/sh', 'set -eu', ': > /run/openfactory/has-work', ...commands, ...restarts, ''].join('\n'), mode: '0755' });
+  plan.file({
+    path: `${dir}/machine.d/${name}`,
+    content: ['#!/bin/sh', 'set -eu', ': > /run/openfactory/has-work', ...commands, ...restarts, ''].join('\n'),
+    mode: '0755',
+  });
 }

@@ -25,7 +25,11 @@ const noModule = (name: string, from: Level): HardeningControl => ({
   id: `no-${name}`,
   title: `The kernel module ${name} cannot be loaded`,
   from,
-  apply: (plan) => plan.file({ path: `/etc/modprobe.d/openfactory-${name}.conf`, content: `install ${name} /bin/false\nblacklist ${name}\n` }),
+  apply: (plan) =>
+    plan.file({
+      path: `/etc/modprobe.d/openfactory-${name}.conf`,
+      content: `install ${name} /bin/false\nblacklist ${name}\n`,
+    }),
   check: ['sh', '-c', '! modprobe --quiet "$1"', 'sh', name],
 });
 
@@ -37,7 +41,13 @@ export const hardeningControls: HardeningControl[] = [
   sysctl('kptr', 'Kernel addresses are hidden', 'standard', 'kernel.kptr_restrict', '2'),
   sysctl('suid-dump', 'Programs with privileges leave no core dump', 'standard', 'fs.suid_dumpable', '0'),
   sysctl('redirects', 'ICMP redirects are not accepted', 'standard', 'net.ipv4.conf.all.accept_redirects', '0'),
-  sysctl('source-route', 'Source-routed packets are not accepted', 'standard', 'net.ipv4.conf.all.accept_source_route', '0'),
+  sysctl(
+    'source-route',
+    'Source-routed packets are not accepted',
+    'standard',
+    'net.ipv4.conf.all.accept_source_route',
+    '0',
+  ),
   sysctl('martians', 'Impossible addresses are logged', 'standard', 'net.ipv4.conf.all.log_martians', '1'),
   sysctl('syncookies', 'SYN floods are answered with cookies', 'standard', 'net.ipv4.tcp_syncookies', '1'),
   ...['cramfs', 'freevxfs', 'jffs2', 'hfs', 'hfsplus', 'udf'].map((name) => noModule(name, 'standard')),
@@ -68,7 +78,20 @@ export function controlsOf(level: Level): HardeningControl[] {
 export function renderSecurity(plan: ImagePlan, { security }: RecipeDto): void {
   for (const control of controlsOf(security.hardening_level)) control.apply(plan);
   if (!security.audit_logging) return;
-  const watched = ['/etc/passwd', '/etc/shadow', '/etc/group', '/etc/gshadow', '/etc/sudoers', '/etc/sudoers.d', '/etc/localtime', '/etc/hosts'];
-  plan.file({ path: '/etc/audit/rules.d/60-openfactory.rules', content: `${watched.map((file) => `-w ${file} -p wa -k identity`).join('\n')}\n-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time-change\n`, mode: '0640' });
+  const watched = [
+    '/etc/passwd',
+    '/etc/shadow',
+    '/etc/group',
+    '/etc/gshadow',
+    '/etc/sudoers',
+    '/etc/sudoers.d',
+    '/etc/localtime',
+    '/etc/hosts',
+  ];
+  plan.file({
+    path: '/etc/audit/rules.d/60-openfactory.rules',
+    content: `${watched.map((file) => `-w ${file} -p wa -k identity`).join('\n')}\n-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time-change\n`,
+    mode: '0640',
+  });
   plan.enable('auditd.service');
 }

@@ -3,13 +3,16 @@ import type { ImagePlan } from './image-plan.js';
 import { hasNetwork } from './network.renderer.js';
 
 /** The units of startup scripts, which may take as long as the recipe says. */
-export const startupUnits = ({ startup_scripts }: RecipeDto): string[] => startup_scripts.map((_script, position) => unitAt(position));
+export const startupUnits = ({ startup_scripts }: RecipeDto): string[] =>
+  startup_scripts.map((_script, position) => unitAt(position));
 const unitAt = (position: number) => `of-startup-${position}.service`;
 
 /** Startup scripts run at boot, and in a clone (libs/builds/machine/own), in the recipe's order, one after the other, each as a unit of its own. Their names never become file names. */
 export function renderStartup(plan: ImagePlan, recipe: RecipeDto): void {
   const usually = hasNetwork(recipe) ? 'network' : 'boot';
-  const ordered = recipe.startup_scripts.map((script, index) => ({ ...script, index })).sort((a, b) => a.order - b.order || a.index - b.index);
+  const ordered = recipe.startup_scripts
+    .map((script, index) => ({ ...script, index }))
+    .sort((a, b) => a.order - b.order || a.index - b.index);
   let previous: string | undefined;
   for (const [position, { name, script, run_once, timeout_seconds, after = usually }] of ordered.entries()) {
     const unit = unitAt(position);
@@ -31,7 +34,9 @@ export function renderStartup(plan: ImagePlan, recipe: RecipeDto): void {
         'RemainAfterExit=yes',
         `TimeoutStartSec=${timeout_seconds}`,
         `ExecStart=${file}`,
-        ...(run_once ? ['ExecStartPost=/usr/bin/install -d /var/lib/openfactory', `ExecStartPost=/usr/bin/touch ${done}`] : []),
+        ...(run_once
+          ? ['ExecStartPost=/usr/bin/install -d /var/lib/openfactory', `ExecStartPost=/usr/bin/touch ${done}`]
+          : []),
         '',
         '[Install]',
         'WantedBy=default.target',

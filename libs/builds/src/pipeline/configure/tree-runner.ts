@@ -84,10 +84,26 @@ export async function writePlan(steps: readonly PlannedStep[], dir: string, show
       continue;
     }
     const { owner = 'root', group = 'root', from = '' } = step;
-    const [kind, place] = 'directory' in step ? ['directory', step.directory.replace(/(?<=.)\/+$/, '')] : ['file', step.path];
+    const [kind, place] =
+      'directory' in step ? ['directory', step.directory.replace(/(?<=.)\/+$/, '')] : ['file', step.path];
     const install = 'directory' in step ? ['-d', '-m', step.mode ?? '0755'] : ['-T', '-m', step.mode ?? '0644'];
     const source = 'directory' in step ? [] : [await keep(step.content)];
-    record([':place', kind, place, owner, from.startsWith('/files/') ? '1' : '', 'install', ...install, '-o', owner, '-g', group, '--', ...source, place]);
+    record([
+      ':place',
+      kind,
+      place,
+      owner,
+      from.startsWith('/files/') ? '1' : '',
+      'install',
+      ...install,
+      '-o',
+      owner,
+      '-g',
+      group,
+      '--',
+      ...source,
+      place,
+    ]);
   }
   if (words.some((word) => word.includes('\0'))) throw new Error('a word of the plan holds a NUL');
   await writeFile(path.join(dir, 'commands'), words.map((word) => `${word}\0`).join(''), { mode: 0o644 });

@@ -14,24 +14,64 @@ export interface BootImages {
 }
 
 /** Everything GRUB needs is in one image: it loads no module from the medium. */
-const modules = ['iso9660', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'test', 'echo', 'linux', 'serial', 'terminal', 'all_video', 'smbios', 'halt', 'reboot', 'sleep', 'ls', 'cat'];
+const modules = [
+  'iso9660',
+  'part_gpt',
+  'part_msdos',
+  'search',
+  'search_fs_file',
+  'normal',
+  'configfile',
+  'test',
+  'echo',
+  'linux',
+  'serial',
+  'terminal',
+  'all_video',
+  'smbios',
+  'halt',
+  'reboot',
+  'sleep',
+  'ls',
+  'cat',
+];
 const efiPartitionKiB = 4096;
 
 /** Not grub-mkrescue, whose images differ at every run. Outputs: `eltorito.img` and `efi.img` in `dir`. */
-export async function makeBootImages(dir: string, identity: IsoIdentity, epochSeconds: number, run: RunTool): Promise<BootImages> {
+export async function makeBootImages(
+  dir: string,
+  identity: IsoIdentity,
+  epochSeconds: number,
+  run: RunTool,
+): Promise<BootImages> {
   const inDir = (name: string) => path.join(dir, name);
-  const [embedded, biosImage, loader, efiPartition] = [inDir('embedded.cfg'), inDir('eltorito.img'), inDir('efi/EFI/BOOT/BOOTX64.EFI'), inDir('efi.img')];
+  const [embedded, biosImage, loader, efiPartition] = [
+    inDir('embedded.cfg'),
+    inDir('eltorito.img'),
+    inDir('efi/EFI/BOOT/BOOTX64.EFI'),
+    inDir('efi.img'),
+  ];
   await writeFile(embedded, embeddedConfig(identity));
   await chmod(embedded, 0o644);
   await run('mkdir', ['-p', path.dirname(loader)]);
-  const grub = (format: string, output: string, more: string[]) => run('grub-mkimage', ['-O', format, '-o', output, '-c', embedded, '-p', '/boot/grub', ...modules, ...more]);
+  const grub = (format: string, output: string, more: string[]) =>
+    run('grub-mkimage', ['-O', format, '-o', output, '-c', embedded, '-p', '/boot/grub', ...modules, ...more]);
   await grub('i386-pc-eltorito', biosImage, ['biosdisk']);
   await grub('x86_64-efi', loader, ['fat', 'efi_gop', 'efi_uga']);
 
   // FAT keeps the times of what is copied into it.
   const epoch = new Date(epochSeconds * 1000);
   for (const file of ['efi/EFI/BOOT/BOOTX64.EFI', 'efi/EFI/BOOT', 'efi/EFI']) await utimes(inDir(file), epoch, epoch);
-  await run('mkfs.vfat', ['--invariant', '-i', identity.fatSerial, '-n', 'ESP', '-C', efiPartition, String(efiPartitionKiB)]);
+  await run('mkfs.vfat', [
+    '--invariant',
+    '-i',
+    identity.fatSerial,
+    '-n',
+    'ESP',
+    '-C',
+    efiPartition,
+    String(efiPartitionKiB),
+  ]);
   await run('mcopy', ['-i', efiPartition, '-s', '-m', inDir('efi/EFI'), '::']);
   return { biosImage, efiPartition };
 }
@@ -46,7 +86,8 @@ export interface MediumFile {
 /** Lays out the tree of the medium, readable by the account that writes it, whatever the factory's umask. */
 export async function layOut(tree: string, files: readonly MediumFile[]): Promise<void> {
   const dirs = new Set([tree]);
-  for (const { place } of files) for (let dir = path.dirname(place); dir !== '.'; dir = path.dirname(dir)) dirs.add(path.join(tree, dir));
+  for (const { place } of files)
+    for (let dir = path.dirname(place); dir !== '.'; dir = path.dirname(dir)) dirs.add(path.join(tree, dir));
   for (const dir of [...dirs].sort()) {
     await mkdir(dir, { recursive: true });
     await chmod(dir, 0o755);

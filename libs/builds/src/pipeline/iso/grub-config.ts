@@ -18,19 +18,39 @@ export function checkKernelArgs(kernelArgs: readonly string[]): void {
 }
 
 /** A title is for people: what GRUB's terminals could not show, or its language would take for its own, becomes `_`. */
-const menuText = (title: string) => title.replaceAll(/[^A-Za-z0-9 .,_:()+-]/g, '_').trim().slice(0, 60) || 'OpenFactory image';
+const menuText = (title: string) =>
+  title
+    .replaceAll(/[^A-Za-z0-9 .,_:()+-]/g, '_')
+    .trim()
+    .slice(0, 60) || 'OpenFactory image';
 
 /** What is built into GRUB itself: find the medium by a file that no other image has, and read the menu from there. */
 export function embeddedConfig({ markerName }: IsoIdentity): string {
-  return [`search --no-floppy --file --set=root /.disk/${markerName}`, 'set prefix=($root)/boot/grub', 'configfile ($root)/boot/grub/grub.cfg', ''].join('\n');
+  return [
+    `search --no-floppy --file --set=root /.disk/${markerName}`,
+    'set prefix=($root)/boot/grub',
+    'configfile ($root)/boot/grub/grub.cfg',
+    '',
+  ].join('\n');
 }
 
 /** Each argument in single quotes, between which GRUB takes everything literally. */
-export function menuConfig({ persistenceLabel }: IsoIdentity, menuTitle: string, kernelArgs: readonly string[]): string {
+export function menuConfig(
+  { persistenceLabel }: IsoIdentity,
+  menuTitle: string,
+  kernelArgs: readonly string[],
+): string {
   checkKernelArgs(kernelArgs);
   // The last console is /dev/console, where the system's own messages go: the serial one, which a factory can read.
   // Persistence is looked for among labels; without the third word live-boot mounts every file system there is, to look for files of that name.
-  const own = ['boot=live', 'persistence', `persistence-label=${persistenceLabel}`, 'persistence-storage=filesystem', 'console=tty0', 'console=ttyS0,115200'];
+  const own = [
+    'boot=live',
+    'persistence',
+    `persistence-label=${persistenceLabel}`,
+    'persistence-storage=filesystem',
+    'console=tty0',
+    'console=ttyS0,115200',
+  ];
   const quoted = (words: readonly string[]) => words.map((argument) => ` '${argument}'`).join('');
   return [
     'serial --unit=0 --speed=115200 --word=8 --parity=no --stop=1',

@@ -7,11 +7,20 @@ const epochSeconds = Date.UTC(2026, 0, 31, 23, 59, 59) / 1000;
 describe('isoIdentity', () => {
   it('is a function of its input alone', () => {
     expect(isoIdentity(imageId, epochSeconds)).toEqual(isoIdentity(imageId, epochSeconds));
-    expect(isoIdentity(imageId, epochSeconds)).toMatchObject({ volumeId: 'OF_A1B2C3D4', markerName: `of-${imageId}`, persistenceLabel: 'of-a1b2c3d4e5f' });
+    expect(isoIdentity(imageId, epochSeconds)).toMatchObject({
+      volumeId: 'OF_A1B2C3D4',
+      markerName: `of-${imageId}`,
+      persistenceLabel: 'of-a1b2c3d4e5f',
+    });
   });
 
   it('keeps the minute of the epoch, and tells images of one epoch apart', () => {
-    const dates = new Set(Array.from({ length: 50 }, (_, index) => isoIdentity(`${imageId}${index}0`.slice(-16), epochSeconds).modificationDate));
+    const dates = new Set(
+      Array.from(
+        { length: 50 },
+        (_, index) => isoIdentity(`${imageId}${index}0`.slice(-16), epochSeconds).modificationDate,
+      ),
+    );
     for (const date of dates) expect(date).toMatch(/^202601312359[0-5]\d\d\d$/);
     expect(dates.size).toBeGreaterThan(45);
   });

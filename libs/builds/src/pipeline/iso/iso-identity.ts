@@ -19,7 +19,8 @@ export interface IsoIdentity {
 
 export function isoIdentity(imageId: string, epochSeconds: number): IsoIdentity {
   if (!/^[0-9a-f]{16,128}$/.test(imageId)) throw internal('The id of an image is 16 to 128 lower-case hex digits.');
-  if (!Number.isSafeInteger(epochSeconds) || epochSeconds < 315_532_800 || epochSeconds > 4_294_967_295) throw internal('The epoch of an image lies between 1980 (FAT) and 2106.');
+  if (!Number.isSafeInteger(epochSeconds) || epochSeconds < 315_532_800 || epochSeconds > 4_294_967_295)
+    throw internal('The epoch of an image lies between 1980 (FAT) and 2106.');
   const hash = createHash('sha256').update(`openfactory-iso:${imageId}`).digest();
   // Two images of one epoch would share their UUID: the minute is the epoch's, the second and its hundredths are the image's.
   const minute = new Date(epochSeconds * 1000).toISOString().replaceAll(/[-T:]/g, '').slice(0, 12);

@@ -41,7 +41,14 @@ const bootHybridMbr = '/usr/lib/grub/i386-pc/boot_hybrid.img';
  */
 export async function writeIso(input: IsoInput): Promise<WrittenIso> {
   const { epochSeconds, workDir, signal, outPath } = input;
-  if (process.arch !== 'x64') throw new AppError({ kind: 'unavailable', retryable: false, reason: 'architecture_unsupported', message: `Images are written on amd64 only today; this machine is ${process.arch}.`, hint: 'Run the worker on an amd64 machine.' });
+  if (process.arch !== 'x64')
+    throw new AppError({
+      kind: 'unavailable',
+      retryable: false,
+      reason: 'architecture_unsupported',
+      message: `Images are written on amd64 only today; this machine is ${process.arch}.`,
+      hint: 'Run the worker on an amd64 machine.',
+    });
   const identity = isoIdentity(input.imageId, epochSeconds);
   const files = mediumFiles(input, identity);
   const account = await buildAccount();
@@ -50,20 +57,33 @@ export async function writeIso(input: IsoInput): Promise<WrittenIso> {
     if (account) await chown(dir, account.uid, account.gid);
     const env = { TZ: 'UTC', SOURCE_DATE_EPOCH: String(epochSeconds), MTOOLSRC: '/dev/null' };
     const options: RunOptions = { cwd: dir, env, signal, deadlineMs: 120_000, ...(account && { account }) };
-    const images = await makeBootImages(dir, identity, epochSeconds, (program, args) => runProgram(program, args, options));
+    const images = await makeBootImages(dir, identity, epochSeconds, (program, args) =>
+      runProgram(program, args, options),
+    );
     const tree = path.join(dir, 'tree');
     await layOut(tree, [...files, { place: 'boot/grub/eltorito.img', link: images.biosImage }]);
     const totalBytes = await sizeOf(files);
     const args = xorrisoArguments(identity, images, files, tree);
-    return await receive(outPath, totalBytes, input.onProgress, (onStdout) => runProgram('xorriso', args, { ...options, deadlineMs: 1_800_000, onStdout }));
+    return await receive(outPath, totalBytes, input.onProgress, (onStdout) =>
+      runProgram('xorriso', args, { ...options, deadlineMs: 1_800_000, onStdout }),
+    );
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
 /** In the order in which their contents lie in the image: what is read first comes first. */
-function mediumFiles({ kernelPath, initrdPath, squashfsPaths, menuTitle, kernelArgs }: IsoInput, identity: IsoIdentity): MediumFile[] {
-  for (const { name } of squashfsPaths) if (!/^[a-z0-9][a-z0-9._-]{0,60}\.squashfs$/.test(name)) throw new AppError({ kind: 'internal', reason: 'squashfs_name_invalid', message: 'The name of a layer in the image is lower-case and ends in .squashfs.' });
+function mediumFiles(
+  { kernelPath, initrdPath, squashfsPaths, menuTitle, kernelArgs }: IsoInput,
+  identity: IsoIdentity,
+): MediumFile[] {
+  for (const { name } of squashfsPaths)
+    if (!/^[a-z0-9][a-z0-9._-]{0,60}\.squashfs$/.test(name))
+      throw new AppError({
+        kind: 'internal',
+        reason: 'squashfs_name_invalid',
+        message: 'The name of a layer in the image is lower-case and ends in .squashfs.',
+      });
   return [
     { place: `.disk/${identity.markerName}` },
     { place: 'boot/grub/grub.cfg', text: menuConfig(identity, menuTitle, kernelArgs) },
@@ -80,20 +100,75 @@ async function sizeOf(files: readonly MediumFile[]): Promise<number> {
   return bytes;
 }
 
-function xorrisoArguments({ volumeId, modificationDate, diskGuid }: IsoIdentity, { efiPartition }: BootImages, files: MediumFile[], tree: string): string[] {
+function xorrisoArguments(
+  { volumeId, modificationDate, diskGuid }: IsoIdentity,
+  { efiPartition }: BootImages,
+  files: MediumFile[],
+  tree: string,
+): string[] {
   // Without weights libisofs orders contents by inode number, which differs from run to run.
-  const weights = ['boot/grub/eltorito.img', ...files.map(({ place }) => place)].flatMap((place, index) => ['--sort-weight', String(1000 - index), `/${place}`]);
+  const weights = ['boot/grub/eltorito.img', ...files.map(({ place }) => place)].flatMap((place, index) => [
+    '--sort-weight',
+    String(1000 - index),
+    `/${place}`,
+  ]);
   // An epoch in the environment reaches the volume, not the dates of the files.
   const dates = ['--set_all_file_dates', modificationDate];
   const names = ['-V', volumeId, ...dates, `--modification-date=${modificationDate}`, '--gpt_disk_guid', diskGuid];
-  const bios = ['--grub2-mbr', bootHybridMbr, '-b', 'boot/grub/eltorito.img', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info', '-c', 'boot/grub/boot.cat'];
-  const uefi = ['-append_partition', '2', '0xef', efiPartition, '-appended_part_as_gpt', '-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot'];
+  const bios = [
+    '--grub2-mbr',
+    bootHybridMbr,
+    '-b',
+    'boot/grub/eltorito.img',
+    '-no-emul-boot',
+    '-boot-load-size',
+    '4',
+    '-boot-info-table',
+    '--grub2-boot-info',
+    '-c',
+    'boot/grub/boot.cat',
+  ];
+  const uefi = [
+    '-append_partition',
+    '2',
+    '0xef',
+    efiPartition,
+    '-appended_part_as_gpt',
+    '-eltorito-alt-boot',
+    '-e',
+    '--interval:appended_partition_2:all::',
+    '-no-emul-boot',
+  ];
   // -r: root owns everything; -f: the links of the tree are followed.
-  return ['-as', 'mkisofs', '-quiet', '-r', '-J', '-joliet-long', '-iso-level', '3', '-f', ...names, ...weights, '-partition_offset', '16', ...bios, ...uefi, '-o', '-', tree];
+  return [
+    '-as',
+    'mkisofs',
+    '-quiet',
+    '-r',
+    '-J',
+    '-joliet-long',
+    '-iso-level',
+    '3',
+    '-f',
+    ...names,
+    ...weights,
+    '-partition_offset',
+    '16',
+    ...bios,
+    ...uefi,
+    '-o',
+    '-',
+    tree,
+  ];
 }
 
 /** The image comes by a pipe: hashed on the way, owned by the factory, and under its own name only when it is whole. */
-async function receive(outPath: string, totalBytes: number, onProgress: IsoInput['onProgress'], produce: (onStdout: (chunk: Buffer) => Promise<void>) => Promise<unknown>): Promise<WrittenIso> {
+async function receive(
+  outPath: string,
+  totalBytes: number,
+  onProgress: IsoInput['onProgress'],
+  produce: (onStdout: (chunk: Buffer) => Promise<void>) => Promise<unknown>,
+): Promise<WrittenIso> {
   const partial = `${outPath}.partial`;
   const file: FileHandle = await open(partial, 'w', 0o644);
   const hash: Hash = createHash('sha256');

@@ -36,12 +36,34 @@ export class BaseStage extends BuildStage {
       log(line);
     });
     const args = [
-      '--mode=root', '--format=directory', '--variant=apt', `--architectures=${lock.architecture}`, `--include=${names}`,
-      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr', '--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io',
-      '', '/out/tree', 'deb [trusted=yes] copy:///repo ./',
+      '--mode=root',
+      '--format=directory',
+      '--variant=apt',
+      `--architectures=${lock.architecture}`,
+      `--include=${names}`,
+      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
+      '--aptopt=APT::Install-Recommends "false"',
+      '--dpkgopt=force-unsafe-io',
+      '',
+      '/out/tree',
+      'deb [trusted=yes] copy:///repo ./',
     ];
-    const environment = { SOURCE_DATE_EPOCH: String(lock.epochSeconds), DEBIAN_FRONTEND: 'noninteractive', INITRD: 'No', HOME: '/tmp', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
-    await runInToolRoot('mmdebstrap', args, { shown: { '/repo': path.join(workDir, 'fetch/base') }, written: { '/out': outDir }, environment, deadlineMs: withinMs, signal, onStdout });
+    const environment = {
+      SOURCE_DATE_EPOCH: String(lock.epochSeconds),
+      DEBIAN_FRONTEND: 'noninteractive',
+      INITRD: 'No',
+      HOME: '/tmp',
+      LC_ALL: 'C.UTF-8',
+      TZ: 'UTC',
+    };
+    await runInToolRoot('mmdebstrap', args, {
+      shown: { '/repo': path.join(workDir, 'fetch/base') },
+      written: { '/out': outDir },
+      environment,
+      deadlineMs: withinMs,
+      signal,
+      onStdout,
+    });
     await cleanTree(path.join(outDir, 'tree'), { lowers: [], epochSeconds: lock.epochSeconds, signal });
   }
 

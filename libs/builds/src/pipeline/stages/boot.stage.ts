@@ -42,7 +42,11 @@ export class BootStage extends BuildStage {
     }
   }
 
-  private async check(state: PipelineState, { outDir, guestDir }: { outDir: string; guestDir: string }, context: StageContext): Promise<void> {
+  private async check(
+    state: PipelineState,
+    { outDir, guestDir }: { outDir: string; guestDir: string },
+    context: StageContext,
+  ): Promise<void> {
     // The next words may be minutes away.
     context.log('Boot: the image is started in a virtual machine, for minutes where there is no KVM');
     let report = await this.boot(state, guestDir, context);
@@ -57,10 +61,28 @@ export class BootStage extends BuildStage {
     if (screenshot) await writeFile(path.join(outDir, 'screenshot.png'), screenshot);
   }
 
-  private async boot({ input, image, recipe, resolution }: PipelineState, workDir: string, { signal, progress, log }: StageContext): Promise<BootReport> {
+  private async boot(
+    { input, image, recipe, resolution }: PipelineState,
+    workDir: string,
+    { signal, progress, log }: StageContext,
+  ): Promise<BootReport> {
     if (!image) throw new Error('boot needs an image');
-    const kept = await this.offers.offer({ ownerId: input.ownerId, imageSha256: image.sha256, persistenceLabel: persistenceLabelOf(image.id), ...usualGuestSize });
-    const check = { isoPath: image.path, firmware: 'bios' as const, ...usualGuestSize, guestChannels: guestChannelsOf(resolution), services: servicesOf(resolution.units), bounded: startupUnits(recipe), workDir, ...(kept && { kept }) };
+    const kept = await this.offers.offer({
+      ownerId: input.ownerId,
+      imageSha256: image.sha256,
+      persistenceLabel: persistenceLabelOf(image.id),
+      ...usualGuestSize,
+    });
+    const check = {
+      isoPath: image.path,
+      firmware: 'bios' as const,
+      ...usualGuestSize,
+      guestChannels: guestChannelsOf(resolution),
+      services: servicesOf(resolution.units),
+      bounded: startupUnits(recipe),
+      workDir,
+      ...(kept && { kept }),
+    };
     const report = await checkBoot(this.hypervisor, check, signal, progress).finally(() => kept?.close());
     for (const problem of report.problems) log(`Boot: ${problem}`);
     return report;
@@ -68,7 +90,11 @@ export class BootStage extends BuildStage {
 
   take(state: PipelineState, outDir: string): Promise<void> {
     const screenshotPath = path.join(outDir, 'screenshot.png');
-    state.bootReport = { jsonPath: path.join(outDir, 'boot.json'), screenshotPath: existsSync(screenshotPath) ? screenshotPath : undefined, serialPath: path.join(outDir, 'serial.log') };
+    state.bootReport = {
+      jsonPath: path.join(outDir, 'boot.json'),
+      screenshotPath: existsSync(screenshotPath) ? screenshotPath : undefined,
+      serialPath: path.join(outDir, 'serial.log'),
+    };
     return Promise.resolve();
   }
 }
@@ -76,9 +102,32 @@ export class BootStage extends BuildStage {
 /** An image is to blame for what was seen of it, never for being late. */
 function failureOf({ problems, isLate, serialTail }: BootReport): BuildFailure {
   const words = problems.join(' ') || 'It did not come up.';
-  const lines = serialTail.split('\n').filter((line) => line.trim()).slice(-20);
-  if (isLate) return new BuildFailure('boot', 'system', { reason: 'host_too_slow', message: `The image was written, but the host was too slow to tell whether it boots. ${words}`, hint: 'Retry the build when the host has less to do; everything up to the boot comes from the cache.', retryable: true }, lines);
-  return new BuildFailure('boot', 'caller', { reason: 'boot_check_failed', message: `The image was written but did not pass its boot. ${words}`, hint: 'Look at the last lines of its console; a service that needs a network or a setting of its own is the usual cause.' }, lines);
+  const lines = serialTail
+    .split('\n')
+    .filter((line) => line.trim())
+    .slice(-20);
+  if (isLate)
+    return new BuildFailure(
+      'boot',
+      'system',
+      {
+        reason: 'host_too_slow',
+        message: `The image was written, but the host was too slow to tell whether it boots. ${words}`,
+        hint: 'Retry the build when the host has less to do; everything up to the boot comes from the cache.',
+        retryable: true,
+      },
+      lines,
+    );
+  return new BuildFailure(
+    'boot',
+    'caller',
+    {
+      reason: 'boot_check_failed',
+      message: `The image was written but did not pass its boot. ${words}`,
+      hint: 'Look at the last lines of its console; a service that needs a network or a setting of its own is the usual cause.',
+    },
+    lines,
+  );
 }
 
 /** Timers and sockets are enabled, not running at all times; a template unit has no state of its own. */

@@ -20,19 +20,36 @@ export class ConfigureStage extends BuildStage {
 
   inputs({ layers, recipe, resolution, aptSources }: PipelineState): unknown {
     const { beforeCleaning, afterCleaning } = planImage(recipe, resolution, aptSources);
-    const plain = (steps: PlannedStep[]) => steps.map((step) => ('path' in step ? { ...step, content: step.content.toString('base64') } : step));
+    const plain = (steps: PlannedStep[]) =>
+      steps.map((step) => ('path' in step ? { ...step, content: step.content.toString('base64') } : step));
     return { below: layers.map(({ key }) => key), plan: plain(beforeCleaning), kept: plain(afterCleaning) };
   }
 
-  async make({ layers, recipe, resolution, lock, aptSources }: PipelineState, outDir: string, { workDir, signal, log }: StageContext): Promise<void> {
+  async make(
+    { layers, recipe, resolution, lock, aptSources }: PipelineState,
+    outDir: string,
+    { workDir, signal, log }: StageContext,
+  ): Promise<void> {
     if (!lock) throw new Error('configure needs a lock');
     const lowers = layers.map(({ dir }) => dir);
     const { beforeCleaning, afterCleaning } = planImage(recipe, resolution, aptSources);
-    const carryOut = async ({ upper, mounts, signal: stop, tooMuch }: LayerScratch, steps: PlannedStep[], name: string) => {
+    const carryOut = async (
+      { upper, mounts, signal: stop, tooMuch }: LayerScratch,
+      steps: PlannedStep[],
+      name: string,
+    ) => {
       const planDir = path.join(workDir, name);
       await writePlan(steps, planDir);
       try {
-        const { stdout } = await runInTree('perl', treeRunnerArguments, { lowers, upper, shown: { [planPlace]: planDir }, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 5 * 60_000, signal: stop, ...(mounts && { mounts }) });
+        const { stdout } = await runInTree('perl', treeRunnerArguments, {
+          lowers,
+          upper,
+          shown: { [planPlace]: planDir },
+          environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) },
+          deadlineMs: 5 * 60_000,
+          signal: stop,
+          ...(mounts && { mounts }),
+        });
         for (const line of stdout.split('\n')) if (line.trim()) log(line);
       } catch (error) {
         if (signal.aborted) throw error;
@@ -45,7 +62,12 @@ export class ConfigureStage extends BuildStage {
     };
     await makeLayer(outDir, layerBounds, signal, async (scratch) => {
       await carryOut(scratch, beforeCleaning, 'plan');
-      await cleanTree(scratch.upper, { lowers, epochSeconds: lock.epochSeconds, signal, ...(scratch.mounts && { mounts: scratch.mounts }) });
+      await cleanTree(scratch.upper, {
+        lowers,
+        epochSeconds: lock.epochSeconds,
+        signal,
+        ...(scratch.mounts && { mounts: scratch.mounts }),
+      });
       await carryOut(scratch, afterCleaning, 'plan-kept');
     });
   }
@@ -57,7 +79,13 @@ export class ConfigureStage extends BuildStage {
 }
 
 function throwIfTooMuch(tooMuch: string | undefined, cause?: unknown): void {
-  if (tooMuch) throw new BuildFailure('configure', 'caller', { reason: 'configuration_failed', message: `What the recipe's settings make is more than ${tooMuch}.`, hint: 'Look for what a package or a setting makes very large.', cause });
+  if (tooMuch)
+    throw new BuildFailure('configure', 'caller', {
+      reason: 'configuration_failed',
+      message: `What the recipe's settings make is more than ${tooMuch}.`,
+      hint: 'Look for what a package or a setting makes very large.',
+      cause,
+    });
 }
 
 /** What the runner said last, with the field of the recipe whose step failed. */
@@ -68,7 +96,20 @@ export function configurationFailure(error: ProgramError, steps: readonly Planne
   const lines = number === undefined ? said : said.slice(0, -1);
   const lost = /^LOST (.*)$/.exec(lines.at(-1) ?? '')?.[1];
   // The line before the runner's own is the program's.
-  const words = lost !== undefined ? whyLost(lost) : (step && 'failure' in step && step.failure) || lines.slice(-2).join('; ');
+  const words =
+    lost !== undefined ? whyLost(lost) : (step && 'failure' in step && step.failure) || lines.slice(-2).join('; ');
   const where = step?.from === undefined ? '' : ` at /recipe${step.from}`;
-  return new BuildFailure('configure', 'caller', { reason: 'configuration_failed', message: `The recipe's settings could not be applied${where}: ${words || 'a program failed'}${/[.!?]$/.test(words ?? '') ? '' : '.'}`, hint: where ? `Change what the recipe says${where}.` : 'Check the users, groups, files and services that the last lines name.', cause: error }, lines);
+  return new BuildFailure(
+    'configure',
+    'caller',
+    {
+      reason: 'configuration_failed',
+      message: `The recipe's settings could not be applied${where}: ${words || 'a program failed'}${/[.!?]$/.test(words ?? '') ? '' : '.'}`,
+      hint: where
+        ? `Change what the recipe says${where}.`
+        : 'Check the users, groups, files and services that the last lines name.',
+      cause: error,
+    },
+    lines,
+  );
 }

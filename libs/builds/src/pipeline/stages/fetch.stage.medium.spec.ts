@@ -14,7 +14,15 @@ let asked: string[];
 let authorization: string | undefined;
 const files = new Map(Array.from({ length: 20 }, (_, at) => [`/p${at}.deb`, randomBytes(100_000)]));
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-const packages: LockedPackage[] = [...files].map(([name, bytes]) => ({ name: name.slice(1, -4), version: '1', architecture: 'all', sha256: sha256(bytes), sizeBytes: bytes.length, installedBytes: 4 * bytes.length, poolPath: name }));
+const packages: LockedPackage[] = [...files].map(([name, bytes]) => ({
+  name: name.slice(1, -4),
+  version: '1',
+  architecture: 'all',
+  sha256: sha256(bytes),
+  sizeBytes: bytes.length,
+  installedBytes: 4 * bytes.length,
+  poolPath: name,
+}));
 const state = { lock: { base: packages, added: [] } } as unknown as PipelineState;
 
 beforeEach(async () => {
@@ -32,9 +40,14 @@ afterEach(async () => {
 });
 
 /** Patient, unless a test wants to see it lose patience: a loaded machine stalls by itself. */
-const stage = (stalledMs = 25_000) => new FetchStage(path.join(dir, 'pool'), { parallel: 4, tries: 2, pauseMs: 1, stalledMs });
+const stage = (stalledMs = 25_000) =>
+  new FetchStage(path.join(dir, 'pool'), { parallel: 4, tries: 2, pauseMs: 1, stalledMs });
 /** One run of the stage, in a scratch directory of its own, as a build would. */
-async function fetchAll({ signal = new AbortController().signal, origin = mirror.url, stalledMs }: { signal?: AbortSignal; origin?: string; stalledMs?: number } = {}): Promise<string[]> {
+async function fetchAll({
+  signal = new AbortController().signal,
+  origin = mirror.url,
+  stalledMs,
+}: { signal?: AbortSignal; origin?: string; stalledMs?: number } = {}): Promise<string[]> {
   const workDir = await mkdtemp(path.join(dir, 'work-'));
   await mkdir(path.join(workDir, 'resolve'));
   await mkdir(path.join(workDir, 'fetch'));
@@ -51,7 +64,10 @@ async function fetchAll({ signal = new AbortController().signal, origin = mirror
     expect((await readdir(path.join(workDir, 'fetch'))).filter((name) => name.includes('partial'))).toEqual([]);
   }
 }
-const pooled = async () => (await readdir(path.join(dir, 'pool'), { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+const pooled = async () =>
+  (await readdir(path.join(dir, 'pool'), { recursive: true, withFileTypes: true }).catch(() => []))
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
 
 describe('FetchStage', () => {
   it.each<[MirrorHealth, RegExp]>([
@@ -59,15 +75,25 @@ describe('FetchStage', () => {
     ['stalls', /the mirror sent nothing for 0.3 seconds/],
     ['half', /could not be fetched from the mirror: .*(terminated|closed|aborted)/],
     ['wrong', /does not have the hash that the index promises/],
-  ])('of a mirror that is or sends "%s" fails with a reason, and goes on when the mirror is well', async (health, message) => {
-    await mirror.become(health);
-    await expect(fetchAll(health === 'stalls' ? { stalledMs: 300 } : {})).rejects.toMatchObject({ stage: 'fetch', whose: 'system', reason: 'package_fetch_failed', retryable: true, hint: expect.any(String), message: expect.stringMatching(message) });
-    expect(await stage().needsBytes(state)).toBe(2_000_000);
-    await mirror.become('well');
-    expect(await fetchAll()).toEqual(['20 packages fetched, 0 were there']);
-    expect(await pooled()).toHaveLength(20);
-    expect(await stage().needsBytes(state)).toBe(0);
-  });
+  ])(
+    'of a mirror that is or sends "%s" fails with a reason, and goes on when the mirror is well',
+    async (health, message) => {
+      await mirror.become(health);
+      await expect(fetchAll(health === 'stalls' ? { stalledMs: 300 } : {})).rejects.toMatchObject({
+        stage: 'fetch',
+        whose: 'system',
+        reason: 'package_fetch_failed',
+        retryable: true,
+        hint: expect.any(String),
+        message: expect.stringMatching(message),
+      });
+      expect(await stage().needsBytes(state)).toBe(2_000_000);
+      await mirror.become('well');
+      expect(await fetchAll()).toEqual(['20 packages fetched, 0 were there']);
+      expect(await pooled()).toHaveLength(20);
+      expect(await stage().needsBytes(state)).toBe(0);
+    },
+  );
 
   it('fetches again what an accident shortened, and nothing else', async () => {
     await fetchAll();

@@ -41,13 +41,19 @@ export class FetchStage extends BuildStage {
 
   /** What the pool lacks. */
   override async needsBytes({ lock }: PipelineState): Promise<number> {
-    const sizes = await Promise.all([...(lock?.base ?? []), ...(lock?.added ?? [])].map(async (wanted) => ((await this.isPooled(wanted)) ? 0 : wanted.sizeBytes)));
+    const sizes = await Promise.all(
+      [...(lock?.base ?? []), ...(lock?.added ?? [])].map(async (wanted) =>
+        (await this.isPooled(wanted)) ? 0 : wanted.sizeBytes,
+      ),
+    );
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   async make({ lock }: PipelineState, outDir: string, context: StageContext): Promise<void> {
     if (!lock) throw new Error('fetch needs a lock');
-    const sources = JSON.parse(await readFile(path.join(context.workDir, 'resolve', 'sources.json'), 'utf8')) as PackageSources;
+    const sources = JSON.parse(
+      await readFile(path.join(context.workDir, 'resolve', 'sources.json'), 'utf8'),
+    ) as PackageSources;
     const queue = [...lock.base, ...lock.added];
     let done = 0;
     let fetched = 0;
@@ -61,10 +67,14 @@ export class FetchStage extends BuildStage {
         context.progress(++done / total);
       }
     };
-    const ends = await Promise.allSettled(Array.from({ length: this.limits.parallel }, () => worker().catch((error: unknown) => {
-      failed.abort(error);
-      throw error;
-    })));
+    const ends = await Promise.allSettled(
+      Array.from({ length: this.limits.parallel }, () =>
+        worker().catch((error: unknown) => {
+          failed.abort(error);
+          throw error;
+        }),
+      ),
+    );
     context.signal.throwIfAborted();
     if (ends.some(({ status }) => status === 'rejected')) throw failed.signal.reason;
     context.log(`${fetched} packages fetched, ${total - fetched} were there`);
@@ -116,7 +126,9 @@ export class FetchStage extends BuildStage {
   /** A flat repository of exactly these packages (hard links into the pool) for an apt without a network. */
   private async repository(dir: string, packages: LockedPackage[], { stanzas }: PackageSources): Promise<void> {
     await mkdir(dir, { mode: 0o755 });
-    const entries = packages.map(({ sha256 }) => (stanzas[sha256] ?? '').replace(/^Filename: .*$/m, `Filename: ./${sha256}.deb`));
+    const entries = packages.map(({ sha256 }) =>
+      (stanzas[sha256] ?? '').replace(/^Filename: .*$/m, `Filename: ./${sha256}.deb`),
+    );
     for (const { sha256 } of packages) await link(this.fileOf(sha256), path.join(dir, `${sha256}.deb`));
     await writeFile(path.join(dir, 'Packages'), `${entries.join('\n\n')}\n`, { mode: 0o644 });
   }
@@ -134,10 +146,17 @@ interface Source {
 }
 
 /** @returns the file, whole and verified, in the scratch directory */
-async function download(url: string, { sha256, sizeBytes }: LockedPackage, { scratchDir, signal, stalledMs }: Omit<Source, 'url'> & { stalledMs: number }): Promise<string> {
+async function download(
+  url: string,
+  { sha256, sizeBytes }: LockedPackage,
+  { scratchDir, signal, stalledMs }: Omit<Source, 'url'> & { stalledMs: number },
+): Promise<string> {
   const partial = path.join(scratchDir, `${sha256}.${randomBytes(6).toString('hex')}.partial`);
   const stalled = new AbortController();
-  const timer = setTimeout(() => stalled.abort(new Error(`the mirror sent nothing for ${stalledMs / 1000} seconds`)), stalledMs);
+  const timer = setTimeout(
+    () => stalled.abort(new Error(`the mirror sent nothing for ${stalledMs / 1000} seconds`)),
+    stalledMs,
+  );
   try {
     const { href, headers } = withoutUserInfo(url);
     const response = await fetch(href, { headers, signal: AbortSignal.any([signal, stalled.signal]) });
@@ -152,7 +171,11 @@ async function download(url: string, { sha256, sizeBytes }: LockedPackage, { scr
         callback(bytes > sizeBytes ? new Error('the file is larger than the index says') : null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(response.body as never), check, createWriteStream(partial, { mode: 0o644, flush: true }));
+    await pipeline(
+      Readable.fromWeb(response.body as never),
+      check,
+      createWriteStream(partial, { mode: 0o644, flush: true }),
+    );
     if (bytes !== sizeBytes) throw new Error(`the file ended after ${bytes} of ${sizeBytes} bytes`);
     if (hash.digest('hex') !== sha256) throw new Error('the file does not have the hash that the index promises');
     return partial;
@@ -170,7 +193,12 @@ function withoutUserInfo(url: string): { href: string; headers: Record<string, s
   const { username, password } = bare;
   if (!username && !password) return { href: bare.href, headers: {} };
   bare.username = bare.password = '';
-  return { href: bare.href, headers: { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` } };
+  return {
+    href: bare.href,
+    headers: {
+      authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`,
+    },
+  };
 }
 
 /** fetch says only that it failed; the reason is the cause of its error. */

@@ -13,7 +13,13 @@ export class ImageStage extends BuildStage {
   readonly version = 2;
 
   inputs({ boot, squashfs, recipe, lock }: PipelineState): unknown {
-    return { boot: boot?.key, squashfs: squashfs.map(({ name, sha256 }) => [name, sha256]), name: recipe.name, kernelArgs: recipe.system.kernel_args, epoch: lock?.epochSeconds };
+    return {
+      boot: boot?.key,
+      squashfs: squashfs.map(({ name, sha256 }) => [name, sha256]),
+      name: recipe.name,
+      kernelArgs: recipe.system.kernel_args,
+      epoch: lock?.epochSeconds,
+    };
   }
 
   /** The image, and the copy that is kept as the build's artifact. */
@@ -50,6 +56,8 @@ export class ImageStage extends BuildStage {
   }
 
   private idOf(state: PipelineState): string {
-    return createHash('sha256').update(canonicalJson(this.inputs(state))).digest('hex');
+    return createHash('sha256')
+      .update(canonicalJson(this.inputs(state)))
+      .digest('hex');
   }
 }

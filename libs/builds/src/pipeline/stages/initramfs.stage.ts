@@ -9,7 +9,15 @@ import { runInTree } from '../tree/tree-sandbox.js';
  * Modules that nothing needs before the root is there: this system starts from a disk. They are half of what the firmware would read and the kernel
  * unpack. mkinitramfs finds these directories empty.
  */
-const unneeded = ['drivers/net', 'drivers/gpu', 'drivers/infiniband', 'drivers/media', 'fs/nfs', 'fs/lockd', 'net/sunrpc'];
+const unneeded = [
+  'drivers/net',
+  'drivers/gpu',
+  'drivers/infiniband',
+  'drivers/media',
+  'fs/nfs',
+  'fs/lockd',
+  'net/sunrpc',
+];
 /** When scripts of ours run in it (initramfs-tools(7)): under emulation they spare a tenth of a boot's time. */
 const ours = ['init-top', 'init-bottom'];
 
@@ -37,7 +45,14 @@ export class InitramfsStage extends BuildStage {
     await makeOwnedDir(scripts);
     for (const when of ours) shown[`/etc/initramfs-tools/scripts/${when}`] = await layScript(scripts, when);
     log(`Making the initramfs of Linux ${version}`);
-    await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], { lowers: [base.dir], upper, shown, environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) }, deadlineMs: 10 * 60_000, signal });
+    await runInTree('mkinitramfs', ['-o', '/boot/initrd.img', version], {
+      lowers: [base.dir],
+      upper,
+      shown,
+      environment: { SOURCE_DATE_EPOCH: String(lock.epochSeconds) },
+      deadlineMs: 10 * 60_000,
+      signal,
+    });
     await rename(path.join(upper, 'boot/initrd.img'), path.join(outDir, 'initrd.img'));
     await copyFile(path.join(base.dir, 'boot', kernel), path.join(outDir, 'vmlinuz'));
     for (const dir of [empty, scripts, upper, `${upper}.work`, `${upper}.merged`]) await removeTree(dir);

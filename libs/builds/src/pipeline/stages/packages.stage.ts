@@ -17,7 +17,13 @@ export interface InstallLimits {
   processes: number;
 }
 
-const usualLimits: InstallLimits = { withinMs: 30 * 60_000, logBytes: 32 * 2 ** 20, layerBytes: 24 * 2 ** 30, layerInodes: 2_000_000, processes: 512 };
+const usualLimits: InstallLimits = {
+  withinMs: 30 * 60_000,
+  logBytes: 32 * 2 ** 20,
+  layerBytes: 24 * 2 ** 30,
+  layerInodes: 2_000_000,
+  processes: 512,
+};
 
 /** Forbids services to start while packages are installed (Debian's policy-rc.d), then lets apt install from the shown repository only. */
 const install = [
@@ -51,7 +57,11 @@ export class PackagesStage extends BuildStage {
     return Promise.resolve(installedBytes(lock?.added ?? []));
   }
 
-  async make({ lock, layers }: PipelineState, outDir: string, { workDir, signal, log, progress }: StageContext): Promise<void> {
+  async make(
+    { lock, layers }: PipelineState,
+    outDir: string,
+    { workDir, signal, log, progress }: StageContext,
+  ): Promise<void> {
     if (!lock) throw new Error('packages needs a lock');
     const requested = installable(lock);
     if (requested.length === 0) return await makeOwnedDir(path.join(outDir, 'layer'));
@@ -72,7 +82,18 @@ export class PackagesStage extends BuildStage {
       const tooMuch = await scratch.tooMuch();
       const message = tooMuch ? `The installation wrote more than ${tooMuch}.` : what;
       const late = !tooMuch && isLate(cause);
-      return new BuildFailure('packages', late ? 'system' : 'caller', { reason: 'package_installation_failed', message, hint: 'Look at the last lines of the log; remove or replace the package that failed.', cause, retryable: late }, last.filter((line) => line.trim()).slice(-15));
+      return new BuildFailure(
+        'packages',
+        late ? 'system' : 'caller',
+        {
+          reason: 'package_installation_failed',
+          message,
+          hint: 'Look at the last lines of the log; remove or replace the package that failed.',
+          cause,
+          retryable: late,
+        },
+        last.filter((line) => line.trim()).slice(-15),
+      );
     };
     await makeLayer(outDir, { bytes, inodes }, signal, async (scratch) => {
       const { upper, mounts } = scratch;
@@ -94,7 +115,8 @@ export class PackagesStage extends BuildStage {
       }
       if (await scratch.tooMuch()) throw await failure(scratch, '');
       await cleanTree(upper, { lowers, epochSeconds: lock.epochSeconds, signal, ...(mounts && { mounts }) });
-      for (const key of await removeMadeKeys(upper, { lowers, signal, ...(mounts && { mounts }) })) log(`Removed ${key}: a key that was made with the image would be the same in all its machines`);
+      for (const key of await removeMadeKeys(upper, { lowers, signal, ...(mounts && { mounts }) }))
+        log(`Removed ${key}: a key that was made with the image would be the same in all its machines`);
     });
   }
 
@@ -106,7 +128,9 @@ export class PackagesStage extends BuildStage {
 
 function whatFailed(error: unknown, withinMs: number): string {
   if (!(error instanceof ProgramError)) return 'Installing the packages failed.';
-  if (error.why === 'deadline') return `Installing the packages took longer than ${Math.round(withinMs / 60_000)} minutes of a host at rest: a script does not end, or the host was too slow.`;
-  if (error.why === 'aborted') return `Installing the packages was stopped: ${error.message.replace(/^.*was stopped: /, '')}.`;
+  if (error.why === 'deadline')
+    return `Installing the packages took longer than ${Math.round(withinMs / 60_000)} minutes of a host at rest: a script does not end, or the host was too slow.`;
+  if (error.why === 'aborted')
+    return `Installing the packages was stopped: ${error.message.replace(/^.*was stopped: /, '')}.`;
   return 'Installing the packages failed: a maintainer script ended with an error.';
 }

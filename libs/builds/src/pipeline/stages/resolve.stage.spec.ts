@@ -13,7 +13,8 @@ const uris = `Reading package lists...
 'http://mirror/pool/main/z/zlib/zlib1g_1%3a1.2.13_amd64.deb' zlib1g_1%3a1.2.13_amd64.deb 86692
 'http://mirror/pool/main/t/tzdata/tzdata_2024a-0_all.deb' tzdata_2024a-0_all.deb 1 SHA256:bb
 `;
-const stanza = (name: string, version: string, architecture: string, sha: string) => `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nFilename: pool/${name}.deb\nSize: 7\nSHA256: ${sha.repeat(64)}\nDescription: x\n`;
+const stanza = (name: string, version: string, architecture: string, sha: string) =>
+  `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nFilename: pool/${name}.deb\nSize: 7\nSHA256: ${sha.repeat(64)}\nDescription: x\n`;
 
 describe('readUris', () => {
   it('reads names, epochs and architectures out of what apt prints', () => {
@@ -22,17 +23,32 @@ describe('readUris', () => {
 });
 
 describe('readStanzas', () => {
-  const all = [stanza('zlib1g', '1:1.2.13', 'amd64', 'b'), stanza('htop', '3.2.2-2', 'amd64', 'a'), stanza('tzdata', '2024a-0', 'all', 'c'), stanza('htop', '9', 'amd64', 'd')];
+  const all = [
+    stanza('zlib1g', '1:1.2.13', 'amd64', 'b'),
+    stanza('htop', '3.2.2-2', 'amd64', 'a'),
+    stanza('tzdata', '2024a-0', 'all', 'c'),
+    stanza('htop', '9', 'amd64', 'd'),
+  ];
 
   it('locks exactly the listed versions, by name', () => {
     const locked = readStanzas(all.join('\n\n'), readUris(uris));
-    expect(locked.map(({ name, version, sha256 }) => [name, version, sha256[0]])).toEqual([['htop', '3.2.2-2', 'a'], ['tzdata', '2024a-0', 'c'], ['zlib1g', '1:1.2.13', 'b']]);
-    expect(locked[0]).toMatchObject({ sizeBytes: 7, poolPath: 'pool/htop.deb', url: expect.stringContaining('htop_3.2.2-2') });
+    expect(locked.map(({ name, version, sha256 }) => [name, version, sha256[0]])).toEqual([
+      ['htop', '3.2.2-2', 'a'],
+      ['tzdata', '2024a-0', 'c'],
+      ['zlib1g', '1:1.2.13', 'b'],
+    ]);
+    expect(locked[0]).toMatchObject({
+      sizeBytes: 7,
+      poolPath: 'pool/htop.deb',
+      url: expect.stringContaining('htop_3.2.2-2'),
+    });
   });
 
   it('refuses to go on without the hash of a package', () => {
     expect(() => readStanzas(all.slice(1).join('\n\n'), readUris(uris))).toThrow('zlib1g:amd64=1:1.2.13');
-    expect(() => readStanzas(all.join('\n\n').replaceAll(/SHA256: b+/g, 'SHA256: short'), readUris(uris))).toThrow('zlib1g');
+    expect(() => readStanzas(all.join('\n\n').replaceAll(/SHA256: b+/g, 'SHA256: short'), readUris(uris))).toThrow(
+      'zlib1g',
+    );
   });
 });
 
@@ -49,23 +65,64 @@ describe('ResolveStage', () => {
     run: (program: string, args: string[]) => {
       if (program === 'dpkg') return Promise.resolve({ stdout: 'amd64\n' });
       const names = args.slice(args.indexOf('--') + 1);
-      if (program === 'apt-cache') return Promise.resolve({ stdout: [stanza('zlib1g', '1:1.2.13', 'amd64', 'b'), stanza('htop', '3.2.2-2', 'amd64', 'a'), stanza('tzdata', '2024a-0', 'all', 'c')].join('\n\n') });
+      if (program === 'apt-cache')
+        return Promise.resolve({
+          stdout: [
+            stanza('zlib1g', '1:1.2.13', 'amd64', 'b'),
+            stanza('htop', '3.2.2-2', 'amd64', 'a'),
+            stanza('tzdata', '2024a-0', 'all', 'c'),
+          ].join('\n\n'),
+        });
       installations.push(names);
-      return Promise.resolve({ stdout: uris.split('\n').filter((line) => names.some((name) => line.includes(`/${name}_`))).join('\n') });
+      return Promise.resolve({
+        stdout: uris
+          .split('\n')
+          .filter((line) => names.some((name) => line.includes(`/${name}_`)))
+          .join('\n'),
+      });
     },
   });
   const resolve = async (packages: string[]) => {
-    const source = { root: () => Promise.resolve(root()), imageSources: () => Promise.resolve([]) } as unknown as AptPackageSource;
-    const base = { id: 'debian-bookworm', archive: { suite: 'bookworm', packages: ['tzdata'], kernels: { amd64: { generic: 'zlib1g' } } } } as never;
-    const resolution: Resolution = { base, features: [], packages, installed: packages, removedPackages: [], services: [], units: [] };
-    const state: PipelineState = { input: { buildId: 'b', ownerId: 'o', recipe: {} }, recipe: parseInput(RecipeDto, { name: 'web', base_image: 'debian-bookworm' }), resolution, aptSources: [], layers: [], squashfs: [] };
+    const source = {
+      root: () => Promise.resolve(root()),
+      imageSources: () => Promise.resolve([]),
+    } as unknown as AptPackageSource;
+    const base = {
+      id: 'debian-bookworm',
+      archive: { suite: 'bookworm', packages: ['tzdata'], kernels: { amd64: { generic: 'zlib1g' } } },
+    } as never;
+    const resolution: Resolution = {
+      base,
+      features: [],
+      packages,
+      installed: packages,
+      removedPackages: [],
+      services: [],
+      units: [],
+    };
+    const state: PipelineState = {
+      input: { buildId: 'b', ownerId: 'o', recipe: {} },
+      recipe: parseInput(RecipeDto, { name: 'web', base_image: 'debian-bookworm' }),
+      resolution,
+      aptSources: [],
+      layers: [],
+      squashfs: [],
+    };
     const outDir = path.join(dir, `resolve-${builds++}`);
     await mkdir(outDir);
     // A stage of its own for each build, as after a restart: what is kept is kept on the disk.
     const stage = new ResolveStage(source, new StageCache(path.join(dir, 'cache')));
-    await stage.make(state, outDir, { workDir: dir, signal: new AbortController().signal, progress: () => undefined, log: () => undefined });
+    await stage.make(state, outDir, {
+      workDir: dir,
+      signal: new AbortController().signal,
+      progress: () => undefined,
+      log: () => undefined,
+    });
     await stage.take(state, outDir);
-    return { added: state.lock?.added.map(({ name }) => name), files: await Promise.all(['lock.json', 'sources.json'].map((name) => readFile(path.join(outDir, name), 'utf8'))) };
+    return {
+      added: state.lock?.added.map(({ name }) => name),
+      files: await Promise.all(['lock.json', 'sources.json'].map((name) => readFile(path.join(outDir, name), 'utf8'))),
+    };
   };
 
   beforeEach(async () => {

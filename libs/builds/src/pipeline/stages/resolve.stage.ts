@@ -2,7 +2,14 @@ import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, ProgramError } from '#libs/platform';
-import { withoutCredentials, type AptPackageSource, type AptRoot, type AvailableBase, type RecipeDto, type Resolution } from '#libs/recipes';
+import {
+  withoutCredentials,
+  type AptPackageSource,
+  type AptRoot,
+  type AvailableBase,
+  type RecipeDto,
+  type Resolution,
+} from '#libs/recipes';
 import { BuildFailure } from '../build-pipeline.port.js';
 import { fileSha256 } from '../file-hash.js';
 import type { LockedPackage, PackageLock } from '../package-lock.js';
@@ -47,7 +54,8 @@ export class ResolveStage extends BuildStage {
     const baseNames = ['?essential', '?priority(required)', ...packages, kernel];
     const requested = requestedNames(recipe, resolution);
     const index = { architecture, ...(await indexState(root)) };
-    const missing = (closure: Resolved[]) => [...packages, kernel].filter((name) => !closure.some((one) => one.name === name));
+    const missing = (closure: Resolved[]) =>
+      [...packages, kernel].filter((name) => !closure.some((one) => one.name === name));
     const inBase = await this.closure(root, index, baseNames, context);
     if (missing(inBase).length) throw new Error(`apt left packages of the base out: ${missing(inBase).join(', ')}`);
     const whole = requested.length ? await this.closure(root, index, [...baseNames, ...requested], context) : inBase;
@@ -63,7 +71,10 @@ export class ResolveStage extends BuildStage {
       requested,
     };
     const all = [...inBase, ...whole];
-    const sources: PackageSources = { urls: Object.fromEntries(all.map(({ sha256, url }) => [sha256, url])), stanzas: Object.fromEntries(all.map(({ sha256, stanza }) => [sha256, stanza])) };
+    const sources: PackageSources = {
+      urls: Object.fromEntries(all.map(({ sha256, url }) => [sha256, url])),
+      stanzas: Object.fromEntries(all.map(({ sha256, stanza }) => [sha256, stanza])),
+    };
     await writeFile(path.join(outDir, 'lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
     await writeFile(path.join(outDir, 'sources.json'), JSON.stringify(sources), { mode: 0o600 });
     context.log(`${lock.base.length} packages in the base, ${lock.added.length} added`);
@@ -77,13 +88,17 @@ export class ResolveStage extends BuildStage {
   /** The lists of every archive of the base. Where the refresh job is fetching them just now, apt's lock is held; then its result is waited for. */
   private async ensureLists(root: AptRoot, { log, signal }: StageContext): Promise<void> {
     const archives = (await readFile(path.join(root.dir, 'etc/apt/sources.list'), 'utf8')).trim().split('\n').length;
-    const present = async () => (await readdir(root.listsDir)).filter((name) => name.endsWith('_Packages')).length >= archives;
+    const present = async () =>
+      (await readdir(root.listsDir)).filter((name) => name.endsWith('_Packages')).length >= archives;
     if (await present()) return;
     log('The package index of the base is not there yet; fetching it');
     const deadline = Date.now() + listsWithinMs;
     while (!(await present())) {
       try {
-        await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], { deadlineMs: listsWithinMs, signal });
+        await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], {
+          deadlineMs: listsWithinMs,
+          signal,
+        });
       } catch (error) {
         if (signal.aborted || !(error instanceof ProgramError)) throw error;
         if (!/Could not get lock/.test(error.message) || Date.now() > deadline) throw indexUnavailable(error);
@@ -94,23 +109,46 @@ export class ResolveStage extends BuildStage {
 
   /** A recipe's question and that of its base are kept apart: most recipes share a base. */
   private async closure(root: AptRoot, index: unknown, names: string[], context: StageContext): Promise<Resolved[]> {
-    const { dir } = await this.cache.obtain(this.name, this.version, { index, names }, async (outDir) => {
-      // Addresses of a mirror may hold a password.
-      await writeFile(path.join(outDir, 'closure.json'), JSON.stringify(await this.askApt(root, names, context)), { mode: 0o600 });
-    }, context.signal);
+    const { dir } = await this.cache.obtain(
+      this.name,
+      this.version,
+      { index, names },
+      async (outDir) => {
+        // Addresses of a mirror may hold a password.
+        await writeFile(path.join(outDir, 'closure.json'), JSON.stringify(await this.askApt(root, names, context)), {
+          mode: 0o600,
+        });
+      },
+      context.signal,
+    );
     return JSON.parse(await readFile(path.join(dir, 'closure.json'), 'utf8')) as Resolved[];
   }
 
   private async askApt(root: AptRoot, names: string[], { signal }: StageContext): Promise<Resolved[]> {
     let listed: string;
     try {
-      listed = (await root.run('apt-get', ['install', '--yes', '--no-install-recommends', '--print-uris', '--', ...names], { deadlineMs: resolveWithinMs, signal, outputCapBytes: 16 << 20 })).stdout;
+      listed = (
+        await root.run('apt-get', ['install', '--yes', '--no-install-recommends', '--print-uris', '--', ...names], {
+          deadlineMs: resolveWithinMs,
+          signal,
+          outputCapBytes: 16 << 20,
+        })
+      ).stdout;
     } catch (error) {
-      if (error instanceof ProgramError && error.why === 'exit') throw callerFailure('unresolvable_packages', `The packages cannot be installed together: ${aptWords(error)}`, 'Remove one of the packages named here, or ask for another version.');
+      if (error instanceof ProgramError && error.why === 'exit')
+        throw callerFailure(
+          'unresolvable_packages',
+          `The packages cannot be installed together: ${aptWords(error)}`,
+          'Remove one of the packages named here, or ask for another version.',
+        );
       throw error;
     }
     const urls = readUris(listed);
-    const shown = await root.run('apt-cache', ['show', '--', ...urls.keys()], { deadlineMs: resolveWithinMs, signal, outputCapBytes: 64 << 20 });
+    const shown = await root.run('apt-cache', ['show', '--', ...urls.keys()], {
+      deadlineMs: resolveWithinMs,
+      signal,
+      outputCapBytes: 64 << 20,
+    });
     return readStanzas(shown.stdout, urls);
   }
 }
@@ -133,19 +171,38 @@ export function readStanzas(text: string, urls: Map<string, string>): Resolved[]
   const found = new Map<string, Resolved>();
   for (const stanza of text.split(/\n\n+/)) {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1] ?? '';
-    const [name, version, architecture, sha256] = [field('Package'), field('Version'), field('Architecture'), field('SHA256')];
+    const [name, version, architecture, sha256] = [
+      field('Package'),
+      field('Version'),
+      field('Architecture'),
+      field('SHA256'),
+    ];
     const spec = `${name}${architecture === 'all' ? '' : `:${architecture}`}=${version}`;
     const url = urls.get(spec);
     if (!url || found.has(spec) || !/^[0-9a-f]{64}$/.test(sha256)) continue;
-    found.set(spec, { name, version, architecture, sha256, sizeBytes: Number(field('Size')), installedBytes: (Number(field('Installed-Size')) || 0) * 1024, poolPath: field('Filename'), url, stanza });
+    found.set(spec, {
+      name,
+      version,
+      architecture,
+      sha256,
+      sizeBytes: Number(field('Size')),
+      installedBytes: (Number(field('Installed-Size')) || 0) * 1024,
+      poolPath: field('Filename'),
+      url,
+      stanza,
+    });
   }
   const missing = [...urls.keys()].filter((spec) => !found.has(spec));
-  if (missing.length) throw new Error(`apt names packages that it does not describe: ${missing.slice(0, 5).join(', ')}`);
+  if (missing.length)
+    throw new Error(`apt names packages that it does not describe: ${missing.slice(0, 5).join(', ')}`);
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 /** Packages that the recipe's own fields need beside those of its features. */
-export function requestedNames({ security, system, users }: RecipeDto, { packages, removedPackages }: Resolution): string[] {
+export function requestedNames(
+  { security, system, users }: RecipeDto,
+  { packages, removedPackages }: Resolution,
+): string[] {
   const needed = [
     ...(security.audit_logging ? ['auditd'] : []),
     ...(system.locale === 'C.UTF-8' || system.locale === 'C' || system.locale === 'POSIX' ? [] : ['locales']),
@@ -163,7 +220,10 @@ async function indexState(root: AptRoot): Promise<{ sources: string; lists: stri
     const { size, ino, mtimeNs, ctimeNs } = await lstat(path.join(root.listsDir, name), { bigint: true });
     return [name, size, ino, mtimeNs, ctimeNs].map(String);
   };
-  return { sources: await fileSha256(path.join(root.dir, 'etc/apt/sources.list')), lists: await Promise.all(lists.map(written)) };
+  return {
+    sources: await fileSha256(path.join(root.dir, 'etc/apt/sources.list')),
+    lists: await Promise.all(lists.map(written)),
+  };
 }
 
 async function releaseDate(root: AptRoot, suite: string): Promise<number> {
@@ -179,13 +239,22 @@ async function releaseDate(root: AptRoot, suite: string): Promise<number> {
 
 function aptWords(error: ProgramError): string {
   const text = `${error.result?.stderr ?? ''}\n${error.result?.stdout ?? ''}`;
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => /^E: |Depends:|Conflicts:|Breaks:/.test(line));
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^E: |Depends:|Conflicts:|Breaks:/.test(line));
   return lines.slice(0, 6).join('; ') || errorMessage(error);
 }
 
 function indexUnavailable(error: ProgramError): BuildFailure {
   const message = `The package index could not be fetched from the mirror: ${withoutCredentials(error.message)}.`;
-  return new BuildFailure('resolve', 'system', { reason: 'package_index_unavailable', message, hint: 'Retry the build; if it stays, check the mirror.', retryable: true, cause: error });
+  return new BuildFailure('resolve', 'system', {
+    reason: 'package_index_unavailable',
+    message,
+    hint: 'Retry the build; if it stays, check the mirror.',
+    retryable: true,
+    cause: error,
+  });
 }
 
 export function callerFailure(reason: string, message: string, hint: string): BuildFailure {

@@ -41,9 +41,20 @@ export class SquashfsStage extends BuildStage {
     state.squashfs = [];
     for (const [index, layer] of layers.entries()) {
       const inputs = { layer: layer.key, level, epoch: lock.epochSeconds };
-      const { dir, hit } = await this.cache.obtain(`squashfs`, this.version, inputs, (outDir) => this.compress(layer, layers.slice(0, index), { outDir, level, epochSeconds: lock.epochSeconds }, context), context.signal);
+      const { dir, hit } = await this.cache.obtain(
+        `squashfs`,
+        this.version,
+        inputs,
+        (outDir) =>
+          this.compress(layer, layers.slice(0, index), { outDir, level, epochSeconds: lock.epochSeconds }, context),
+        context.signal,
+      );
       const file = path.join(dir, 'layer.squashfs');
-      state.squashfs.push({ name: `${layers.length - 1 - index}-${layer.name}.squashfs`, path: file, sha256: await readFile(`${file}.sha256`, 'utf8') });
+      state.squashfs.push({
+        name: `${layers.length - 1 - index}-${layer.name}.squashfs`,
+        path: file,
+        sha256: await readFile(`${file}.sha256`, 'utf8'),
+      });
       context.log(`${layer.name} layer: ${hit ? 'from the cache' : 'compressed'}`);
       context.progress((index + 1) / layers.length);
     }
@@ -53,15 +64,48 @@ export class SquashfsStage extends BuildStage {
     return Promise.resolve();
   }
 
-  private async compress(layer: Layer, below: Layer[], { outDir, level, epochSeconds }: { outDir: string; level: number; epochSeconds: number }, { signal }: StageContext): Promise<void> {
+  private async compress(
+    layer: Layer,
+    below: Layer[],
+    { outDir, level, epochSeconds }: { outDir: string; level: number; epochSeconds: number },
+    { signal }: StageContext,
+  ): Promise<void> {
     await makeOwnedDir(outDir);
-    if (below.length) await settleOpaqueDirs(layer.dir, below.map(({ dir }) => dir), signal);
+    if (below.length)
+      await settleOpaqueDirs(
+        layer.dir,
+        below.map(({ dir }) => dir),
+        signal,
+      );
     // Whatever is younger than the image's date was made by this build, at a time that says nothing.
     const date = `@${epochSeconds}`;
-    await runOnTree('find', [layer.dir, '-newermt', date, '-exec', 'touch', '--no-dereference', `--date=${date}`, '--', '{}', '+'], { deadlineMs: 5 * 60_000, signal });
+    await runOnTree(
+      'find',
+      [layer.dir, '-newermt', date, '-exec', 'touch', '--no-dereference', `--date=${date}`, '--', '{}', '+'],
+      { deadlineMs: 5 * 60_000, signal },
+    );
     const file = path.join(outDir, 'layer.squashfs');
-    const args = [layer.dir, file, '-comp', 'zstd', '-Xcompression-level', String(level), '-b', String(squashfsBlockBytes), '-noappend', '-no-progress', '-quiet', '-no-exports', '-e', 'boot'];
-    await runOnTree('mksquashfs', args, { deadlineMs: 60 * 60_000, signal, env: { SOURCE_DATE_EPOCH: String(epochSeconds) } });
+    const args = [
+      layer.dir,
+      file,
+      '-comp',
+      'zstd',
+      '-Xcompression-level',
+      String(level),
+      '-b',
+      String(squashfsBlockBytes),
+      '-noappend',
+      '-no-progress',
+      '-quiet',
+      '-no-exports',
+      '-e',
+      'boot',
+    ];
+    await runOnTree('mksquashfs', args, {
+      deadlineMs: 60 * 60_000,
+      signal,
+      env: { SOURCE_DATE_EPOCH: String(epochSeconds) },
+    });
     // Kept beside it: hashing it anew for every build would take longer than all else that a cached layer needs.
     await writeFile(`${file}.sha256`, await fileSha256(file));
   }

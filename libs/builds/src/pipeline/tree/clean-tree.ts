@@ -5,9 +5,50 @@ import { runInTree, runOnTree } from './tree-sandbox.js';
 /** What must not be in an image: identities, secrets, caches, logs, and whatever differs between two installations of the same packages. */
 const unwanted = [
   '/etc/apt/apt.conf.d/99mmdebstrap',
-  '/etc/ssh/ssh_host_*_key*', '/var/lib/dbus/machine-id', '/var/lib/systemd/random-seed', '/var/lib/systemd/credential.secret', '/etc/bind/rndc.key', '/etc/xrdp/rsakeys.ini', '/var/lib/rabbitmq/.erlang.cookie', '/etc/iscsi/initiatorname.iscsi', '/etc/nvme/hostid', '/etc/nvme/hostnqn', '/etc/hostid', '/etc/docker/key.json', '/etc/varnish/secret', '/etc/dropbear/dropbear_*_host_key', '/etc/dropbear/initramfs/dropbear_*_host_key', '/etc/unbound/unbound_*.key', '/etc/unbound/unbound_*.pem', '/etc/nsd/nsd_*.key', '/etc/nsd/nsd_*.pem', '/var/lib/docker/engine-id', '/var/lib/NetworkManager/secret_key', '/etc/.pwd.lock', '/etc/passwd-', '/etc/group-', '/etc/shadow-', '/etc/gshadow-', '/etc/subuid-', '/etc/subgid-',
-  '/var/cache/apt/*.bin', '/var/cache/apt/archives/*.deb', '/var/lib/apt/lists/*', '/var/cache/ldconfig/aux-cache', '/var/cache/debconf/*-old', '/var/lib/dpkg/*-old', '/var/lib/dpkg/available',
-  '/var/log/*.log', '/var/log/apt/*', '/var/log/alternatives.log', '/var/log/journal/*', '/var/lib/systemd/catalog/database', '/etc/ssl/private/ssl-cert-snakeoil.key', '/etc/ssl/certs/ssl-cert-snakeoil.pem', '/root/.bash_history', '/var/cache/man/*',
+  '/etc/ssh/ssh_host_*_key*',
+  '/var/lib/dbus/machine-id',
+  '/var/lib/systemd/random-seed',
+  '/var/lib/systemd/credential.secret',
+  '/etc/bind/rndc.key',
+  '/etc/xrdp/rsakeys.ini',
+  '/var/lib/rabbitmq/.erlang.cookie',
+  '/etc/iscsi/initiatorname.iscsi',
+  '/etc/nvme/hostid',
+  '/etc/nvme/hostnqn',
+  '/etc/hostid',
+  '/etc/docker/key.json',
+  '/etc/varnish/secret',
+  '/etc/dropbear/dropbear_*_host_key',
+  '/etc/dropbear/initramfs/dropbear_*_host_key',
+  '/etc/unbound/unbound_*.key',
+  '/etc/unbound/unbound_*.pem',
+  '/etc/nsd/nsd_*.key',
+  '/etc/nsd/nsd_*.pem',
+  '/var/lib/docker/engine-id',
+  '/var/lib/NetworkManager/secret_key',
+  '/etc/.pwd.lock',
+  '/etc/passwd-',
+  '/etc/group-',
+  '/etc/shadow-',
+  '/etc/gshadow-',
+  '/etc/subuid-',
+  '/etc/subgid-',
+  '/var/cache/apt/*.bin',
+  '/var/cache/apt/archives/*.deb',
+  '/var/lib/apt/lists/*',
+  '/var/cache/ldconfig/aux-cache',
+  '/var/cache/debconf/*-old',
+  '/var/lib/dpkg/*-old',
+  '/var/lib/dpkg/available',
+  '/var/log/*.log',
+  '/var/log/apt/*',
+  '/var/log/alternatives.log',
+  '/var/log/journal/*',
+  '/var/lib/systemd/catalog/database',
+  '/etc/ssl/private/ssl-cert-snakeoil.key',
+  '/etc/ssl/certs/ssl-cert-snakeoil.pem',
+  '/root/.bash_history',
+  '/var/cache/man/*',
 ];
 
 /**
@@ -39,5 +80,9 @@ export async function cleanTree(tree: string, { lowers, epochSeconds, ...limits 
     await runInTree('/bin/sh', args, { lowers, upper: tree, deadlineMs: 120_000, ...limits });
     return;
   }
-  await runOnTree('bwrap', ['--bind', tree, '/', ...restraints, ...readOnlyDevices, '--', '/bin/sh', ...args], { deadlineMs: 120_000, ...limits, handed: handed() });
+  await runOnTree('bwrap', ['--bind', tree, '/', ...restraints, ...readOnlyDevices, '--', '/bin/sh', ...args], {
+    deadlineMs: 120_000,
+    ...limits,
+    handed: handed(),
+  });
 }

@@ -35,14 +35,23 @@ const mountAndStay = 'mount -o loop,nosuid,nodev,noatime,noinit_itable "$1" "$2"
  * see it), so that the kernel itself counts bytes and files, and copied out when it is whole. Where that cannot be (no root, no loop devices), it is
  * written to its place at once, and measured while it grows.
  */
-export async function makeLayer(outDir: string, bounds: ScratchBounds, signal: AbortSignal, work: (scratch: LayerScratch) => Promise<void>): Promise<void> {
+export async function makeLayer(
+  outDir: string,
+  bounds: ScratchBounds,
+  signal: AbortSignal,
+  work: (scratch: LayerScratch) => Promise<void>,
+): Promise<void> {
   await makeOwnedDir(outDir);
   const account = await buildAccount();
   const own = account && (await OwnFileSystem.open(outDir, bounds, account).catch(tellOnce));
   if (!own) return await makeWatched(path.join(outDir, 'layer'), bounds, signal, work);
   try {
     await work({ upper: own.upper, mounts: own.pid, signal, tooMuch: () => own.tooMuch() });
-    await runOnTree('cp', ['--archive', '--no-target-directory', '--', own.upper, path.join(outDir, 'layer')], { mounts: own.pid, deadlineMs: 30 * 60_000, signal });
+    await runOnTree('cp', ['--archive', '--no-target-directory', '--', own.upper, path.join(outDir, 'layer')], {
+      mounts: own.pid,
+      deadlineMs: 30 * 60_000,
+      signal,
+    });
   } finally {
     await own.close();
   }
@@ -53,11 +62,20 @@ export async function tryOwnFileSystem(dir: string, account: Account): Promise<v
   await (await OwnFileSystem.open(dir, { bytes: 16 * 2 ** 20, inodes: 256 }, account)).close();
 }
 
-async function makeWatched(upper: string, { bytes }: ScratchBounds, outer: AbortSignal, work: (scratch: LayerScratch) => Promise<void>): Promise<void> {
+async function makeWatched(
+  upper: string,
+  { bytes }: ScratchBounds,
+  outer: AbortSignal,
+  work: (scratch: LayerScratch) => Promise<void>,
+): Promise<void> {
   await makeOwnedDir(upper);
   const watch = watchSize(upper, bytes, outer);
   try {
-    await work({ upper, signal: watch.signal, tooMuch: () => Promise.resolve(watch.exceeded ? mebibytes(bytes) : undefined) });
+    await work({
+      upper,
+      signal: watch.signal,
+      tooMuch: () => Promise.resolve(watch.exceeded ? mebibytes(bytes) : undefined),
+    });
   } finally {
     watch.stop();
   }
@@ -81,9 +99,30 @@ class OwnFileSystem {
     const file = await open(image, 'wx', 0o600);
     await file.truncate(bytes).finally(() => file.close());
     // Nothing of it outlives the build: no journal, no reserve, and inode tables that nobody has to zero.
-    const options = ['-q', '-F', '-m', '0', '-N', String(wanted.inodes), '-O', '^has_journal,^resize_inode', '-E', `nodiscard,lazy_itable_init=1,root_owner=${uid}:${gid}`];
+    const options = [
+      '-q',
+      '-F',
+      '-m',
+      '0',
+      '-N',
+      String(wanted.inodes),
+      '-O',
+      '^has_journal,^resize_inode',
+      '-E',
+      `nodiscard,lazy_itable_init=1,root_owner=${uid}:${gid}`,
+    ];
     await runProgram('mkfs.ext4', [...options, image], { deadlineMs: 60_000 });
-    const keeper = spawnProgram('unshare', ['--mount', '--propagation=private', '--', 'sh', '-c', mountAndStay, 'sh', image, dir]);
+    const keeper = spawnProgram('unshare', [
+      '--mount',
+      '--propagation=private',
+      '--',
+      'sh',
+      '-c',
+      mountAndStay,
+      'sh',
+      image,
+      dir,
+    ]);
     const made = new OwnFileSystem(image, dir, bytes, wanted, keeper);
     try {
       await mounted(keeper);
@@ -106,7 +145,10 @@ class OwnFileSystem {
     const { blocks, bavail, files, ffree } = await statfs(path.join(`/proc/${this.pid}/root`, this.dir));
     if (ffree < fullAt * files) return `${this.wanted.inodes} files`;
     if (bavail >= fullAt * blocks) return undefined;
-    if (this.bytes < this.wanted.bytes) throw Object.assign(new Error(`the disk has room for a layer of ${mebibytes(this.bytes)} only`), { code: 'ENOSPC' });
+    if (this.bytes < this.wanted.bytes)
+      throw Object.assign(new Error(`the disk has room for a layer of ${mebibytes(this.bytes)} only`), {
+        code: 'ENOSPC',
+      });
     return mebibytes(this.bytes);
   }
 
@@ -137,6 +179,9 @@ const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB
 
 let told = false;
 function tellOnce(error: unknown): undefined {
-  if (!told) new Logger('Builds').warn(`Layers are measured while they grow, because they cannot have a file system of their own: ${errorMessage(error)}`);
+  if (!told)
+    new Logger('Builds').warn(
+      `Layers are measured while they grow, because they cannot have a file system of their own: ${errorMessage(error)}`,
+    );
   told = true;
 }

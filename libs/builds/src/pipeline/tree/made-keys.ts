@@ -13,7 +13,14 @@ const places = ['/etc', '/opt', '/root', '/srv', '/usr/local', '/var/lib', '/var
  * (libs/builds/machine) find theirs when they start; another one fails, where everybody sees it.
  * @returns their paths
  */
-export async function removeMadeKeys(upper: string, tree: Pick<TreeRun, 'lowers' | 'signal' | 'mounts'>): Promise<string[]> {
-  const { stdout } = await runInTree('/bin/sh', ['-c', script, 'sh', ...places], { ...tree, upper, deadlineMs: 120_000 });
+export async function removeMadeKeys(
+  upper: string,
+  tree: Pick<TreeRun, 'lowers' | 'signal' | 'mounts'>,
+): Promise<string[]> {
+  const { stdout } = await runInTree('/bin/sh', ['-c', script, 'sh', ...places], {
+    ...tree,
+    upper,
+    deadlineMs: 120_000,
+  });
   return stdout.split('\n').filter(Boolean);
 }

@@ -10,8 +10,10 @@ const never = new AbortController().signal;
 let root: string;
 const at = (...names: string[]) => path.join(root, ...names);
 const names = async (dir: string) => (await readdir(dir)).sort();
-const isWhiteout = async (file: string) => await lstat(file).then((found) => found.isCharacterDevice() && found.rdev === 0);
-const opaque = (dir: string) => runProgram('setfattr', ['-n', 'user.overlay.opaque', '-v', 'y', '--', dir], { deadlineMs: 10_000 });
+const isWhiteout = async (file: string) =>
+  await lstat(file).then((found) => found.isCharacterDevice() && found.rdev === 0);
+const opaque = (dir: string) =>
+  runProgram('setfattr', ['-n', 'user.overlay.opaque', '-v', 'y', '--', dir], { deadlineMs: 10_000 });
 const fill = async (dir: string, ...files: string[]) => {
   await mkdir(dir, { recursive: true });
   for (const file of files) await writeFile(path.join(dir, file), '');
@@ -28,7 +30,8 @@ afterEach(() => removeTree(root));
 /** As the namespace sees them: everything is its root's. */
 async function settle(): Promise<void> {
   const { uid, gid } = await lstat(at('upper'));
-  for (const layer of ['bottom', 'middle', 'upper']) await runProgram('chown', ['-RPh', `${uid}:${gid}`, '--', at(layer)], { deadlineMs: 10_000 });
+  for (const layer of ['bottom', 'middle', 'upper'])
+    await runProgram('chown', ['-RPh', `${uid}:${gid}`, '--', at(layer)], { deadlineMs: 10_000 });
   await settleOpaqueDirs(at('upper'), [at('bottom'), at('middle')], never);
 }
 
@@ -43,16 +46,20 @@ it('hides what the layers below have, by name, and leaves no attribute', async (
   await settle();
   expect(await names(at('upper', 'd'))).toEqual(['both', 'one', 'sub', 'two\n\xff']);
   expect(await names(at('upper', 'd', 'sub'))).toEqual(['deep', 'new']);
-  for (const hidden of ['d/one', 'd/two\n\xff', 'd/sub/deep']) expect([hidden, await isWhiteout(at('upper', hidden))]).toEqual([hidden, true]);
+  for (const hidden of ['d/one', 'd/two\n\xff', 'd/sub/deep'])
+    expect([hidden, await isWhiteout(at('upper', hidden))]).toEqual([hidden, true]);
   expect((await lstat(at('upper', 'd/both'))).isFile()).toBe(true);
-  expect((await runProgram('getfattr', ['-R', '-d', '--absolute-names', at('upper')], { deadlineMs: 10_000 })).stdout).toBe('');
+  expect(
+    (await runProgram('getfattr', ['-R', '-d', '--absolute-names', at('upper')], { deadlineMs: 10_000 })).stdout,
+  ).toBe('');
 });
 
 it('goes through no link of a layer below: what those name on the host stays unknown', async () => {
   await fill(at('secrets', 'inner'), 'of-the-host');
   await fill(at('secrets'), 'of-the-host');
   await chmod(at('secrets'), 0o755);
-  for (const [name, target] of Object.entries({ absolute: at('secrets'), relative: '../secrets', loop: 'loop' })) await symlink(target, at('bottom', name));
+  for (const [name, target] of Object.entries({ absolute: at('secrets'), relative: '../secrets', loop: 'loop' }))
+    await symlink(target, at('bottom', name));
   await symlink(at('secrets'), at('middle', 'parent'));
   for (const name of ['absolute', 'relative', 'loop', 'parent/inner']) {
     await fill(at('upper', name), 'mine');
@@ -60,7 +67,8 @@ it('goes through no link of a layer below: what those name on the host stays unk
   }
   await opaque(at('upper', 'parent'));
   await settle();
-  for (const name of ['absolute', 'relative', 'loop', 'parent/inner']) expect([name, await names(at('upper', name))]).toEqual([name, ['mine']]);
+  for (const name of ['absolute', 'relative', 'loop', 'parent/inner'])
+    expect([name, await names(at('upper', name))]).toEqual([name, ['mine']]);
   expect(await names(at('upper', 'parent'))).toEqual(['inner']);
 });
 
@@ -74,9 +82,15 @@ it('looks no deeper than a layer that has something else there, as overlayfs doe
 });
 
 it('refuses what lies deeper than programs can name, and nothing that they can', async () => {
-  const dig = async (bytes: number) => await mkdir(path.join(at('upper'), 'd'.repeat(99), `${'d'.repeat(99)}/`.repeat((bytes - 100) / 100).slice(0, -1)), { recursive: true });
+  const dig = async (bytes: number) =>
+    await mkdir(path.join(at('upper'), 'd'.repeat(99), `${'d'.repeat(99)}/`.repeat((bytes - 100) / 100).slice(0, -1)), {
+      recursive: true,
+    });
   await dig(longestPathBytes);
   await requireShortPaths(at('upper'), { signal: never });
   await dig(longestPathBytes + 200);
-  await expect(requireShortPaths(at('upper'), { signal: never })).rejects.toMatchObject({ reason: 'path_too_long', fault: 'caller' });
+  await expect(requireShortPaths(at('upper'), { signal: never })).rejects.toMatchObject({
+    reason: 'path_too_long',
+    fault: 'caller',
+  });
 });

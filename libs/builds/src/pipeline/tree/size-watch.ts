@@ -29,5 +29,11 @@ export function watchSize(dir: string, maxBytes: number, outer: AbortSignal): Si
     ended.abort();
   };
   schedule();
-  return { signal: AbortSignal.any([outer, controller.signal]), get exceeded() { return exceeded; }, stop };
+  return {
+    signal: AbortSignal.any([outer, controller.signal]),
+    get exceeded() {
+      return exceeded;
+    },
+    stop,
+  };
 }

@@ -28,16 +28,27 @@ export interface HostAddresses {
  * @throws ProgramError
  */
 export async function findHostNetworks(): Promise<string[]> {
-  const ask = async (...args: string[]): Promise<unknown> => JSON.parse((await askProgram('ip', ['-json', '-4', ...args], { deadlineMs: 10_000, outputCapBytes: 32 << 20 })).stdout || '[]');
+  const ask = async (...args: string[]): Promise<unknown> =>
+    JSON.parse(
+      (await askProgram('ip', ['-json', '-4', ...args], { deadlineMs: 10_000, outputCapBytes: 32 << 20 })).stdout ||
+        '[]',
+    );
   const [links, routes] = await Promise.all([ask('address', 'show'), ask('route', 'show', 'table', 'all')]);
   return networksOf({ links, routes } as HostAddresses);
 }
 
 export function networksOf({ links, routes }: HostAddresses): string[] {
   const addresses = links.flatMap(({ addr_info: found = [] }) => found).filter(({ family }) => family === 'inet');
-  const own = addresses.flatMap(({ local, address, prefixlen = 32 }) => [...(local ? [`${local}/32`, `${local}/${prefixlen}`] : []), ...(address ? [`${address}/${prefixlen}`] : [])]);
-  const gateways = routes.flatMap(({ gateway, nexthops = [] }) => [gateway, ...nexthops.map((hop) => hop.gateway)]).flatMap((gateway) => (gateway ? [`${gateway}/32`] : []));
-  const onLink = routes.filter(({ scope }) => scope === 'link' || scope === 'host').flatMap(({ dst }) => (dst && dst !== 'default' ? [dst.includes('/') ? dst : `${dst}/32`] : []));
+  const own = addresses.flatMap(({ local, address, prefixlen = 32 }) => [
+    ...(local ? [`${local}/32`, `${local}/${prefixlen}`] : []),
+    ...(address ? [`${address}/${prefixlen}`] : []),
+  ]);
+  const gateways = routes
+    .flatMap(({ gateway, nexthops = [] }) => [gateway, ...nexthops.map((hop) => hop.gateway)])
+    .flatMap((gateway) => (gateway ? [`${gateway}/32`] : []));
+  const onLink = routes
+    .filter(({ scope }) => scope === 'link' || scope === 'host')
+    .flatMap(({ dst }) => (dst && dst !== 'default' ? [dst.includes('/') ? dst : `${dst}/32`] : []));
   return [...new Set([...own, ...gateways, ...onLink])].filter(isNetwork).sort();
 }
 

@@ -4,7 +4,8 @@ import { egressRules } from './egress-filter.js';
 
 describe('the rules of a guest’s network', () => {
   const rules = egressRules(['203.0.113.7/32', '127.0.0.0/8']);
-  const chain = (name: string) => new RegExp(`chain ${name} \\{([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n  \\}`).exec(rules)?.[1] ?? '';
+  const chain = (name: string) =>
+    new RegExp(`chain ${name} \\{([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n  \\}`).exec(rules)?.[1] ?? '';
 
   it('close the special networks and those of the host', () => {
     const [, elements = ''] = /elements = \{ ([^}]*) \}/.exec(rules) ?? [];
@@ -19,6 +20,10 @@ describe('the rules of a guest’s network', () => {
   it('let only questions to the forwarder pass before they close', () => {
     const [before = ''] = chain('output').split('@closed');
     const accepted = before.split('\n').filter((line) => line.includes('accept'));
-    expect(accepted.map((line) => line.trim())).toEqual(['oifname "lo" icmp type destination-unreachable accept', 'ip daddr 10.0.2.3 udp dport 53 accept', 'ip daddr 10.0.2.3 tcp dport 53 accept']);
+    expect(accepted.map((line) => line.trim())).toEqual([
+      'oifname "lo" icmp type destination-unreachable accept',
+      'ip daddr 10.0.2.3 udp dport 53 accept',
+      'ip daddr 10.0.2.3 tcp dport 53 accept',
+    ]);
   });
 });

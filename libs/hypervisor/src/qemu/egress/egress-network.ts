@@ -2,7 +2,16 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, asText, errorMessage, hostTimeout, killGroup, runProgram, spawnProgram, type Account } from '#libs/platform';
+import {
+  AppError,
+  asText,
+  errorMessage,
+  hostTimeout,
+  killGroup,
+  runProgram,
+  spawnProgram,
+  type Account,
+} from '#libs/platform';
 import { guestError } from '../../guest-error.js';
 import { findHostNetworks } from './closed-networks.js';
 import { egressRules, tunnel } from './egress-filter.js';
@@ -73,10 +82,18 @@ async function build(parts: Parts, options: EgressOptions, stop: AbortSignal): P
   parts.keeper = await keepNamespaces(options.account, stop);
   const join = ['nsenter', `--target=${parts.keeper.pid}`, '--user', '--net', '--preserve-credentials', '--'];
   // Before there is any way out.
-  await runProgram('nsenter', [...join.slice(1), 'nft', '--file', '-'], { account: options.account, deadlineMs: startMs, signal: stop, input: egressRules(await findHostNetworks()) });
+  await runProgram('nsenter', [...join.slice(1), 'nft', '--file', '-'], {
+    account: options.account,
+    deadlineMs: startMs,
+    signal: stop,
+    input: egressRules(await findHostNetworks()),
+  });
   const [alive, hold] = await makeHold(dir);
   parts.handles.push(alive, hold);
-  parts.slirp = await attachTunnel({ ...options, dir, aliveFd: alive.fd, namespacesOf: parts.keeper.pid as number }, stop);
+  parts.slirp = await attachTunnel(
+    { ...options, dir, aliveFd: alive.fd, namespacesOf: parts.keeper.pid as number },
+    stop,
+  );
   return { join, holdFd: hold.fd, resolvConf, release: () => letGo(parts), close: () => close(parts) };
 }
 
@@ -84,7 +101,10 @@ async function build(parts: Parts, options: EgressOptions, stop: AbortSignal): P
 async function keepNamespaces(account: Account | undefined, stop: AbortSignal): Promise<ChildProcess> {
   const keeper = spawnProgram('unshare', ['--user', '--map-root-user', '--net', '--', 'cat'], { account });
   let words = '';
-  keeper.stderr?.on('data', asText((text) => (words = `${words}${text}`.slice(-1_000))));
+  keeper.stderr?.on(
+    'data',
+    asText((text) => (words = `${words}${text}`.slice(-1_000))),
+  );
   try {
     await new Promise<void>((resolve, reject) => {
       const giveUp = () => reject(stop.reason as Error);
@@ -92,7 +112,9 @@ async function keepNamespaces(account: Account | undefined, stop: AbortSignal): 
       keeper.stdin?.on('error', () => undefined).write('\n');
       keeper.stdout?.once('data', () => resolve());
       keeper.once('error', reject);
-      keeper.once('close', () => reject(new Error(`no user and network namespace could be made: ${words.trim() || 'unshare ended'}`)));
+      keeper.once('close', () =>
+        reject(new Error(`no user and network namespace could be made: ${words.trim() || 'unshare ended'}`)),
+      );
     });
     return keeper;
   } catch (error) {
@@ -122,5 +144,8 @@ async function close(parts: Parts): Promise<void> {
 
 export function asUnavailable(why: string, cause?: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  return guestError('hypervisor_unavailable', `A guest's network to the internet could not be made: ${why}.`, { hint: 'Run "openfactory doctor"; slirp4netns, nftables and iproute2 must be installed, user namespaces allowed, and /dev/net/tun there. Guests without a network do not need them.', cause });
+  return guestError('hypervisor_unavailable', `A guest's network to the internet could not be made: ${why}.`, {
+    hint: 'Run "openfactory doctor"; slirp4netns, nftables and iproute2 must be installed, user namespaces allowed, and /dev/net/tun there. Guests without a network do not need them.',
+    cause,
+  });
 }

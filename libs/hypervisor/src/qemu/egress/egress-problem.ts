@@ -14,7 +14,10 @@ export async function egressProblem(): Promise<string | undefined> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-egress-'));
   try {
     await chmod(dir, 0o711);
-    const network = await openEgress({ account: await guestAccount(), workDir: dir, processors: processorsOf('self') }, new AbortController().signal);
+    const network = await openEgress(
+      { account: await guestAccount(), workDir: dir, processors: processorsOf('self') },
+      new AbortController().signal,
+    );
     await network.close();
     return undefined;
   } catch (error) {

@@ -33,17 +33,35 @@ export async function attachTunnel(options: TunnelOptions, stop: AbortSignal): P
   const log = path.join(dir, 'slirp4netns.log');
   const handle = await open(log, 'a', 0o600);
   try {
-    const args = ['--configure', '--mtu=1500', '--disable-host-loopback', '--enable-sandbox', '--enable-seccomp', '--exit-fd=3', '--ready-fd=4', String(namespacesOf), tunnel.name];
+    const args = [
+      '--configure',
+      '--mtu=1500',
+      '--disable-host-loopback',
+      '--enable-sandbox',
+      '--enable-seccomp',
+      '--exit-fd=3',
+      '--ready-fd=4',
+      String(namespacesOf),
+      tunnel.name,
+    ];
     const command = [...limits, ...onProcessors(processors), 'slirp4netns', ...args];
     const node = account && (await isClosedToOthers()) ? await makeDevice(dir, account) : undefined;
     const [program, ...rest] = node && account ? [...withDevice(node, account), ...command] : command;
-    const child = spawnProgram(program as string, rest, { ...(node ? {} : { account }), survives, inherit: [aliveFd, 'pipe'], output: handle.fd });
+    const child = spawnProgram(program as string, rest, {
+      ...(node ? {} : { account }),
+      survives,
+      inherit: [aliveFd, 'pipe'],
+      output: handle.fd,
+    });
     try {
       await untilReady(child, stop);
     } catch (error) {
       killGroup(child, 0);
       stop.throwIfAborted();
-      throw new Error(`slirp4netns did not start: ${clip((await readFile(log, 'utf8')).trim().split('\n').at(-1) || 'it said nothing', 300)}`, { cause: error });
+      throw new Error(
+        `slirp4netns did not start: ${clip((await readFile(log, 'utf8')).trim().split('\n').at(-1) || 'it said nothing', 300)}`,
+        { cause: error },
+      );
     }
     child.unref();
     return child;
@@ -70,7 +88,9 @@ async function isClosedToOthers(): Promise<boolean> {
 
 async function makeDevice(dir: string, account: Account): Promise<string> {
   const node = path.join(dir, 'tun');
-  await runProgram('mknod', ['--mode=600', node, 'c', String(deviceNumber.major), String(deviceNumber.minor)], { deadlineMs: 30_000 });
+  await runProgram('mknod', ['--mode=600', node, 'c', String(deviceNumber.major), String(deviceNumber.minor)], {
+    deadlineMs: 30_000,
+  });
   await runProgram('chown', [`${account.uid}:${account.gid}`, node], { deadlineMs: 30_000 });
   return node;
 }
@@ -79,5 +99,20 @@ async function makeDevice(dir: string, account: Account): Promise<string> {
 function withDevice(node: string, { uid, gid }: Account): string[] {
   const places = ['--dev-bind', '/', '/', '--dev-bind', node, device];
   const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((capability) => ['--cap-add', capability]);
-  return ['bwrap', ...places, '--cap-drop', 'ALL', ...kept, '--', 'setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--bounding-set=-all', '--no-new-privs', '--pdeathsig=KILL', '--'];
+  return [
+    'bwrap',
+    ...places,
+    '--cap-drop',
+    'ALL',
+    ...kept,
+    '--',
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--bounding-set=-all',
+    '--no-new-privs',
+    '--pdeathsig=KILL',
+    '--',
+  ];
 }

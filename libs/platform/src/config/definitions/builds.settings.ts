@@ -28,7 +28,8 @@ export const buildSettings = {
   }),
   cacheMaxGb: define({
     name: 'OPENFACTORY_CACHE_MAX_GB',
-    meaning: 'GiB that the build cache (stage results and fetched packages) may take; what was used least recently goes first.',
+    meaning:
+      'GiB that the build cache (stage results and fetched packages) may take; what was used least recently goes first.',
     shownDefault: '50',
     parse: integer(1, 100_000, 50),
   }),
@@ -46,19 +47,22 @@ export const buildSettings = {
   }),
   buildRecordsMbPerCaller: define({
     name: 'OPENFACTORY_BUILD_RECORDS_MB_PER_CALLER',
-    meaning: 'MiB of recipes and logs of one caller’s builds, ended ones too; beyond it new ones are refused until some are deleted.',
+    meaning:
+      'MiB of recipes and logs of one caller’s builds, ended ones too; beyond it new ones are refused until some are deleted.',
     shownDefault: '512',
     parse: integer(1, 1_000_000, 512),
   }),
   anonymousBuilds: define({
     name: 'OPENFACTORY_ANONYMOUS_BUILDS',
-    meaning: 'Builds of one anonymous caller that may wait or run at once; never more than OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER.',
+    meaning:
+      'Builds of one anonymous caller that may wait or run at once; never more than OPENFACTORY_BUILD_MAX_QUEUED_PER_CALLER.',
     shownDefault: '10',
     parse: integer(0, 10_000, 10),
   }),
   anonymousBuildMinutesPerDay: define({
     name: 'OPENFACTORY_ANONYMOUS_BUILD_MINUTES_PER_DAY',
-    meaning: 'Minutes that the builds of one anonymous caller may have run in the last 24 hours; then no further one is taken.',
+    meaning:
+      'Minutes that the builds of one anonymous caller may have run in the last 24 hours; then no further one is taken.',
     shownDefault: '600',
     parse: integer(0, 1_000_000, 600),
   }),

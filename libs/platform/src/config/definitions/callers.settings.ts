@@ -5,13 +5,15 @@ import { integer, oneOf } from '../setting-parsers.js';
 export const callerSettings = {
   anonymous: define({
     name: 'OPENFACTORY_ANONYMOUS',
-    meaning: 'on: whoever sends no credentials works as the anonymous caller of their address. off: everybody needs an account or a key.',
+    meaning:
+      'on: whoever sends no credentials works as the anonymous caller of their address. off: everybody needs an account or a key.',
     shownDefault: 'on',
     parse: (value?: string) => oneOf(['on', 'off'], 'on')(value) === 'on',
   }),
   callsPerMinute: define({
     name: 'OPENFACTORY_CALLS_PER_MINUTE',
-    meaning: 'Calls a minute of one key or of one signed-in person, over REST and MCP together; further ones are told when to come back.',
+    meaning:
+      'Calls a minute of one key or of one signed-in person, over REST and MCP together; further ones are told when to come back.',
     shownDefault: '1200',
     parse: integer(1, 10_000_000, 1200),
   }),
@@ -29,19 +31,22 @@ export const callerSettings = {
   }),
   refusedCredentialsPerMinute: define({
     name: 'OPENFACTORY_REFUSED_CREDENTIALS_PER_MINUTE',
-    meaning: 'Credentials of one address, of all kinds together, that may be refused in a minute; then none of theirs are looked at until it is over.',
+    meaning:
+      'Credentials of one address, of all kinds together, that may be refused in a minute; then none of theirs are looked at until it is over.',
     shownDefault: '30',
     parse: integer(1, 10_000_000, 30),
   }),
   limitsStore: define({
     name: 'OPENFACTORY_LIMITS_STORE',
-    meaning: 'Where calls are counted. memory: each process counts for itself. postgres: all replicas count together, at one query a call.',
+    meaning:
+      'Where calls are counted. memory: each process counts for itself. postgres: all replicas count together, at one query a call.',
     shownDefault: 'memory',
     parse: oneOf<'memory' | 'postgres'>(['memory', 'postgres'], 'memory'),
   }),
   anonymousDiskGb: define({
     name: 'OPENFACTORY_ANONYMOUS_DISK_GB',
-    meaning: 'GiB that one anonymous caller may take: the files of their builds, and OPENFACTORY_VM_DISK_GB for each of their VMs and for each snapshot of a VM’s disk.',
+    meaning:
+      'GiB that one anonymous caller may take: the files of their builds, and OPENFACTORY_VM_DISK_GB for each of their VMs and for each snapshot of a VM’s disk.',
     shownDefault: '100',
     parse: integer(0, 1_000_000, 100),
   }),

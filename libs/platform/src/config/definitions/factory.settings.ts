@@ -7,24 +7,40 @@ const isOrigin = (item: string) => URL.canParse(item) && new URL(item).origin ==
 const databaseUrl = (value?: string): string | undefined => {
   if (value === undefined) return undefined;
   // No URL.canParse: libpq URLs may leave the host out (postgres://user@/database?host=/socket/dir).
-  return /^postgres(ql)?:\/\/./.test(value) ? value : fail('must be a URL that starts with postgres:// or postgresql://');
+  return /^postgres(ql)?:\/\/./.test(value)
+    ? value
+    : fail('must be a URL that starts with postgres:// or postgresql://');
 };
 const secret = (value?: string): string | undefined =>
-  value === undefined || value.length >= 32 ? value : fail('must hold at least 32 characters (try: openssl rand -base64 48)');
+  value === undefined || value.length >= 32
+    ? value
+    : fail('must hold at least 32 characters (try: openssl rand -base64 48)');
 
 /** The process itself: where it listens, what it keeps, what it writes down. */
 export const factorySettings = {
-  host: define({ name: 'OPENFACTORY_HOST', meaning: 'Address to listen on.', shownDefault: '127.0.0.1', parse: text('127.0.0.1') }),
-  port: define({ name: 'OPENFACTORY_PORT', meaning: 'TCP port to listen on; 0 takes a free one.', shownDefault: '3000', parse: integer(0, 65_535, 3000) }),
+  host: define({
+    name: 'OPENFACTORY_HOST',
+    meaning: 'Address to listen on.',
+    shownDefault: '127.0.0.1',
+    parse: text('127.0.0.1'),
+  }),
+  port: define({
+    name: 'OPENFACTORY_PORT',
+    meaning: 'TCP port to listen on; 0 takes a free one.',
+    shownDefault: '3000',
+    parse: integer(0, 65_535, 3000),
+  }),
   publicUrl: define({
     name: 'OPENFACTORY_PUBLIC_URL',
-    meaning: 'The URL that clients use, with a path if a proxy serves the factory below one. Never taken from a request.',
+    meaning:
+      'The URL that clients use, with a path if a proxy serves the factory below one. Never taken from a request.',
     shownDefault: 'http://HOST:PORT',
     parse: httpUrl,
   }),
   dataDir: define({
     name: 'OPENFACTORY_DATA_DIR',
-    meaning: 'Where the factory keeps everything: the embedded database, its secret, images. Other accounts must be able to traverse it.',
+    meaning:
+      'Where the factory keeps everything: the embedded database, its secret, images. Other accounts must be able to traverse it.',
     shownDefault: '/var/lib/openfactory as root, else $XDG_DATA_HOME/openfactory (~/.local/share/openfactory)',
     parse: optionalText,
   }),
@@ -50,7 +66,8 @@ export const factorySettings = {
   }),
   trustProxy: define({
     name: 'OPENFACTORY_TRUST_PROXY',
-    meaning: 'Addresses, ranges (CIDR), or loopback, linklocal, uniquelocal: the proxies whose X-Forwarded-For is believed.',
+    meaning:
+      'Addresses, ranges (CIDR), or loopback, linklocal, uniquelocal: the proxies whose X-Forwarded-For is believed.',
     shownDefault: 'none',
     parse: list([], isProxyRange, 'addresses and ranges'),
   }),

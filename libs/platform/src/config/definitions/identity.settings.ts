@@ -7,21 +7,28 @@ const email = (value?: string): string | undefined =>
 const adminPassword = (value?: string): string | undefined =>
   value === undefined || (value.length >= 12 && value.length <= 256) ? value : fail('must hold 12 to 256 characters');
 const smtpUrl = (value?: string): string | undefined =>
-  value === undefined || (/^smtps?:$/.test(URL.canParse(value) ? new URL(value).protocol : '') && new URL(value).hostname) ? value : fail('must be a URL such as smtps://user:password@mail.example:465');
+  value === undefined ||
+  (/^smtps?:$/.test(URL.canParse(value) ? new URL(value).protocol : '') && new URL(value).hostname)
+    ? value
+    : fail('must be a URL such as smtps://user:password@mail.example:465');
 const sender = (value?: string): string | undefined =>
-  value === undefined || /^([^<>\r\n]* <)?[^\s<>@]+@[^\s<>@]+>?$/.test(value) ? value : fail('must be an address such as factory@example.com, or OpenFactory <factory@example.com>');
+  value === undefined || /^([^<>\r\n]* <)?[^\s<>@]+@[^\s<>@]+>?$/.test(value)
+    ? value
+    : fail('must be an address such as factory@example.com, or OpenFactory <factory@example.com>');
 
 /** Read by libs/identity. */
 export const identitySettings = {
   signUp: define({
     name: 'OPENFACTORY_SIGN_UP',
-    meaning: 'Who may make an account. invitation: whoever has the link of an administrator; open: everybody; closed: nobody, administrators make them (openfactory admin create-user).',
+    meaning:
+      'Who may make an account. invitation: whoever has the link of an administrator; open: everybody; closed: nobody, administrators make them (openfactory admin create-user).',
     shownDefault: 'invitation',
     parse: oneOf(['invitation', 'open', 'closed'], 'invitation'),
   }),
   adminEmail: define({
     name: 'OPENFACTORY_ADMIN_EMAIL',
-    meaning: 'E-mail of the first administrator, made at a start without any account. Goes with OPENFACTORY_ADMIN_PASSWORD; without both, the start prints a set-up link.',
+    meaning:
+      'E-mail of the first administrator, made at a start without any account. Goes with OPENFACTORY_ADMIN_PASSWORD; without both, the start prints a set-up link.',
     shownDefault: 'none',
     parse: email,
   }),
@@ -46,7 +53,8 @@ export const identitySettings = {
   }),
   smtpUrl: define({
     name: 'OPENFACTORY_SMTP_URL',
-    meaning: 'The mail server that links are sent through (smtp:// or smtps://). Without one nothing is sent, and administrators hand links out.',
+    meaning:
+      'The mail server that links are sent through (smtp:// or smtps://). Without one nothing is sent, and administrators hand links out.',
     shownDefault: 'none',
     secret: true,
     parse: smtpUrl,

@@ -17,7 +17,8 @@ export const mcpSettings = {
   }),
   mcpMaxSessionsPerOwner: define({
     name: 'OPENFACTORY_MCP_MAX_SESSIONS_PER_OWNER',
-    meaning: 'MCP sessions of one owner, with all keys of the account together; a further one ends the owner’s longest idle session.',
+    meaning:
+      'MCP sessions of one owner, with all keys of the account together; a further one ends the owner’s longest idle session.',
     shownDefault: '300',
     parse: integer(1, 1_000_000, 300),
   }),

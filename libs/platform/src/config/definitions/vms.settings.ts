@@ -53,7 +53,8 @@ export const vmSettings = {
   }),
   vmSnapshotsPerCaller: define({
     name: 'OPENFACTORY_VM_SNAPSHOTS_PER_CALLER',
-    meaning: 'VM snapshots (which clones start from) kept for one caller on one host; what was used least recently goes first. 0: every VM boots.',
+    meaning:
+      'VM snapshots (which clones start from) kept for one caller on one host; what was used least recently goes first. 0: every VM boots.',
     shownDefault: '4',
     parse: integer(0, 10_000, 4),
   }),

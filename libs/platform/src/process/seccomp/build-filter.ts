@@ -1,5 +1,17 @@
 import { constants } from 'node:os';
-import { allow, anyBit, answer, assemble, atLeast, equals, fail, killProcess, load, place, type Instruction } from './filter-program.js';
+import {
+  allow,
+  anyBit,
+  answer,
+  assemble,
+  atLeast,
+  equals,
+  fail,
+  killProcess,
+  load,
+  place,
+  type Instruction,
+} from './filter-program.js';
 import { syscallNumbers } from './syscall-numbers.js';
 
 const { EPERM, ENOSYS, EAFNOSUPPORT, EOPNOTSUPP } = constants.errno;
@@ -9,15 +21,71 @@ type Architecture = keyof typeof architectures;
 /** Calls of the x32 ABI, which nobody here needs, have this bit. */
 const x32Bit = 0x4000_0000;
 
-const mounting = ['mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'] as const;
+const mounting = [
+  'mount',
+  'umount2',
+  'pivot_root',
+  'move_mount',
+  'open_tree',
+  'fsopen',
+  'fsconfig',
+  'fsmount',
+  'fspick',
+  'mount_setattr',
+] as const;
 /** What no installation needs, and what has been the way out of sandboxes: namespaces, modules, keys, other processes, the clock, and the kernel's newer engines. */
 const refused = [
   'setns',
-  'init_module', 'finit_module', 'delete_module', 'kexec_load', 'kexec_file_load', 'reboot', 'swapon', 'swapoff', 'acct', 'quotactl', 'quotactl_fd',
-  'bpf', 'perf_event_open', 'userfaultfd', 'io_uring_setup', 'io_uring_enter', 'io_uring_register', 'fanotify_init', 'memfd_secret',
-  'add_key', 'request_key', 'keyctl', 'ptrace', 'process_vm_readv', 'process_vm_writev', 'process_madvise', 'pidfd_getfd', 'kcmp',
-  'settimeofday', 'clock_settime', 'clock_adjtime', 'adjtimex', 'sethostname', 'setdomainname', 'syslog', 'vhangup', 'lookup_dcookie',
-  'name_to_handle_at', 'open_by_handle_at', 'move_pages', 'migrate_pages', 'iopl', 'ioperm', 'modify_ldt', 'uselib', 'ustat', 'sysfs', '_sysctl', 'nfsservctl', 'vm86',
+  'init_module',
+  'finit_module',
+  'delete_module',
+  'kexec_load',
+  'kexec_file_load',
+  'reboot',
+  'swapon',
+  'swapoff',
+  'acct',
+  'quotactl',
+  'quotactl_fd',
+  'bpf',
+  'perf_event_open',
+  'userfaultfd',
+  'io_uring_setup',
+  'io_uring_enter',
+  'io_uring_register',
+  'fanotify_init',
+  'memfd_secret',
+  'add_key',
+  'request_key',
+  'keyctl',
+  'ptrace',
+  'process_vm_readv',
+  'process_vm_writev',
+  'process_madvise',
+  'pidfd_getfd',
+  'kcmp',
+  'settimeofday',
+  'clock_settime',
+  'clock_adjtime',
+  'adjtimex',
+  'sethostname',
+  'setdomainname',
+  'syslog',
+  'vhangup',
+  'lookup_dcookie',
+  'name_to_handle_at',
+  'open_by_handle_at',
+  'move_pages',
+  'migrate_pages',
+  'iopl',
+  'ioperm',
+  'modify_ldt',
+  'uselib',
+  'ustat',
+  'sysfs',
+  '_sysctl',
+  'nfsservctl',
+  'vm86',
 ] as const;
 /** C libraries go on without them: clone3's flags lie in memory, where no filter looks; memory files count for no limit; space is taken by writing, never at one stroke. */
 const unknown = { clone3: ENOSYS, memfd_create: ENOSYS, fallocate: EOPNOTSUPP } as const;
@@ -48,8 +116,15 @@ export function buildFilter(arch: string = process.arch, { mayMount = false } = 
     ...[...(mayMount ? [] : mounting), ...refused].flatMap((name) => when(name, [answer(fail(EPERM))])),
     ...Object.entries(unknown).flatMap(([name, errno]) => when(name, [answer(fail(errno))])),
     ...when('clone', [load(place.argument(0)), anyBit(newNamespaces, 0, 1), answer(fail(EPERM)), answer(allow)]),
-    ...when('unshare', [...(mayMount ? [load(place.argument(0)), equals(newMounts, 0, 1), answer(allow)] : []), answer(fail(EPERM))]),
-    ...when('ioctl', [load(place.argument(1)), ...terminalTricks.flatMap((request) => [equals(request, 0, 1), answer(fail(EPERM))]), answer(allow)]),
+    ...when('unshare', [
+      ...(mayMount ? [load(place.argument(0)), equals(newMounts, 0, 1), answer(allow)] : []),
+      answer(fail(EPERM)),
+    ]),
+    ...when('ioctl', [
+      load(place.argument(1)),
+      ...terminalTricks.flatMap((request) => [equals(request, 0, 1), answer(fail(EPERM))]),
+      answer(allow),
+    ]),
     ...when('socket', socketCheck()),
     ...when('socketpair', socketCheck()),
   ];
@@ -67,9 +142,20 @@ export function buildFilter(arch: string = process.arch, { mayMount = false } = 
 }
 
 function socketCheck(): Instruction[] {
-  const allowed = [families.unix, families.inet, families.inet6].flatMap((family) => [equals(family, 0, 1), answer(allow)]);
+  const allowed = [families.unix, families.inet, families.inet6].flatMap((family) => [
+    equals(family, 0, 1),
+    answer(allow),
+  ]);
   const protocols = netlinkProtocols.flatMap((protocol) => [equals(protocol, 0, 1), answer(allow)]);
-  return [load(place.argument(0)), ...allowed, equals(families.netlink, 1, 0), answer(fail(EAFNOSUPPORT)), load(place.argument(2)), ...protocols, answer(fail(EAFNOSUPPORT))];
+  return [
+    load(place.argument(0)),
+    ...allowed,
+    equals(families.netlink, 1, 0),
+    answer(fail(EAFNOSUPPORT)),
+    load(place.argument(2)),
+    ...protocols,
+    answer(fail(EAFNOSUPPORT)),
+  ];
 }
 
 const isKnown = (arch: string): arch is Architecture => Object.hasOwn(architectures, arch);

@@ -19,7 +19,10 @@ export interface MirrorChoice {
 }
 
 const format = '$(ORIGIN)|$(LABEL)|$(REPO_URI)';
-const origins = { debian: { origin: 'Debian', securityLabel: 'Debian-Security' }, ubuntu: { origin: 'Ubuntu', securityLabel: 'Ubuntu' } } as const;
+const origins = {
+  debian: { origin: 'Debian', securityLabel: 'Debian-Security' },
+  ubuntu: { origin: 'Ubuntu', securityLabel: 'Ubuntu' },
+} as const;
 type Distribution = keyof typeof origins;
 
 /**
@@ -45,9 +48,14 @@ const hostPlaces = ['/etc/apt/sources.list', '/etc/apt/sources.list.d', '/etc/ap
 const remembered = new Map<string, { hostState: string; mirrors: MirrorChoice }>();
 
 /** As findMirrors, which makes apt read all lists of the host (a second and more); asked anew once the host's sources or lists have changed. */
-export async function rememberMirrors(distribution: Distribution, configured: string | undefined): Promise<MirrorChoice> {
+export async function rememberMirrors(
+  distribution: Distribution,
+  configured: string | undefined,
+): Promise<MirrorChoice> {
   if (configured) return await findMirrors(distribution, configured);
-  const hostState = (await Promise.all(hostPlaces.map(async (place) => (await stat(place).catch(() => undefined))?.ctimeMs))).join(' ');
+  const hostState = (
+    await Promise.all(hostPlaces.map(async (place) => (await stat(place).catch(() => undefined))?.ctimeMs))
+  ).join(' ');
   const before = remembered.get(distribution);
   if (before?.hostState === hostState) return before.mirrors;
   const mirrors = await findMirrors(distribution, configured);
@@ -88,19 +96,27 @@ async function hostTargets(): Promise<HostTarget[]> {
 }
 
 async function indexTargets(account: Account | undefined, env: Record<string, string>): Promise<HostTarget[]> {
-  const { stdout } = await askProgram('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { deadlineMs: 30_000, env, ...(account && { account }) });
+  const { stdout } = await askProgram('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
+    deadlineMs: 30_000,
+    env,
+    ...(account && { account }),
+  });
   return readTargets(stdout);
 }
 
 export function readTargets(text: string): HostTarget[] {
-  return text.split('\n').filter(Boolean).map((line) => {
-    const [origin = '', label = '', ...uri] = line.split('|');
-    return { origin, label, uri: uri.join('|').replace(/\/+$/, '') };
-  });
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [origin = '', label = '', ...uri] = line.split('|');
+      return { origin, label, uri: uri.join('|').replace(/\/+$/, '') };
+    });
 }
 
 async function fetchedTargets(account: Account | undefined): Promise<HostTarget[]> {
-  const run = async (program: string, args: string[], env = {}) => await runProgram(program, args, { deadlineMs: 120_000, okCodes: [0, 100], env, ...(account && { account }) });
+  const run = async (program: string, args: string[], env = {}) =>
+    await runProgram(program, args, { deadlineMs: 120_000, okCodes: [0, 100], env, ...(account && { account }) });
   const dir = await mkdtemp(path.join(os.tmpdir(), 'openfactory-apt-'));
   try {
     const { stdout } = await run('mktemp', ['-d', path.join(os.tmpdir(), 'openfactory-apt-XXXXXXXX')]);
@@ -108,7 +124,12 @@ async function fetchedTargets(account: Account | undefined): Promise<HostTarget[
     const conf = path.join(dir, 'apt.conf');
     await chmod(dir, 0o755);
     // Without the host's apt.conf.d no hook of it runs; what its mirrors need is carried over.
-    const own = [`Dir::State "${state}/state/";`, 'Dir::State::status "/dev/null";', `Dir::Cache "${state}/cache/";`, 'Dir::Etc::parts "/dev/null";'];
+    const own = [
+      `Dir::State "${state}/state/";`,
+      'Dir::State::status "/dev/null";',
+      `Dir::Cache "${state}/cache/";`,
+      'Dir::Etc::parts "/dev/null";',
+    ];
     await writeFile(conf, `${[...own, ...(await carriedConfiguration(account))].join('\n')}\n`);
     try {
       await run('mkdir', ['-p', `${state}/state/lists/partial`, `${state}/cache/archives/partial`]);
@@ -123,7 +144,10 @@ async function fetchedTargets(account: Account | undefined): Promise<HostTarget[
 }
 
 /** What an image names in its own apt sources: the configured mirror, else the distribution's default; never a mirror that is only this host's. */
-export async function findImageMirrors(distribution: Distribution, configured: string | undefined): Promise<MirrorChoice | undefined> {
+export async function findImageMirrors(
+  distribution: Distribution,
+  configured: string | undefined,
+): Promise<MirrorChoice | undefined> {
   const mirror = configured === undefined ? await defaultMirror(distribution) : withoutUserInfo(configured);
   return mirror === undefined ? undefined : siblings(mirror);
 }

@@ -28,7 +28,10 @@ export class AptPackageSource extends PackageSource {
   async fetch(base: AvailableBase, signal?: AbortSignal): Promise<FetchedIndex> {
     try {
       const root = await this.root(base);
-      await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], { deadlineMs: fetchWithinMs, ...(signal && { signal }) });
+      await root.run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'], {
+        deadlineMs: fetchWithinMs,
+        ...(signal && { signal }),
+      });
       return await readRoot(root, signal);
     } catch (error) {
       if (error instanceof AppError) throw error;
@@ -45,7 +48,10 @@ export class AptPackageSource extends PackageSource {
   /** The apt sources of an image of this base; none where neither the configuration nor the distribution's tools name a mirror. */
   async imageSources(base: AvailableBase): Promise<AptSource[]> {
     const { mirror } = base.archive;
-    const mirrors = await findImageMirrors(mirror, mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror);
+    const mirrors = await findImageMirrors(
+      mirror,
+      mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror,
+    );
     return mirrors ? sourcesOf(base, mirrors) : [];
   }
 
@@ -54,22 +60,43 @@ export class AptPackageSource extends PackageSource {
     const { mirror } = base.archive;
     const keyring = keyrings[mirror];
     if (!existsSync(keyring.file)) {
-      throw new AppError({ kind: 'unavailable', reason: 'keyring_missing', message: `The keyring ${keyring.file} is missing, so the archive's signatures cannot be verified.`, hint: `Install the package ${keyring.package} on this host.` });
+      throw new AppError({
+        kind: 'unavailable',
+        reason: 'keyring_missing',
+        message: `The keyring ${keyring.file} is missing, so the archive's signatures cannot be verified.`,
+        hint: `Install the package ${keyring.package} on this host.`,
+      });
     }
-    const mirrors = await rememberMirrors(mirror, mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror);
-    return await AptRoot.make(path.join(this.settings.dataDir, 'package-index', base.id), sourcesOf(base, mirrors), keyring.file);
+    const mirrors = await rememberMirrors(
+      mirror,
+      mirror === 'debian' ? this.settings.debianMirror : this.settings.ubuntuMirror,
+    );
+    return await AptRoot.make(
+      path.join(this.settings.dataDir, 'package-index', base.id),
+      sourcesOf(base, mirrors),
+      keyring.file,
+    );
   }
 }
 
 async function readRoot(root: AptRoot, signal: AbortSignal | undefined): Promise<FetchedIndex> {
   const versions = new Map<string, Set<string>>();
-  const lists = (await readdir(root.listsDir)).filter((name) => name.endsWith('_Packages')).map((name) => path.join(root.listsDir, name));
+  const lists = (await readdir(root.listsDir))
+    .filter((name) => name.endsWith('_Packages'))
+    .map((name) => path.join(root.listsDir, name));
   // Read by the account, not by us: the directory is the account's, and a link in it must lead nowhere that it could not go itself.
-  await readStanzas(root, 'grep', ['-hE', '^(Package|Version): |^$', '--', ...lists], ['Package', 'Version'], signal, ({ Package: name = '', Version: version = '' }) => {
-    const known = versions.get(name);
-    if (known) known.add(version);
-    else versions.set(name, new Set([version]));
-  });
+  await readStanzas(
+    root,
+    'grep',
+    ['-hE', '^(Package|Version): |^$', '--', ...lists],
+    ['Package', 'Version'],
+    signal,
+    ({ Package: name = '', Version: version = '' }) => {
+      const known = versions.get(name);
+      if (known) known.add(version);
+      else versions.set(name, new Set([version]));
+    },
+  );
   const candidates = new Map<string, RawPackage>();
   await readStanzas(root, 'apt-cache', ['dumpavail'], recordFields, signal, (stanza) => {
     const entry = readPackage(stanza);
@@ -80,7 +107,14 @@ async function readRoot(root: AptRoot, signal: AbortSignal | undefined): Promise
   return { architecture: stdout.trim(), packages: await settleDependencies(candidates, versions) };
 }
 
-async function readStanzas(root: AptRoot, program: string, args: string[], fields: readonly string[], signal: AbortSignal | undefined, onStanza: (stanza: Stanza) => void): Promise<void> {
+async function readStanzas(
+  root: AptRoot,
+  program: string,
+  args: string[],
+  fields: readonly string[],
+  signal: AbortSignal | undefined,
+  onStanza: (stanza: Stanza) => void,
+): Promise<void> {
   const reader = new StanzaReader(fields, onStanza);
   // Callers of this process get their turn after every chunk; else reading goes on for 2 MB at a time.
   const onStdout = async (chunk: Buffer) => {

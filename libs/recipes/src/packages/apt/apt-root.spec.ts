@@ -12,7 +12,8 @@ describe('AptRoot', () => {
   });
   afterEach(() => rm(dir, { recursive: true, force: true }));
 
-  const make = (uri: string) => AptRoot.make(dir, [{ uri, suite: 'bookworm', components: ['main'] }], '/usr/share/keyrings/k.gpg');
+  const make = (uri: string) =>
+    AptRoot.make(dir, [{ uri, suite: 'bookworm', components: ['main'] }], '/usr/share/keyrings/k.gpg');
 
   it('may be made by a refresh and by builds at once', async () => {
     const sources = Array.from({ length: 8 }, (_, index) => `http://mirror-${index % 2}.example/debian`);

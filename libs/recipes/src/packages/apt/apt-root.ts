@@ -22,18 +22,37 @@ export class AptRoot {
 
   static async make(dir: string, sources: AptSource[], keyring: string): Promise<AptRoot> {
     const root = new AptRoot(dir, await unprivilegedAccount());
-    for (const part of ['etc/apt/apt.conf.d', 'etc/apt/preferences.d', 'etc/apt/trusted.gpg.d', 'var/lib/apt', 'var/lib/dpkg', 'var/cache']) await mkdir(path.join(dir, part), { recursive: true, mode: 0o755 });
+    for (const part of [
+      'etc/apt/apt.conf.d',
+      'etc/apt/preferences.d',
+      'etc/apt/trusted.gpg.d',
+      'var/lib/apt',
+      'var/lib/dpkg',
+      'var/cache',
+    ])
+      await mkdir(path.join(dir, part), { recursive: true, mode: 0o755 });
     for (const part of ['var/lib/apt/lists', 'var/cache/apt']) await root.giveAway(part);
-    await root.run('mkdir', ['-p', `${root.listsDir}/partial`, path.join(dir, 'var/cache/apt/archives/partial')], { deadlineMs: 30_000 });
+    await root.run('mkdir', ['-p', `${root.listsDir}/partial`, path.join(dir, 'var/cache/apt/archives/partial')], {
+      deadlineMs: 30_000,
+    });
     await root.write('var/lib/dpkg/status', '');
-    await root.write('etc/apt/sources.list', sources.map(({ uri, suite, components }) => `deb [signed-by=${keyring}] ${uri} ${suite} ${components.join(' ')}\n`).join(''));
+    await root.write(
+      'etc/apt/sources.list',
+      sources
+        .map(({ uri, suite, components }) => `deb [signed-by=${keyring}] ${uri} ${suite} ${components.join(' ')}\n`)
+        .join(''),
+    );
     await root.write('apt.conf', await root.configuration());
     return root;
   }
 
   /** Runs a program, mostly one of apt's, on this root, as the account. */
   async run(program: string, args: string[], options: Omit<RunOptions, 'env' | 'account'>): Promise<ProgramResult> {
-    return await runProgram(program, args, { ...options, env: { APT_CONFIG: path.join(this.dir, 'apt.conf') }, ...(this.account && { account: this.account }) });
+    return await runProgram(program, args, {
+      ...options,
+      env: { APT_CONFIG: path.join(this.dir, 'apt.conf') },
+      ...(this.account && { account: this.account }),
+    });
   }
 
   get listsDir(): string {
@@ -58,7 +77,14 @@ export class AptRoot {
    */
   private async write(part: string, text: string): Promise<void> {
     const file = path.join(this.dir, part);
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === text && (!this.account || (await stat(file)).gid === this.account.gid)) return;
-    await writeFileAtomic(file, text, { mode: 0o640, ...(this.account && { chown: { uid: 0, gid: this.account.gid } }) });
+    if (
+      (await readFile(file, 'utf8').catch(() => undefined)) === text &&
+      (!this.account || (await stat(file)).gid === this.account.gid)
+    )
+      return;
+    await writeFileAtomic(file, text, {
+      mode: 0o640,
+      ...(this.account && { chown: { uid: 0, gid: this.account.gid } }),
+    });
   }
 }

@@ -45,7 +45,15 @@ describe('control data', () => {
   it.each([1, 7, 64, 100_000])('reads the same in chunks of %i bytes', (size) => {
     const stanzas = read(size);
     expect(stanzas.map(({ Package: name }) => name)).toEqual(['mta-a', 'mta-b', 'base-files', 'reader']);
-    expect(stanzas[0]).toEqual({ Package: 'mta-a', Version: '1.0', Priority: 'extra', Conflicts: 'mail-transport-agent, old-mta (<< 2)', Provides: 'mail-transport-agent (= 1), smtp', Size: '100', 'Installed-Size': '5' });
+    expect(stanzas[0]).toEqual({
+      Package: 'mta-a',
+      Version: '1.0',
+      Priority: 'extra',
+      Conflicts: 'mail-transport-agent, old-mta (<< 2)',
+      Provides: 'mail-transport-agent (= 1), smtp',
+      Size: '100',
+      'Installed-Size': '5',
+    });
   });
 
   it('reads relations', () => expect(readRelations('a (>= 1) | b [amd64], c:any')).toEqual([['a', 'b'], ['c']]));
@@ -53,29 +61,58 @@ describe('control data', () => {
 
 describe('settleDependencies', () => {
   it('takes the first real alternative, else the provider that a system is likeliest to hold', async () => {
-    const raw = new Map(read(1000).map((stanza) => readPackage(stanza)).flatMap((entry) => (entry ? [[entry.name, entry] as const] : [])));
+    const raw = new Map(
+      read(1000)
+        .map((stanza) => readPackage(stanza))
+        .flatMap((entry) => (entry ? [[entry.name, entry] as const] : [])),
+    );
     const records = await settleDependencies(raw, new Map([['reader', new Set(['3', '2'])]]));
     const reader = records.find(({ name }) => name === 'reader');
-    expect(reader).toEqual({ name: 'reader', version: '3', versions: ['3', '2'], depends: ['base-files', 'mta-a', 'mta-b'], provides: [], requires: ['base-files'], conflicts: ['mail-transport-agent'], essential: false, downloadBytes: 0, installedBytes: 0 });
+    expect(reader).toEqual({
+      name: 'reader',
+      version: '3',
+      versions: ['3', '2'],
+      depends: ['base-files', 'mta-a', 'mta-b'],
+      provides: [],
+      requires: ['base-files'],
+      conflicts: ['mail-transport-agent'],
+      essential: false,
+      downloadBytes: 0,
+      installedBytes: 0,
+    });
     expect(records.find(({ name }) => name === 'mta-a')).toMatchObject({ downloadBytes: 100, installedBytes: 5_120 });
     expect(records.find(({ name }) => name === 'base-files')?.essential).toBe(true);
   });
 });
 
 describe('mirrors', () => {
-  const targets = readTargets('Debian|Debian|http://m.example/debian/\nDebian|Debian-Security|http://s.example/debian-security/\nGoogle|Google|https://g.example/apt/\n');
+  const targets = readTargets(
+    'Debian|Debian|http://m.example/debian/\nDebian|Debian-Security|http://s.example/debian-security/\nGoogle|Google|https://g.example/apt/\n',
+  );
 
   it('are those whose Release says so', () => {
-    expect(chooseMirrors('debian', targets)).toEqual({ main: 'http://m.example/debian', security: 'http://s.example/debian-security' });
-    expect(chooseMirrors('debian', targets.slice(0, 1))).toEqual({ main: 'http://m.example/debian', security: 'http://m.example/debian-security' });
+    expect(chooseMirrors('debian', targets)).toEqual({
+      main: 'http://m.example/debian',
+      security: 'http://s.example/debian-security',
+    });
+    expect(chooseMirrors('debian', targets.slice(0, 1))).toEqual({
+      main: 'http://m.example/debian',
+      security: 'http://m.example/debian-security',
+    });
     expect(chooseMirrors('debian', targets.slice(2))).toBeUndefined();
     expect(chooseMirrors('ubuntu', targets)).toBeUndefined();
   });
 
   it('give the suites of the base, whatever the host’s are', () => {
     const trixie = catalogue.availableBases.find(({ id }) => id === 'debian-trixie');
-    expect(trixie && sourcesOf(trixie, { main: 'http://m', security: 'http://s' }).map(({ uri, suite }) => `${uri} ${suite}`)).toEqual(['http://m trixie', 'http://m trixie-updates', 'http://s trixie-security']);
+    expect(
+      trixie &&
+        sourcesOf(trixie, { main: 'http://m', security: 'http://s' }).map(({ uri, suite }) => `${uri} ${suite}`),
+    ).toEqual(['http://m trixie', 'http://m trixie-updates', 'http://s trixie-security']);
   });
 
-  it('keep their credentials to themselves', () => expect(withoutCredentials('Err:1 https://user:hunter2@m.example/debian x')).toBe('Err:1 https://m.example/debian x'));
+  it('keep their credentials to themselves', () =>
+    expect(withoutCredentials('Err:1 https://user:hunter2@m.example/debian x')).toBe(
+      'Err:1 https://m.example/debian x',
+    ));
 });

@@ -35,7 +35,8 @@ export class StanzaReader {
     for (const line of text.split('\n')) {
       const colon = line.indexOf(': ');
       // Continuation lines begin with a space; none of the wanted fields has any.
-      if (colon > 0 && this.wanted.has(line.slice(0, colon))) stanza[line.slice(0, colon)] = line.slice(colon + 2).trim();
+      if (colon > 0 && this.wanted.has(line.slice(0, colon)))
+        stanza[line.slice(0, colon)] = line.slice(colon + 2).trim();
     }
     if (stanza.Package) this.onStanza(stanza);
   }
@@ -52,6 +53,11 @@ export function readRelations(field: string | undefined): string[][] {
   if (!field) return [];
   return field
     .split(',')
-    .map((group) => group.split('|').map((alternative) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(alternative)?.[1] ?? '').filter(Boolean))
+    .map((group) =>
+      group
+        .split('|')
+        .map((alternative) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(alternative)?.[1] ?? '')
+        .filter(Boolean),
+    )
     .filter((group) => group.length > 0);
 }

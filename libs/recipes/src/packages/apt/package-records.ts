@@ -2,7 +2,19 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { PackageRecord } from '../package-source.port.js';
 import { readRelations, readUnversioned, type Stanza } from './control-stanzas.js';
 
-export const recordFields = ['Package', 'Version', 'Depends', 'Pre-Depends', 'Provides', 'Conflicts', 'Breaks', 'Essential', 'Priority', 'Size', 'Installed-Size'] as const;
+export const recordFields = [
+  'Package',
+  'Version',
+  'Depends',
+  'Pre-Depends',
+  'Provides',
+  'Conflicts',
+  'Breaks',
+  'Essential',
+  'Priority',
+  'Size',
+  'Installed-Size',
+] as const;
 
 interface RawPackage {
   name: string;
@@ -39,13 +51,24 @@ export function readPackage(stanza: Stanza): RawPackage | undefined {
  * Settles each dependency on one real package: the first alternative that is one, else the provider of the first virtual one that
  * every system is likeliest to hold (by priority, then name).
  */
-export async function settleDependencies(packages: ReadonlyMap<string, RawPackage>, versions: ReadonlyMap<string, ReadonlySet<string>>): Promise<PackageRecord[]> {
+export async function settleDependencies(
+  packages: ReadonlyMap<string, RawPackage>,
+  versions: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<PackageRecord[]> {
   const providers = await providersOf(packages);
-  const settle = (group: string[]) => group.find((name) => packages.has(name)) ?? group.map((name) => providers.get(name)).find(Boolean);
+  const settle = (group: string[]) =>
+    group.find((name) => packages.has(name)) ?? group.map((name) => providers.get(name)).find(Boolean);
   const records: PackageRecord[] = [];
   for await (const { dependencies, priority: _priority, ...entry } of inTurns(packages.values())) {
-    const depends = dependencies.map(settle).filter((name): name is string => name !== undefined && name !== entry.name);
-    records.push({ ...entry, depends: [...new Set(depends)], ...necessities(entry, dependencies, { packages, providers }), versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])] });
+    const depends = dependencies
+      .map(settle)
+      .filter((name): name is string => name !== undefined && name !== entry.name);
+    records.push({
+      ...entry,
+      depends: [...new Set(depends)],
+      ...necessities(entry, dependencies, { packages, providers }),
+      versions: [...new Set([entry.version, ...(versions.get(entry.name) ?? [])])],
+    });
   }
   return records;
 }
@@ -54,7 +77,11 @@ export async function settleDependencies(packages: ReadonlyMap<string, RawPackag
  * What a package cannot do without and cannot be with, whatever apt chooses: of a dependency that several packages meet, only what all of
  * them conflict with (exim4 needs one of its daemons, and each is a mail server).
  */
-function necessities({ name, conflicts }: Pick<RawPackage, 'name' | 'conflicts'>, dependencies: string[][], { packages, providers }: { packages: ReadonlyMap<string, RawPackage>; providers: ReadonlyMap<string, string> }): Pick<PackageRecord, 'requires' | 'conflicts'> {
+function necessities(
+  { name, conflicts }: Pick<RawPackage, 'name' | 'conflicts'>,
+  dependencies: string[][],
+  { packages, providers }: { packages: ReadonlyMap<string, RawPackage>; providers: ReadonlyMap<string, string> },
+): Pick<PackageRecord, 'requires' | 'conflicts'> {
   const requires = new Set<string>();
   const against = new Set(conflicts);
   for (const group of dependencies) {
@@ -63,7 +90,8 @@ function necessities({ name, conflicts }: Pick<RawPackage, 'name' | 'conflicts'>
     if (real.length === 0 || group.some((one) => providers.has(one))) continue;
     const [first, ...others] = real as [RawPackage, ...RawPackage[]];
     if (others.length === 0) requires.add(first.name);
-    else for (const one of first.conflicts) if (others.every((other) => other.conflicts.includes(one))) against.add(one);
+    else
+      for (const one of first.conflicts) if (others.every((other) => other.conflicts.includes(one))) against.add(one);
   }
   requires.delete(name);
   return { requires: [...requires], conflicts: [...against] };
@@ -74,7 +102,8 @@ async function providersOf(packages: ReadonlyMap<string, RawPackage>): Promise<M
   for await (const entry of inTurns(packages.values())) {
     for (const name of entry.provides) {
       const other = best.get(name);
-      if (!other || entry.priority < other.priority || (entry.priority === other.priority && entry.name < other.name)) best.set(name, entry);
+      if (!other || entry.priority < other.priority || (entry.priority === other.priority && entry.name < other.name))
+        best.set(name, entry);
     }
   }
   return new Map([...best].map(([name, { name: provider }]) => [name, provider]));

@@ -1,4 +1,13 @@
-import { fileOwners, groupRules, knownGroups, rootRules, someLogin, sudoWithoutPassword, uniqueAccounts, userRules } from './account-rules.js';
+import {
+  fileOwners,
+  groupRules,
+  knownGroups,
+  rootRules,
+  someLogin,
+  sudoWithoutPassword,
+  uniqueAccounts,
+  userRules,
+} from './account-rules.js';
 import { daemonConflicts } from './daemon-rules.js';
 import { notEffectiveYet } from './effect-rules.js';
 import { fileRules } from './file-rules.js';

@@ -14,7 +14,9 @@ export const interfaceRules: Rule = ({ draft, findings }) => {
   );
   // Not by the text of the schema's own rule: the same address may have another prefix, another spelling, or another interface.
   reportDuplicates(
-    interfaces.flatMap(({ value, path }) => texts(value, 'addresses', path)).map(({ value, path }) => ({ key: addressOf(value)?.toNormalizedString(), path })),
+    interfaces
+      .flatMap(({ value, path }) => texts(value, 'addresses', path))
+      .map(({ value, path }) => ({ key: addressOf(value)?.toNormalizedString(), path })),
     (path, address) => findings.error(path, 'duplicate_address', `The address ${address} is given twice.`),
   );
   for (const one of interfaces) interfaceRule(one, findings);
@@ -31,14 +33,43 @@ function interfaceRule({ value, path }: Placed<Draft>, findings: Findings): void
   for (const key of ['gateway4', 'gateway6'] as const) {
     const gateway = text(value, key);
     if (gateway === undefined || !ipaddr.isValid(gateway)) continue;
-    if (!reachable(gateway, addresses.map((address) => address.value))) findings.error(`${path}/${key}`, 'gateway_unreachable', `The gateway ${gateway} lies in the network of none of the interface's addresses.`);
+    if (
+      !reachable(
+        gateway,
+        addresses.map((address) => address.value),
+      )
+    )
+      findings.error(
+        `${path}/${key}`,
+        'gateway_unreachable',
+        `The gateway ${gateway} lies in the network of none of the interface's addresses.`,
+      );
     const normal = ipaddr.parse(gateway).toNormalizedString();
-    if (addresses.some((address) => addressOf(address.value)?.toNormalizedString() === normal)) findings.error(`${path}/${key}`, 'gateway_itself', `The gateway ${gateway} is an address of this interface itself.`);
+    if (addresses.some((address) => addressOf(address.value)?.toNormalizedString() === normal))
+      findings.error(
+        `${path}/${key}`,
+        'gateway_itself',
+        `The gateway ${gateway} is an address of this interface itself.`,
+      );
   }
   const mtu = whole(value, 'mtu');
-  const hasIpv6 = value.dhcp6 === true || text(value, 'gateway6') !== undefined || addresses.some((address) => addressOf(address.value)?.kind() === 'ipv6');
-  if (mtu !== undefined && mtu < leastMtuOfIpv6 && hasIpv6) findings.error(`${path}/mtu`, 'mtu_too_small', `IPv6 needs an MTU of at least ${leastMtuOfIpv6}; with ${mtu} the interface has none.`, String(leastMtuOfIpv6));
-  if (addresses.length === 0 && value.dhcp4 !== true && value.dhcp6 !== true) findings.warn(path, 'interface_without_address', 'This interface has no address and asks for none; give addresses, dhcp4 or dhcp6.');
+  const hasIpv6 =
+    value.dhcp6 === true ||
+    text(value, 'gateway6') !== undefined ||
+    addresses.some((address) => addressOf(address.value)?.kind() === 'ipv6');
+  if (mtu !== undefined && mtu < leastMtuOfIpv6 && hasIpv6)
+    findings.error(
+      `${path}/mtu`,
+      'mtu_too_small',
+      `IPv6 needs an MTU of at least ${leastMtuOfIpv6}; with ${mtu} the interface has none.`,
+      String(leastMtuOfIpv6),
+    );
+  if (addresses.length === 0 && value.dhcp4 !== true && value.dhcp6 !== true)
+    findings.warn(
+      path,
+      'interface_without_address',
+      'This interface has no address and asks for none; give addresses, dhcp4 or dhcp6.',
+    );
 }
 
 /** What the host is called. systemd takes "localhost" for no name; a name in /etc/hosts is at most 253 characters long. */
@@ -47,9 +78,20 @@ export const hostNameRules: Rule = ({ draft, findings }) => {
   const hostname = text(networking, 'hostname') ?? text(draft, 'name') ?? '';
   const path = Object.hasOwn(networking, 'hostname') ? '/networking/hostname' : '/name';
   const domain = text(networking, 'domain');
-  if (/^localhost$/i.test(hostname)) findings.error(path, 'hostname', 'localhost is what every machine calls itself; give another name in networking.hostname.');
-  if (domain !== undefined && hostname.length + 1 + domain.length > 253) findings.error('/networking/domain', 'hostname_too_long', `Host name and domain have ${hostname.length + 1 + domain.length} characters together; at most 253 are a name.`);
-  if (/^\d+$/.test(domain?.split('.').at(-1) ?? '')) findings.error('/networking/domain', 'domain_name', 'The last part of a domain cannot be a number.');
+  if (/^localhost$/i.test(hostname))
+    findings.error(
+      path,
+      'hostname',
+      'localhost is what every machine calls itself; give another name in networking.hostname.',
+    );
+  if (domain !== undefined && hostname.length + 1 + domain.length > 253)
+    findings.error(
+      '/networking/domain',
+      'hostname_too_long',
+      `Host name and domain have ${hostname.length + 1 + domain.length} characters together; at most 253 are a name.`,
+    );
+  if (/^\d+$/.test(domain?.split('.').at(-1) ?? ''))
+    findings.error('/networking/domain', 'domain_name', 'The last part of a domain cannot be a number.');
 };
 
 function addressOf(cidr: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
@@ -62,11 +104,13 @@ function whyUnusable(cidr: string): string | undefined {
   const address = addressOf(cidr);
   if (!address) return undefined;
   const range = address.range();
-  if (range === 'multicast' || range === 'unspecified' || range === 'loopback' || range === 'broadcast') return `is no address of an interface (${range})`;
+  if (range === 'multicast' || range === 'unspecified' || range === 'loopback' || range === 'broadcast')
+    return `is no address of an interface (${range})`;
   const bits = Number(cidr.split('/')[1]);
   if (address.kind() !== 'ipv4' || bits > 30) return undefined;
   const same = (other: ipaddr.IPv4) => other.toString() === address.toString();
-  if (same(ipaddr.IPv4.networkAddressFromCIDR(cidr))) return 'is the address of the network itself, not of a machine in it';
+  if (same(ipaddr.IPv4.networkAddressFromCIDR(cidr)))
+    return 'is the address of the network itself, not of a machine in it';
   if (same(ipaddr.IPv4.broadcastAddressFromCIDR(cidr))) return 'is the broadcast address of its network';
   return undefined;
 }

@@ -18,7 +18,10 @@ export interface RuleContext {
 export type Rule = (context: RuleContext) => void;
 
 /** Reports every value that an earlier entry has already. */
-export function reportDuplicates(entries: { key: string | number | undefined; path: string }[], report: (path: string, key: string | number) => void): void {
+export function reportDuplicates(
+  entries: { key: string | number | undefined; path: string }[],
+  report: (path: string, key: string | number) => void,
+): void {
   const seen = new Set<string | number>();
   for (const { key, path } of entries) {
     if (key === undefined) continue;

@@ -9,15 +9,22 @@ export const servicePlaces: Rule = ({ findings, names, resolution }) => {
     for (const { place, path } of placesOf(service)) {
       const settled = settlePlace(place, names.dirLinks);
       const lost = whyLost(settled);
-      if (lost !== undefined) findings.error(path, 'lost_place', settled === place ? lost : `${place} lies at ${settled}. ${lost}`);
+      if (lost !== undefined)
+        findings.error(path, 'lost_place', settled === place ? lost : `${place} lies at ${settled}. ${lost}`);
     }
   }
 };
 
 function placesOf({ name, config, at }: ResolvedService): { place: string; path: string }[] {
   const path = `/services/${at}/config`;
-  const named = (value: Draft, keys: string[], inside: string) => keys.flatMap((key) => ({ place: text(value, key) ?? '', path: `${inside}/${key}` })).filter(({ place }) => place.startsWith('/'));
+  const named = (value: Draft, keys: string[], inside: string) =>
+    keys
+      .flatMap((key) => ({ place: text(value, key) ?? '', path: `${inside}/${key}` }))
+      .filter(({ place }) => place.startsWith('/'));
   if (name === 'docker') return named(config, ['data_root'], path);
-  if (name === 'nginx') return objects(config, 'sites', path).flatMap(({ value, path: site }) => named(value, ['root', 'certificate', 'certificate_key'], site));
+  if (name === 'nginx')
+    return objects(config, 'sites', path).flatMap(({ value, path: site }) =>
+      named(value, ['root', 'certificate', 'certificate_key'], site),
+    );
   return [];
 }

@@ -11,7 +11,9 @@ export const assertionRules: Rule = ({ draft, findings }) => {
       const params = value.params ?? {};
       // Unknown types are told by the schema, with the list of the known ones.
       if (type === undefined || !Object.hasOwn(assertionTypes, type) || !isObject(params)) continue;
-      checkAssertion(type as AssertionTypeName, params, `${path}/params`).forEach((violation) => findings.error(violation.path, violation.code, violation.message, violation.suggestion));
+      checkAssertion(type as AssertionTypeName, params, `${path}/params`).forEach((violation) =>
+        findings.error(violation.path, violation.code, violation.message, violation.suggestion),
+      );
     }
   }
 };

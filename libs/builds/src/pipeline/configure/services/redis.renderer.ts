@@ -10,7 +10,9 @@ export const renderRedis: ServiceRenderer<'redis'> = (plan, config) => {
     ...(config.maxmemory === undefined ? [] : [`maxmemory ${config.maxmemory}`]),
     `maxmemory-policy ${config.maxmemory_policy}`,
     `appendonly ${config.appendonly ? 'yes' : 'no'}`,
-    ...(config.password_sha256 === undefined ? [] : [`user default on resetpass #${config.password_sha256} ~* &* +@all`]),
+    ...(config.password_sha256 === undefined
+      ? []
+      : [`user default on resetpass #${config.password_sha256} ~* &* +@all`]),
   ];
   plan.file({ path: file, content: `${lines.join('\n')}\n`, mode: '0640', group: 'redis' });
   plan.run(['sed', '-i', `$a include ${file}`, '/etc/redis/redis.conf']);

@@ -10,10 +10,26 @@ const mark = 51_820;
 /** networkd's tunnel (systemd.netdev(5)): names of peers are looked up when there is a network, and the boot does not wait for them. */
 export const renderVpn: ServiceRenderer<'vpn'> = (plan, config) => {
   const takesAll = config.peers.some(({ allowed_ips }) => allowed_ips.some((network) => network.endsWith('/0')));
-  plan.file({ path: '/etc/systemd/network/20-wg0.netdev', content: netdevOf(config, takesAll), mode: '0640', group: 'systemd-network' });
+  plan.file({
+    path: '/etc/systemd/network/20-wg0.netdev',
+    content: netdevOf(config, takesAll),
+    mode: '0640',
+    group: 'systemd-network',
+  });
   plan.file({
     path: '/etc/systemd/network/20-wg0.network',
-    content: ['[Match]', 'Name=wg0', '', '[Link]', 'RequiredForOnline=no', '', '[Network]', ...config.addresses.map((address) => `Address=${address}`), ...(takesAll ? policyOf() : []), ''].join('\n'),
+    content: [
+      '[Match]',
+      'Name=wg0',
+      '',
+      '[Link]',
+      'RequiredForOnline=no',
+      '',
+      '[Network]',
+      ...config.addresses.map((address) => `Address=${address}`),
+      ...(takesAll ? policyOf() : []),
+      '',
+    ].join('\n'),
   });
   renderKey(plan, config.private_key_file);
 };
@@ -43,7 +59,10 @@ function netdevOf({ type, listen_port, private_key_file, peers }: ServiceConfig<
 /** Everything into the tunnel, but for its own packets and for routes that say more than "default". */
 function policyOf(): string[] {
   const rule = (lines: string[]) => ['', '[RoutingPolicyRule]', 'Family=both', ...lines];
-  return [...rule(['Priority=10', 'Table=main', 'SuppressPrefixLength=0']), ...rule(['Priority=20', `FirewallMark=${mark}`, 'InvertRule=yes', `Table=${mark}`])];
+  return [
+    ...rule(['Priority=10', 'Table=main', 'SuppressPrefixLength=0']),
+    ...rule(['Priority=20', `FirewallMark=${mark}`, 'InvertRule=yes', `Table=${mark}`]),
+  ];
 }
 
 /** The private key is the machine's own: made before networkd reads it where no file of the recipe brings it, and given to a tunnel that is up already. */
@@ -54,9 +73,28 @@ function renderKey(plan: ImagePlan, file: string): void {
   // After of-machine.service, which forgets a key that was another machine's: one that was made meanwhile would go as well.
   plan.file({
     path: `/etc/systemd/system/${keyUnit}`,
-    content: ['[Unit]', 'Description=Make the WireGuard key of this machine', `ConditionPathExists=!${file}`, 'DefaultDependencies=no', 'After=local-fs.target systemd-sysusers.service of-machine.service', 'Before=systemd-networkd.service', '', '[Service]', 'Type=oneshot', 'RemainAfterExit=yes', `ExecStart=/bin/sh -c '${make}'`, '', '[Install]', 'WantedBy=systemd-networkd.service', ''].join('\n'),
+    content: [
+      '[Unit]',
+      'Description=Make the WireGuard key of this machine',
+      `ConditionPathExists=!${file}`,
+      'DefaultDependencies=no',
+      'After=local-fs.target systemd-sysusers.service of-machine.service',
+      'Before=systemd-networkd.service',
+      '',
+      '[Service]',
+      'Type=oneshot',
+      'RemainAfterExit=yes',
+      `ExecStart=/bin/sh -c '${make}'`,
+      '',
+      '[Install]',
+      'WantedBy=systemd-networkd.service',
+      '',
+    ].join('\n'),
   });
   plan.enable(keyUnit);
   // One that a file of the recipe brought has no public half beside it.
-  machineWork(plan, 'wireguard', { commands: [`[ -e ${file}.pub ] || exit 0`, `rm -f ${file} ${file}.pub`], users: [keyUnit] });
+  machineWork(plan, 'wireguard', {
+    commands: [`[ -e ${file}.pub ] || exit 0`, `rm -f ${file} ${file}.pub`],
+    users: [keyUnit],
+  });
 }
