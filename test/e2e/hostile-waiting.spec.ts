@@ -2,10 +2,7 @@ import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { HttpPace } from '#libs/platform';
-import { bodyLimits } from '../../libs/platform/src/http/body-budget.js';
-import { mostAnswersOfAddress } from '../../libs/platform/src/http/flowing-answers.js';
-import { drainLimits } from '../../libs/platform/src/http/unread-body.js';
+import { HttpTimeouts, bodyLimits, drainLimits, mostAnswersOfAddress } from '#libs/platform';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { FakeBuildPipeline } from '../support/fake-build-pipeline.js';
 import { postJson, send } from '../support/raw-client.js';
@@ -15,16 +12,16 @@ const pipeline = new FakeBuildPipeline();
 // Far more than the buffers of both kernels take.
 pipeline.imageLines = 3_000_000;
 const drainMs = drainLimits.ms;
-const usual = new HttpPace();
+const usual = new HttpTimeouts();
 let app: TestApp;
-let timeouts: HttpPace;
+let timeouts: HttpTimeouts;
 let url: string;
 /** Of the factory, open now. */
 const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   app = await startTestApp({ pipelineModule: pipeline.module, environment: { OPENFACTORY_ROLES: 'api,worker' } });
-  timeouts = app.app.get(HttpPace);
+  timeouts = app.app.get(HttpTimeouts);
   app.app.getHttpServer().on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));

@@ -114,8 +114,8 @@ export {
 export { Revocations } from './caller/revocations.js';
 export { clientSignal } from './http/client-signal.js';
 export { CurrentCaller } from './http/current-caller.decorator.js';
-export { FlowingAnswers } from './http/flowing-answers.js';
-export { HttpPace } from './http/http-pace.js';
+export { FlowingAnswers, mostAnswersOfAddress } from './http/flowing-answers.js';
+export { HttpTimeouts } from './http/http-timeouts.js';
 export { OpenResponses } from './http/open-responses.js';
 export {
   checkRouteAccess,
@@ -135,7 +135,8 @@ export { setUpHttp, setUpServer } from './http/http-setup.js';
 export { Problem } from './http/problem.dto.js';
 export { errorHeaders, sendErrorBody, statusOf, toAppError } from './http/problem.js';
 export { BodyReader, bodyTooLarge } from './http/body-reader.js';
-export { requireJson } from './http/unread-body.js';
+export { drainLimits, requireJson } from './http/unread-body.js';
+export { bodyLimits } from './http/body-budget.js';
 export { withIdempotencyKey } from './http/with-idempotency-key.js';
 export { pageUrl } from './http/page-url.js';
 export { isForPrograms, RequestGuard } from './http/request-guard.js';

@@ -15,7 +15,7 @@ import { DATABASE_URL, EventBus } from './events/event-bus.js';
 import { BodyReader } from './http/body-reader.js';
 import { CallerGuard } from './http/caller.guard.js';
 import { FlowingAnswers } from './http/flowing-answers.js';
-import { HttpPace } from './http/http-pace.js';
+import { HttpTimeouts } from './http/http-timeouts.js';
 import { OpenResponses } from './http/open-responses.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.js';
@@ -72,7 +72,7 @@ export class PlatformModule {
         FlowingAnswers,
         HashingQueue,
         HousekeepingJobs,
-        HttpPace,
+        HttpTimeouts,
         IdempotencyService,
         Metrics,
         OpenResponses,
@@ -96,7 +96,7 @@ export class PlatformModule {
         EventBus,
         FlowingAnswers,
         HashingQueue,
-        HttpPace,
+        HttpTimeouts,
         IdempotencyService,
         Metrics,
         OpenResponses,

@@ -1,12 +1,12 @@
 import { AppError } from '../errors/app-error.js';
-import type { HttpPace } from './http-pace.js';
+import type { HttpTimeouts } from './http-timeouts.js';
 
 /** Watches that a body goes on coming. */
 export class BodyProgress {
   #bytes = 0;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(onStalled: (error: AppError) => void, { bodySpanMs: spanMs, leastBodyBytes: leastBytes }: HttpPace) {
+  constructor(onStalled: (error: AppError) => void, { bodySpanMs: spanMs, leastBodyBytes: leastBytes }: HttpTimeouts) {
     this.#timer = setInterval(() => {
       if (this.#bytes < leastBytes) onStalled(tooSlow(spanMs));
       this.#bytes = 0;

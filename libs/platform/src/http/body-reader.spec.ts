@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { BodyBudget } from './body-budget.js';
 import { BodyReader } from './body-reader.js';
-import { HttpPace } from './http-pace.js';
+import { HttpTimeouts } from './http-timeouts.js';
 
-const pace = new HttpPace();
+const timeouts = new HttpTimeouts();
 
 /** A request whose body the test sends. */
 function sending(headers: Record<string, string> = {}): { request: IncomingMessage; body: PassThrough } {
@@ -22,7 +22,7 @@ const reasonOf = async (reading: Promise<unknown>) =>
 describe('BodyReader', () => {
   it('reads a body, in whatever pieces it comes', async () => {
     const { request, body } = sending();
-    const reading = new BodyReader(pace).readJson(request, address, 100);
+    const reading = new BodyReader(timeouts).readJson(request, address, 100);
     for (const byte of Buffer.from('{"a":"ü"}')) body.write(Buffer.from([byte]));
     body.end();
     expect(await reading).toEqual({ a: 'ü' });
@@ -32,7 +32,7 @@ describe('BodyReader', () => {
     const sent = (bytes: Buffer) => {
       const { request, body } = sending();
       body.end(bytes);
-      return new BodyReader(pace).readJson(request, address, 100);
+      return new BodyReader(timeouts).readJson(request, address, 100);
     };
     expect(await sent(Buffer.from('\uFEFF{"a":"ü"}'))).toEqual({ a: 'ü' });
     expect(await reasonOf(sent(Buffer.from('{"a":"ü"}', 'latin1')))).toBe('malformed_json');
@@ -44,7 +44,7 @@ describe('BodyReader', () => {
     const { request, body } = sending({ 'content-length': '10' });
     const ended = new Promise((resolve) => body.once('end', resolve));
     body.end('{"a":"ü"}');
-    const reading = new BodyReader(pace).readJson(request, address, 100);
+    const reading = new BodyReader(timeouts).readJson(request, address, 100);
     // Nobody waits for more of it, and no timer watches it.
     expect(body.listenerCount('data')).toBe(0);
     expect(await reading).toEqual({ a: 'ü' });
@@ -54,23 +54,23 @@ describe('BodyReader', () => {
   it('does not take for whole what is there of a body that is longer', async () => {
     const { request, body } = sending({ 'content-length': '9' });
     body.write('{"a":');
-    const reading = new BodyReader(pace).readJson(request, address, 100);
+    const reading = new BodyReader(timeouts).readJson(request, address, 100);
     body.end('123}');
     expect(await reading).toEqual({ a: 123 });
   });
 
   it('looks at nothing of what says that it is too much, and stops at what turns out to be', async () => {
     const { request, body } = sending({ 'content-length': '101' });
-    expect(await reasonOf(new BodyReader(pace).read(request, address, 100))).toBe('body_too_large');
+    expect(await reasonOf(new BodyReader(timeouts).read(request, address, 100))).toBe('body_too_large');
     expect(body.listenerCount('data')).toBe(0);
     const endless = sending();
-    const reading = reasonOf(new BodyReader(pace).read(endless.request, address, 100));
+    const reading = reasonOf(new BodyReader(timeouts).read(endless.request, address, 100));
     endless.body.write(Buffer.alloc(101));
     expect(await reading).toBe('body_too_large');
   });
 
   it('counts a half-sent body by what it promised, until its reading has ended', async () => {
-    const reader = new BodyReader(pace);
+    const reader = new BodyReader(timeouts);
     const most = 4 * 1024 * 1024;
     const held = Array.from({ length: 8 }, () => sending({ 'content-length': String(most) }));
     const readings = held.map(({ request }) => reasonOf(reader.read(request, address, most)));
@@ -98,16 +98,16 @@ describe('BodyReader', () => {
     it('lets go of a body that does not come, and waits for one that comes slowly', async () => {
       const held = sending();
       const slow = sending();
-      const reader = new BodyReader(pace);
+      const reader = new BodyReader(timeouts);
       const [heldReading, slowReading] = [
         reasonOf(reader.read(held.request, address, 1_000_000)),
         reasonOf(reader.read(slow.request, address, 1_000_000)),
       ];
       for (let span = 0; span < 30; span++) {
-        slow.body.write(Buffer.alloc(pace.leastBodyBytes));
-        if (span === 0) held.body.write(Buffer.alloc(pace.leastBodyBytes - 1));
+        slow.body.write(Buffer.alloc(timeouts.leastBodyBytes));
+        if (span === 0) held.body.write(Buffer.alloc(timeouts.leastBodyBytes - 1));
         await turn();
-        jest.advanceTimersByTime(pace.bodySpanMs);
+        jest.advanceTimersByTime(timeouts.bodySpanMs);
       }
       expect(await heldReading).toBe('body_too_slow');
       slow.body.end();

@@ -4,7 +4,7 @@ import { AppError } from '../errors/app-error.js';
 import { parseJson } from '../validation/bounded-json.js';
 import { BodyBudget } from './body-budget.js';
 import { BodyProgress } from './body-progress.js';
-import { HttpPace } from './http-pace.js';
+import { HttpTimeouts } from './http-timeouts.js';
 
 /** Without a length of its own a body may become as long as is taken, so it is counted as that. */
 const declaredBytes = (request: IncomingMessage): number | undefined => {
@@ -20,7 +20,7 @@ export const hasBody = (request: IncomingMessage): boolean =>
 export class BodyReader {
   readonly #budget = new BodyBudget();
 
-  constructor(private readonly pace: HttpPace) {}
+  constructor(private readonly timeouts: HttpTimeouts) {}
 
   /**
    * A whole body as UTF-8, without a byte-order mark. Nothing of it is looked at where its length alone is too much.
@@ -31,7 +31,7 @@ export class BodyReader {
     if (declared > limitBytes) throw bodyTooLarge(limitBytes);
     const giveBack = this.#budget.take(address, declared);
     try {
-      return decode(readArrived(request) ?? (await readAll(request, limitBytes, this.pace)));
+      return decode(readArrived(request) ?? (await readAll(request, limitBytes, this.timeouts)));
     } finally {
       giveBack();
     }
@@ -82,7 +82,7 @@ function readArrived(request: IncomingMessage): Buffer | undefined {
   return body;
 }
 
-function readAll(request: IncomingMessage, limitBytes: number, pace: HttpPace): Promise<Buffer> {
+function readAll(request: IncomingMessage, limitBytes: number, timeouts: HttpTimeouts): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -91,7 +91,7 @@ function readAll(request: IncomingMessage, limitBytes: number, pace: HttpPace): 
       request.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onAborted);
       action();
     };
-    const progress = new BodyProgress((error) => settle(() => reject(error)), pace);
+    const progress = new BodyProgress((error) => settle(() => reject(error)), timeouts);
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
       progress.came(chunk.length);

@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { CallerService } from '../caller/caller.service.js';
-import { HttpPace } from './http-pace.js';
+import { HttpTimeouts } from './http-timeouts.js';
 import { FlowingAnswers, mostAnswersOfAddress } from './flowing-answers.js';
 
-const pace = new HttpPace();
+const timeouts = new HttpTimeouts();
 
 class FakeResponse extends EventEmitter {
   socket = { bytesWritten: 0, writableLength: 0 };
@@ -17,7 +17,10 @@ class FakeResponse extends EventEmitter {
 }
 
 const answers = () =>
-  new FlowingAnswers({ addressOf: ({ headers }: IncomingMessage) => headers.from } as unknown as CallerService, pace);
+  new FlowingAnswers(
+    { addressOf: ({ headers }: IncomingMessage) => headers.from } as unknown as CallerService,
+    timeouts,
+  );
 const open = (all: FlowingAnswers, from = '192.0.2.1') => {
   const response = new FakeResponse();
   all.admit({ headers: { from } } as IncomingMessage, response as unknown as ServerResponse);
@@ -44,7 +47,7 @@ describe('answers that flow', () => {
     slow.socket = { bytesWritten: 70_000, writableLength: 60_000 };
     // Nothing is there to be read: an event stream between two events.
     quiet.socket = { bytesWritten: 500, writableLength: 0 };
-    for (let second = 0; second < 10 * (pace.stalledMs / 1000); second += 10) {
+    for (let second = 0; second < 10 * (timeouts.stalledMs / 1000); second += 10) {
       if (second % 30 === 0) slow.socket.writableLength--;
       jest.advanceTimersByTime(10_000);
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { CallerService } from '../caller/caller.service.js';
 import { AppError } from '../errors/app-error.js';
-import { HttpPace } from './http-pace.js';
+import { HttpTimeouts } from './http-timeouts.js';
 
 /** Of one address: more than programs open for one file in parts. */
 export const mostAnswersOfAddress = 16;
@@ -21,7 +21,7 @@ export class FlowingAnswers {
 
   constructor(
     private readonly callers: CallerService,
-    private readonly pace: HttpPace,
+    private readonly timeouts: HttpTimeouts,
   ) {}
 
   /** To be called before the answer begins. @throws AppError `too_many_downloads` */
@@ -39,7 +39,7 @@ export class FlowingAnswers {
     }
     const flowing: Flowing = { response, sentBytes: 0, stalledLooks: 0 };
     this.#byAddress.set(address, own.add(flowing));
-    const timer = setInterval(() => look(flowing), this.pace.stalledMs / looksPerStall).unref();
+    const timer = setInterval(() => look(flowing), this.timeouts.stalledMs / looksPerStall).unref();
     response.once('close', () => {
       clearInterval(timer);
       own.delete(flowing);

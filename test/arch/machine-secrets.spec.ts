@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { productRoot } from '#libs/platform';
-import { catalogue } from '../../../../recipes/src/testing/recipe.factory.js';
+import { catalogue } from '../../libs/recipes/src/testing/recipe.factory.js';
 
 const program = readFileSync(path.join(productRoot, 'libs/builds/machine/packages'), 'utf8');
-const cleaning = readFileSync(new URL('../tree/clean-tree.ts', import.meta.url), 'utf8');
+const cleaning = readFileSync(path.join(productRoot, 'libs/builds/src/pipeline/tree/clean-tree.ts'), 'utf8');
 const snakeoil = '/etc/ssl/private/ssl-cert-snakeoil.key';
 
 /** What maintainer scripts make, which is the same in all machines of an image unless it is cleaned out of it and made by each machine. */
