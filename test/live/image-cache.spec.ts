@@ -6,7 +6,7 @@ import { transformFile } from '@swc/core';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { productRoot } from '#libs/platform';
 import { lock } from '../support/images/kernel-lock.js';
-import { ImageCache, shelfFor, usualBounds } from '../support/images/image-cache.js';
+import { ImageCache, imageCacheFor, usualBounds } from '../support/images/image-cache.js';
 import { until } from '../support/until.js';
 
 const unbounded = { ...usualBounds, freeBytes: 0 };
@@ -41,7 +41,7 @@ async function another(
   const code = path.join(root, 'code');
   await mkdir(code, { recursive: true });
   await writeFile(path.join(code, 'package.json'), '{"type":"module"}');
-  for (const name of ['cache', 'kernel-lock'])
+  for (const name of ['image-cache', 'kernel-lock'])
     await writeFile(
       path.join(code, `${name}.js`),
       (
@@ -172,7 +172,10 @@ describe('where the cache of all runs cannot be used', () => {
     const words: string[] = [];
     const own = path.join(root, 'own');
     await writeFile(path.join(root, 'file'), '');
-    const cache = await shelfFor('key', (line) => words.push(line), { shared: path.join(root, 'file/cache'), own });
+    const cache = await imageCacheFor('key', (line) => words.push(line), {
+      shared: path.join(root, 'file/cache'),
+      own,
+    });
     expect(words).toEqual([
       expect.stringMatching(
         /file\/cache cannot be used: .*: what tests share is made for this run alone, in .*\/own\.$/,

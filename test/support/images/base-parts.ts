@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ProgramError, runProgram } from '#libs/platform';
 import { partInBases, productToday } from './product-today.js';
-import { shelfFor, type ImageCache } from './image-cache.js';
+import { imageCacheFor, type ImageCache } from './image-cache.js';
 
 /** Trees belong to many ids, which only root can keep. */
 const isRoot = process.getuid?.() === 0;
@@ -25,7 +25,7 @@ export class BaseParts {
 
   static async of(baseImage: string): Promise<BaseParts> {
     const key = `parts-${baseImage}-${await productToday(partInBases)}`;
-    return new BaseParts(key, await shelfFor(key));
+    return new BaseParts(key, await imageCacheFor(key));
   }
 
   /** Puts what is kept, if it is, into the directory of a factory that has built nothing. */

@@ -195,7 +195,7 @@ async function bytesOf(dir: string): Promise<number> {
  * The cache of all runs, or one of this run alone where that cannot take the entry: its disk is full, or it may not be written to.
  * @param places `own` goes when the run ends (run-directory-teardown.mjs)
  */
-export async function shelfFor(
+export async function imageCacheFor(
   key: string,
   tell: (words: string) => void = console.warn,
   places = {

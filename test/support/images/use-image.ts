@@ -7,7 +7,7 @@ import { runProgram } from '#libs/platform';
 import { QemuHypervisor } from '../../../libs/hypervisor/src/qemu/qemu-hypervisor.js';
 import { imageRecipes, type ImageName } from './image-recipes.js';
 import { imageFiles, imageKey, makeImage, type AboutImage } from './make-image.js';
-import { shelfFor, type Held, type ImageCache } from './image-cache.js';
+import { imageCacheFor, type Held, type ImageCache } from './image-cache.js';
 
 const minutes = 60_000;
 /** Slots of no factory's VMs: each is an account. */
@@ -53,7 +53,7 @@ export class UsedImage {
 
   async open(): Promise<void> {
     const key = `image-${await imageKey(this.recipe)}`;
-    this.#cache = await shelfFor(key);
+    this.#cache = await imageCacheFor(key);
     this.#held = await this.#cache.obtain(key, (outDir) =>
       this.scratch((dataDir) => makeImage(this.recipe, dataDir, outDir)),
     );
