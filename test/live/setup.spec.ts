@@ -332,14 +332,14 @@ describe('the totals of npm test', () => {
   });
 
   it('cover what the arguments choose', () => {
-    expect(select([])).toEqual({ checks: ['lint', 'types', 'deps'], jest: [] });
+    expect(select([])).toEqual({ checks: ['lint', 'format', 'types', 'deps'], jest: [] });
     expect(select(['unit', 'e2e', '-t', 'x'])).toEqual({
       checks: [],
       jest: ['-t', 'x', '--selectProjects', 'unit', 'e2e'],
     });
     expect(select(['lint'])).toEqual({ checks: ['lint'], jest: undefined });
     expect(select(['--selectProjects', 'unit'])).toEqual({
-      checks: ['lint', 'types', 'deps'],
+      checks: ['lint', 'format', 'types', 'deps'],
       jest: ['--selectProjects', 'unit'],
     });
   });
