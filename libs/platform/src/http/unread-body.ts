@@ -27,7 +27,7 @@ export const drainLimits = {
   bytes: 8 * 1024 * 1024,
   ms: 5_000,
   processBytes: 512 * 1024 * 1024,
-  addressBytes: 64 * 1024 * 1024,
+  addressBytes: 16 * 1024 * 1024,
   addressBodies: 32,
 };
 const drains = new BodyBudget(drainLimits);
