@@ -17,9 +17,8 @@ describe('SerialLog', () => {
     const file = path.join(dir, 'flood.log');
     const log = new SerialLog(stream, file, { fileBytes: 100, tailBytes: 20 });
     for (let index = 0; index < 5_000; index++) stream.write(`line ${index}\n`);
-    await settle();
-    stream.destroy();
-    await settle();
+    stream.end();
+    await log.done;
     expect(log.text().endsWith('line 4999\n')).toBe(true);
     expect(log.text()).toHaveLength(20);
     const kept = await readFile(file, 'utf8');
