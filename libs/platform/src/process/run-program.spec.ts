@@ -17,6 +17,10 @@ const alive = (pid: number) => {
     return false;
   }
 };
+/** What was killed may take its new parent a moment to fetch. */
+const untilGone = async (pid: number) => {
+  for (let tries = 0; tries < 1_000 && alive(pid); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+};
 
 describe('runProgram', () => {
   const pids: number[] = [];
@@ -57,9 +61,7 @@ describe('runProgram', () => {
     await expect(running).rejects.toMatchObject({ why: 'deadline' });
     const grandchild = Number(seen.join(''));
     expect(grandchild).toBeGreaterThan(1);
-    // Killed at once; its new parent may take a moment to fetch it.
-    for (let tries = 0; tries < 1_000 && alive(grandchild); tries++)
-      await new Promise((later) => setTimeout(later, 10));
+    await untilGone(grandchild);
     expect(alive(grandchild)).toBe(false);
   });
 
@@ -136,8 +138,7 @@ describe('spawnProgram', () => {
         `spawnProgram('/bin/sh', ['-c', 'echo lives; exec sleep 300'], { output: openSync('${output}', 'w') })`,
         { ...process.env, PATH: `${dir}:${process.env.PATH}` },
       );
-      for (let tries = 0; tries < 1_000 && alive(child); tries++)
-        await new Promise((resolve) => setTimeout(resolve, 25));
+      await untilGone(child);
       expect([alive(child), readFileSync(output, 'utf8')]).toEqual([false, '']);
     } finally {
       if (child && alive(child)) process.kill(-child, 'SIGKILL');
@@ -155,8 +156,7 @@ describe('spawnProgram', () => {
     const survivor = await start(true);
     const tied = await start(false);
     try {
-      for (let tries = 0; tries < 1_000 && alive(tied); tries++)
-        await new Promise((resolve) => setTimeout(resolve, 25));
+      await untilGone(tied);
       expect(alive(tied)).toBe(false);
       expect(alive(survivor)).toBe(true);
     } finally {
